@@ -1,0 +1,3 @@
+//! A network applied to a whole picture: cut into tiles, run, clamp, put together.
+//!
+//! Never: trains, reads or writes a file.

@@ -1,0 +1,3 @@
+//! What libtorch has and tch lacks, behind a safe interface: devices found at run time, Adam with state that we own.
+//!
+//! Never: a network, a file, a picture. It is the only crate with unsafe code and the only one with C++.

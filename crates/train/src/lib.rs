@@ -1,0 +1,3 @@
+//! Losses, phases and the training loops.
+//!
+//! Never: decodes or draws a picture, judges a result, prints.

@@ -1,0 +1,3 @@
+//! Set-up and the tasks of this repository. Needs no libtorch, compiles in seconds.
+
+fn main() {}
