@@ -1,3 +1,10 @@
 //! What libtorch has and tch lacks, behind a safe interface: devices found at run time, Adam with state that we own.
 //!
 //! Never: a network, a file, a picture. It is the only crate with unsafe code and the only one with C++.
+
+mod adam;
+mod device;
+mod ffi;
+
+pub use adam::{Adam, AdamConfig, ParameterState};
+pub use device::{DeviceError, parse_device};

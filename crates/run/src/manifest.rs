@@ -1,0 +1,69 @@
+//! `manifest.json`: what a run was made with, so that it can be made again.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::{Error, write_atomic};
+
+/// Everything that decides a run's numbers and is not in its experiment file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Manifest {
+    /// The experiment's name.
+    pub experiment: String,
+    /// `unfinished` while it runs, `finished`, or why it stopped.
+    pub outcome: String,
+    /// Version of Abbe.
+    pub abbe: String,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// `cpu`, `cuda:0`, ...
+    pub device: String,
+    /// Threads that libtorch used.
+    pub threads: i32,
+    /// Of initial weights, patches and augmentation.
+    pub seed: u64,
+    /// Pictures trained on.
+    pub train: DataRecord,
+    /// Pictures judged on.
+    pub test: DataRecord,
+    /// Each network with its size.
+    pub networks: Vec<NetworkRecord>,
+    /// What a reader of the results must know, such as random VGG weights.
+    pub notices: Vec<String>,
+    /// Wall-clock seconds, from the first picture read to the last file written.
+    pub seconds: f64,
+}
+
+/// A set of pictures.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataRecord {
+    /// How many.
+    pub pictures: usize,
+    /// SHA-256 over names, sizes and pixels of HR and LR.
+    pub sha256: String,
+    /// How LR was made.
+    pub lr: String,
+}
+
+/// A network of the run.
+#[derive(Debug, Clone, Serialize)]
+pub struct NetworkRecord {
+    /// Its name in the experiment.
+    pub name: String,
+    /// Trained numbers in it.
+    pub parameters: i64,
+    /// Where its weights began: a seed or a file with its SHA-256.
+    pub weights: String,
+}
+
+impl Manifest {
+    /// Writes the manifest.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| crate::io("write", path)(error.into()))?;
+        write_atomic(path, format!("{text}\n").as_bytes())
+    }
+}

@@ -1,0 +1,42 @@
+// The few calls into libtorch that tch does not offer. Each is extern "C", takes tch's own tensor pointers (at::Tensor*),
+// lets no exception through, and returns null or a message that the caller frees with abbe_free_message.
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_fused_adam.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <vector>
+
+namespace {
+
+std::vector<at::Tensor> list(at::Tensor *const *tensors, size_t count) {
+  std::vector<at::Tensor> out;
+  out.reserve(count);
+  for (size_t i = 0; i < count; ++i) out.push_back(*tensors[i]);
+  return out;
+}
+
+}  // namespace
+
+extern "C" {
+
+// One step of Adam on every tensor of five lists of equal length; `steps` are float32 scalars that already count this step.
+char *abbe_fused_adam(at::Tensor *const *params, at::Tensor *const *grads, at::Tensor *const *exp_avgs,
+                      at::Tensor *const *exp_avg_sqs, at::Tensor *const *steps, size_t count, double lr, double beta1,
+                      double beta2, double eps, double weight_decay) {
+  try {
+    at::_fused_adam_(list(params, count), list(grads, count), list(exp_avgs, count), list(exp_avg_sqs, count), {},
+                     list(steps, count), lr, beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false);
+    return nullptr;
+  } catch (const std::exception &error) {
+    return strdup(error.what());
+  } catch (...) {
+    return strdup("an exception that is not a std::exception");
+  }
+}
+
+void abbe_free_message(char *message) { std::free(message); }
+
+}  // extern "C"

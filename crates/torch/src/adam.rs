@@ -1,0 +1,146 @@
+//! Adam (Kingma and Ba, arXiv 1412.6980) over libtorch's fused kernel, with state that can be read, saved and restored.
+
+use tch::{Kind, TchError, Tensor};
+
+use crate::ffi;
+
+/// The numbers of Adam; the names are those of `torch.optim.Adam`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamConfig {
+    /// Learning rate, above 0.
+    pub lr: f64,
+    /// Decay of the first and second moment, each in [0, 1).
+    pub betas: [f64; 2],
+    /// Added to the denominator, above 0.
+    pub eps: f64,
+    /// L2 penalty added to the gradient, 0 for none.
+    pub weight_decay: f64,
+}
+
+/// Adam's memory of one parameter, as in PyTorch's `state_dict`: `step` is a float32 scalar, the moments have the
+/// parameter's shape.
+pub struct ParameterState {
+    /// Steps taken.
+    pub step: Tensor,
+    /// Running mean of the gradient.
+    pub exp_avg: Tensor,
+    /// Running mean of the squared gradient.
+    pub exp_avg_sq: Tensor,
+}
+
+/// An optimiser over a fixed list of parameters.
+pub struct Adam {
+    /// The numbers of the next step; a schedule changes `lr` here.
+    pub config: AdamConfig,
+    parameters: Vec<Tensor>,
+    /// One entry per parameter; none until that parameter first had a gradient.
+    state: Vec<Option<ParameterState>>,
+}
+
+impl Adam {
+    /// An optimiser over `parameters` (leaf tensors that require a gradient), with empty state.
+    pub fn new(parameters: Vec<Tensor>, config: AdamConfig) -> Self {
+        let state = parameters.iter().map(|_| None).collect();
+        Adam { config, parameters, state }
+    }
+
+    /// Forgets every gradient.
+    pub fn zero_grad(&mut self) {
+        self.parameters.iter_mut().for_each(Tensor::zero_grad);
+    }
+
+    /// Bounds each component of every gradient to [-limit, limit].
+    pub fn clamp_gradients(&self, limit: f64) {
+        tch::no_grad(|| {
+            for mut grad in self.parameters.iter().map(Tensor::grad).filter(Tensor::defined) {
+                let _ = grad.clamp_(-limit, limit);
+            }
+        });
+    }
+
+    /// One step on every parameter that has a gradient.
+    ///
+    /// # Errors
+    /// What libtorch says when shapes, types or devices do not agree.
+    pub fn step(&mut self) -> Result<(), TchError> {
+        tch::no_grad(|| self.step_without_graph())
+    }
+
+    fn step_without_graph(&mut self) -> Result<(), TchError> {
+        let grads: Vec<Tensor> = self.parameters.iter().map(Tensor::grad).collect();
+        for ((parameter, grad), state) in self.parameters.iter().zip(&grads).zip(&mut self.state) {
+            if grad.defined() {
+                let state = state.get_or_insert_with(|| ParameterState::zeros_like(parameter));
+                let _ = state.step.f_add_scalar_(1.0)?;
+            }
+        }
+        let mut lists =
+            ffi::AdamLists { params: vec![], grads: vec![], exp_avgs: vec![], exp_avg_sqs: vec![], steps: vec![] };
+        for ((parameter, grad), state) in self.parameters.iter().zip(&grads).zip(&self.state) {
+            if let (true, Some(state)) = (grad.defined(), state) {
+                lists.params.push(parameter);
+                lists.grads.push(grad);
+                lists.exp_avgs.push(&state.exp_avg);
+                lists.exp_avg_sqs.push(&state.exp_avg_sq);
+                lists.steps.push(&state.step);
+            }
+        }
+        ffi::fused_adam(&lists, &self.config)
+    }
+
+    /// The state of each parameter, in the order of the parameters; none where no gradient ever came.
+    pub fn state(&self) -> &[Option<ParameterState>] {
+        &self.state
+    }
+}
+
+impl ParameterState {
+    fn zeros_like(parameter: &Tensor) -> Self {
+        ParameterState {
+            step: Tensor::zeros([], (Kind::Float, parameter.device())),
+            exp_avg: parameter.zeros_like(),
+            exp_avg_sq: parameter.zeros_like(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: AdamConfig = AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
+
+    #[test]
+    fn the_first_step_moves_by_the_learning_rate_against_the_gradient() {
+        // After one step both bias-corrected moments are g and g^2, so the move is lr * g / (|g| + eps) = lr * sign(g).
+        let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
+        let mut adam = Adam::new(vec![parameter.shallow_clone()], CONFIG);
+        (&parameter * Tensor::from_slice(&[3.0f32, -0.5])).sum(Kind::Float).backward();
+        adam.step().unwrap();
+        let moved = Vec::<f32>::try_from(&parameter.detach()).unwrap();
+        assert!((moved[0] - 0.9).abs() < 1e-6 && (moved[1] - 1.1).abs() < 1e-6, "{moved:?}");
+        assert_eq!(f64::try_from(&adam.state()[0].as_ref().unwrap().step).unwrap(), 1.0);
+    }
+
+    #[test]
+    fn a_parameter_without_gradient_keeps_its_value_and_has_no_state() {
+        let used = Tensor::from_slice(&[1.0f32]).set_requires_grad(true);
+        let idle = Tensor::from_slice(&[2.0f32]).set_requires_grad(true);
+        let mut adam = Adam::new(vec![idle.shallow_clone(), used.shallow_clone()], CONFIG);
+        used.sum(Kind::Float).backward();
+        adam.step().unwrap();
+        assert_eq!(f64::try_from(&idle.detach()).unwrap(), 2.0);
+        assert!(adam.state()[0].is_none() && adam.state()[1].is_some());
+    }
+
+    #[test]
+    fn gradients_are_clamped_by_value() {
+        let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
+        let mut adam = Adam::new(vec![parameter.shallow_clone()], CONFIG);
+        (&parameter * Tensor::from_slice(&[3.0f32, -0.5])).sum(Kind::Float).backward();
+        adam.clamp_gradients(1.0);
+        assert_eq!(Vec::<f32>::try_from(&parameter.grad()).unwrap(), [1.0, -0.5]);
+        adam.zero_grad();
+        assert_eq!(Vec::<f32>::try_from(&parameter.grad()).unwrap(), [0.0, 0.0]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Which device a name means. libtorch_cuda is loaded when a GPU is first asked for, so one binary serves every machine.
+
+use tch::Device;
+
+/// Why a device cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// The name is none of `cpu`, `cuda`, `cuda:N`.
+    #[error("no device is called `{0}`: use `cpu`, `cuda` or `cuda:N` (N counts from 0)")]
+    Unknown(String),
+    /// The libtorch at hand has no CUDA part, or its CUDA libraries do not load.
+    #[error(
+        "`{0}` was asked for, but libtorch's CUDA part does not load here ({1}): use `--device cpu`, or a libtorch with CUDA"
+    )]
+    NoCuda(String, String),
+    /// libtorch has CUDA, the machine has no GPU that it can use.
+    #[error(
+        "`{0}` was asked for, but no usable NVIDIA GPU is on this machine (driver missing or too old?): use `--device cpu`"
+    )]
+    NoGpu(String),
+    /// `cuda:N` with N past the last GPU.
+    #[error("`{0}` was asked for, but this machine has {1} GPU(s), numbered from 0")]
+    NoSuchGpu(String, i64),
+}
+
+/// The device that `name` means: `cpu`, `cuda` (the first GPU) or `cuda:N`.
+///
+/// # Errors
+/// When the name is unknown, when CUDA does not load, or when that GPU is not there.
+pub fn parse_device(name: &str) -> Result<Device, DeviceError> {
+    let index = match name.split_once(':') {
+        None if name == "cpu" => return Ok(Device::Cpu),
+        None if name == "cuda" => 0,
+        Some(("cuda", number)) => number.parse::<usize>().map_err(|_| DeviceError::Unknown(name.into()))?,
+        _ => return Err(DeviceError::Unknown(name.into())),
+    };
+    load_cuda().map_err(|error| DeviceError::NoCuda(name.into(), error))?;
+    match tch::Cuda::device_count() {
+        count if count <= 0 || !tch::Cuda::is_available() => Err(DeviceError::NoGpu(name.into())),
+        count if index as i64 >= count => Err(DeviceError::NoSuchGpu(name.into(), count)),
+        _ => Ok(Device::Cuda(index)),
+    }
+}
+
+/// Loads libtorch_cuda into this process, where it registers its kernels with libtorch. The linker leaves it out of the
+/// binary because nothing in it is called by name.
+#[allow(unsafe_code)]
+fn load_cuda() -> Result<(), String> {
+    // SAFETY: the library's initialisers only register libtorch's own CUDA kernels.
+    let library = unsafe { libloading::Library::new("libtorch_cuda.so") }.map_err(|error| error.to_string())?;
+    // Kernels stay registered for the life of the process, so the library must stay loaded too.
+    std::mem::forget(library);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert_eq!(parse_device("cpu").unwrap(), Device::Cpu);
+        for wrong in ["", "gpu", "cuda:", "cuda:x", "cuda:-1", "cpu:0"] {
+            assert!(matches!(parse_device(wrong), Err(DeviceError::Unknown(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_gpu_is_there_or_its_absence_is_explained() {
+        match parse_device("cuda") {
+            Ok(device) => assert_eq!(device, Device::Cuda(0)),
+            Err(error) => assert!(error.to_string().contains("--device cpu"), "{error}"),
+        }
+    }
+}

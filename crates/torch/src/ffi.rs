@@ -1,0 +1,70 @@
+//! The C interface of `cpp/abbe_torch.cpp`, each call wrapped once. All unsafe code that calls C++ is here.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char};
+
+use tch::{TchError, Tensor};
+use torch_sys::C_tensor;
+
+use crate::adam::AdamConfig;
+
+unsafe extern "C" {
+    fn abbe_fused_adam(
+        params: *const *const C_tensor,
+        grads: *const *const C_tensor,
+        exp_avgs: *const *const C_tensor,
+        exp_avg_sqs: *const *const C_tensor,
+        steps: *const *const C_tensor,
+        count: usize,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        weight_decay: f64,
+    ) -> *mut c_char;
+    fn abbe_free_message(message: *mut c_char);
+}
+
+/// The five equally long tensor lists of one Adam step, in the order of `at::_fused_adam_`.
+pub(crate) struct AdamLists<'a> {
+    pub params: Vec<&'a Tensor>,
+    pub grads: Vec<&'a Tensor>,
+    pub exp_avgs: Vec<&'a Tensor>,
+    pub exp_avg_sqs: Vec<&'a Tensor>,
+    pub steps: Vec<&'a Tensor>,
+}
+
+/// Runs libtorch's fused Adam kernel in place on `params`, `exp_avgs` and `exp_avg_sqs`.
+pub(crate) fn fused_adam(lists: &AdamLists, config: &AdamConfig) -> Result<(), TchError> {
+    let pointers = |tensors: &[&Tensor]| tensors.iter().map(|t| t.as_ptr()).collect::<Vec<_>>();
+    let (params, grads) = (pointers(&lists.params), pointers(&lists.grads));
+    let (exp_avgs, exp_avg_sqs) = (pointers(&lists.exp_avgs), pointers(&lists.exp_avg_sqs));
+    let steps = pointers(&lists.steps);
+    let [beta1, beta2] = config.betas;
+    // SAFETY: every pointer comes from a live tensor that `lists` borrows, and all five arrays have `params.len()` entries.
+    let message = unsafe {
+        abbe_fused_adam(
+            params.as_ptr(),
+            grads.as_ptr(),
+            exp_avgs.as_ptr(),
+            exp_avg_sqs.as_ptr(),
+            steps.as_ptr(),
+            params.len(),
+            config.lr,
+            beta1,
+            beta2,
+            config.eps,
+            config.weight_decay,
+        )
+    };
+    if message.is_null() {
+        return Ok(());
+    }
+    // SAFETY: a non-null message is a C string made by strdup; it is read once and freed once.
+    let text = unsafe {
+        let text = CStr::from_ptr(message).to_string_lossy().into_owned();
+        abbe_free_message(message);
+        text
+    };
+    Err(TchError::Torch(text))
+}
