@@ -1,3 +1,19 @@
 //! From a picture file to pixels, LR/HR pairs, patches and batches.
 //!
+//! A picture file becomes [`image::Rgb8`]; [`pair::load`] makes or reads the LR picture of each HR picture;
+//! [`patches::Sampler`] cuts the patches of a training step, and [`loader::Loader`] fills batches ahead of the trainer.
+//! The same files, settings and seed give the same numbers on every run, with any number of threads.
+//!
 //! Never: a network, a device, a metric.
+
+pub mod color;
+mod error;
+pub mod folder;
+pub mod image;
+pub mod loader;
+pub mod pair;
+pub mod patches;
+pub mod random;
+pub mod resample;
+
+pub use error::Error;

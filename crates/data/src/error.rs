@@ -1,0 +1,196 @@
+use std::io;
+use std::path::PathBuf;
+
+/// What can be wrong with pictures, folders of pictures, and the settings that say how to use them.
+///
+/// Sizes are `(height, width)` in pixels.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder that the system does not let us read.
+    #[error("{path}: cannot be read: {source}; check the path and its permissions")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A file that is not a whole picture in a known format.
+    #[error("{path}: expected a whole picture (png, jpeg, webp, bmp or tiff): {source}; replace or remove the file")]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// The decoder's reason.
+        source: ::image::ImageError,
+    },
+    /// A JPEG file whose end is missing; decoders fill the rest of such a picture with grey.
+    #[error("{path}: the JPEG data breaks off before its end; replace or remove the file")]
+    BrokenOff {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A picture that would have to be converted, while the settings do not allow it.
+    #[error(
+        "{path}: expected RGB with 8 bits per channel, found {found}; \
+         convert the file, or have it done on reading: `conversion = \"convert\"` in an experiment, \
+         `--convert` on the command line"
+    )]
+    Conversion {
+        /// The file.
+        path: PathBuf,
+        /// Its kind of pixels.
+        found: &'static str,
+    },
+    /// A picture with pixels for which no conversion is defined.
+    #[error(
+        "{path}: expected 8 or 16 bits per channel, found {found}; convert the file to RGB with 8 bits per channel"
+    )]
+    Pixels {
+        /// The file.
+        path: PathBuf,
+        /// Its kind of pixels.
+        found: &'static str,
+    },
+    /// A picture that cannot be written as PNG.
+    #[error("a picture of {height}x{width} cannot be encoded as PNG: {source}")]
+    Encode {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// The encoder's reason.
+        source: ::image::ImageError,
+    },
+    /// Values whose number is not that of the picture's size.
+    #[error(
+        "a picture of {height}x{width} needs 3 * {height} * {width} values, and at least 1 pixel; found {found} values"
+    )]
+    Length {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// A value that no pixel can hold.
+    #[error(
+        "value {value} in channel {channel}, row {row}, column {column}: expected finite numbers; \
+         the network has diverged"
+    )]
+    NotFinite {
+        /// NaN or an infinity.
+        value: f32,
+        /// 0 red, 1 green, 2 blue.
+        channel: usize,
+        /// Row from the top.
+        row: usize,
+        /// Column from the left.
+        column: usize,
+    },
+    /// A rectangle that is not inside the picture.
+    #[error(
+        "a crop of {size:?} at row {top}, column {left} does not fit into a picture of {picture:?} (height, width)"
+    )]
+    Crop {
+        /// Its first row.
+        top: usize,
+        /// Its first column.
+        left: usize,
+        /// Its size.
+        size: (usize, usize),
+        /// The picture's size.
+        picture: (usize, usize),
+    },
+    /// A path that is no folder of pictures.
+    #[error(
+        "{path}: expected a folder with pictures (png, jpg, jpeg, webp, bmp, tif, tiff), found {found}; \
+         correct the path or put pictures there"
+    )]
+    Folder {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// Two files of one folder that differ only in their extension, so that results could not be told apart.
+    #[error("{first} and {second} share one name; rename or remove one of them")]
+    SameName {
+        /// One file.
+        first: PathBuf,
+        /// The other file.
+        second: PathBuf,
+    },
+    /// An HR picture without an LR picture.
+    #[error(
+        "{hr}: no LR picture in {folder}; expected one of {expected} with any picture extension: \
+         add it, or remove the HR picture"
+    )]
+    MissingLr {
+        /// The HR file.
+        hr: PathBuf,
+        /// The LR folder.
+        folder: PathBuf,
+        /// The names looked for.
+        expected: String,
+    },
+    /// An LR picture that belongs to no HR picture.
+    #[error("{lr}: no HR picture in {folder} for this LR picture; add it, or remove the LR picture")]
+    ExtraLr {
+        /// The LR file.
+        lr: PathBuf,
+        /// The HR folder.
+        folder: PathBuf,
+    },
+    /// An HR and an LR picture whose sizes are not in the ratio of the scale.
+    #[error(
+        "{hr} is {hr_size:?} and {lr} is {lr_size:?} (height, width): \
+         at scale {scale} the LR picture must be {expected:?}; correct the scale, or make the LR picture again"
+    )]
+    PairSize {
+        /// The HR picture.
+        hr: String,
+        /// Its size in the file.
+        hr_size: (usize, usize),
+        /// The LR picture.
+        lr: String,
+        /// Its size.
+        lr_size: (usize, usize),
+        /// HR size over LR size.
+        scale: usize,
+        /// The LR size that fits.
+        expected: (usize, usize),
+    },
+    /// A picture too small for what is to be cut from it.
+    #[error(
+        "{picture}: {size:?} (height, width) is smaller than the {what}, {side}x{side}; \
+         remove the picture or choose a smaller {what}"
+    )]
+    TooSmall {
+        /// The picture's file or name.
+        picture: String,
+        /// Its size.
+        size: (usize, usize),
+        /// `patch` or `scale`: the setting to change.
+        what: &'static str,
+        /// The side that it must have at least.
+        side: usize,
+    },
+    /// A setting outside its range.
+    #[error("{key}: expected {expected}, found {found}")]
+    Setting {
+        /// The setting's name.
+        key: &'static str,
+        /// Its range.
+        expected: String,
+        /// Its value.
+        found: usize,
+    },
+    /// A worker thread that the system refused to start.
+    #[error("loader worker {worker} cannot be started: {source}; set a smaller number of workers")]
+    Worker {
+        /// Which one, from 0.
+        worker: usize,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
