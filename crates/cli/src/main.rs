@@ -1,3 +1,52 @@
 //! The command line: parse, call, print.
 
-fn main() {}
+mod command;
+mod device;
+mod method;
+mod progress;
+mod stop;
+mod workflow;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Super-resolution research workbench: train SRCNN and SRGAN as published, judge them honestly, draw the figures.
+#[derive(Parser)]
+#[command(name = "abbe", version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(command::demo::Arguments),
+    Train(command::train::Arguments),
+    Eval(command::eval::Arguments),
+    Upscale(command::upscale::Arguments),
+    Figures(command::figures::Arguments),
+    Inspect(command::inspect::Arguments),
+    Models(command::models::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    stop::listen();
+    let result = match arguments.command {
+        Command::Demo(arguments) => command::demo::run(&arguments),
+        Command::Train(arguments) => command::train::run(&arguments),
+        Command::Eval(arguments) => command::eval::run(&arguments),
+        Command::Upscale(arguments) => command::upscale::run(&arguments),
+        Command::Figures(arguments) => command::figures::run(&arguments),
+        Command::Inspect(arguments) => command::inspect::run(&arguments),
+        Command::Models(arguments) => command::models::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if stop::requested() { ExitCode::from(130) } else { ExitCode::FAILURE }
+        }
+    }
+}

@@ -44,6 +44,8 @@ impl RunFolder {
             (_, true, true) => run.clear()?,
         }
         write_atomic(&root.join(MARK), b"")?;
+        let checkpoints = root.join("checkpoints");
+        std::fs::create_dir_all(&checkpoints).map_err(io("make the folder", &checkpoints))?;
         Ok(run)
     }
 

@@ -29,6 +29,8 @@ pub struct Manifest {
     pub test: DataRecord,
     /// Each network with its size.
     pub networks: Vec<NetworkRecord>,
+    /// Where the weights of VGG came from: a file with its SHA-256, or a seed; none without a content loss.
+    pub vgg: Option<String>,
     /// What a reader of the results must know, such as random VGG weights.
     pub notices: Vec<String>,
     /// Wall-clock seconds, from the first picture read to the last file written.
@@ -53,7 +55,7 @@ pub struct NetworkRecord {
     pub name: String,
     /// Trained numbers in it.
     pub parameters: i64,
-    /// Where its weights began: a seed or a file with its SHA-256.
+    /// Where its weights began.
     pub weights: String,
 }
 

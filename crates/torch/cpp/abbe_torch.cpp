@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adam.h>
+#include <torch/headeronly/version.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -36,6 +37,8 @@ char *abbe_fused_adam(at::Tensor *const *params, at::Tensor *const *grads, at::T
     return strdup("an exception that is not a std::exception");
   }
 }
+
+const char *abbe_libtorch_version() { return TORCH_VERSION; }
 
 void abbe_free_message(char *message) { std::free(message); }
 

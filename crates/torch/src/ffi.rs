@@ -22,6 +22,7 @@ unsafe extern "C" {
         eps: f64,
         weight_decay: f64,
     ) -> *mut c_char;
+    fn abbe_libtorch_version() -> *const c_char;
     fn abbe_free_message(message: *mut c_char);
 }
 
@@ -67,4 +68,10 @@ pub(crate) fn fused_adam(lists: &AdamLists, config: &AdamConfig) -> Result<(), T
         text
     };
     Err(TchError::Torch(text))
+}
+
+/// The version of the libtorch that this program was compiled against, such as `2.11.0`.
+pub fn libtorch_version() -> String {
+    // SAFETY: the pointer is to a string literal.
+    unsafe { CStr::from_ptr(abbe_libtorch_version()) }.to_string_lossy().into_owned()
 }

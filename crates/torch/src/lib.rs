@@ -8,3 +8,4 @@ mod ffi;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use device::{DeviceError, parse_device};
+pub use ffi::libtorch_version;

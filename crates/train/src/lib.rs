@@ -1,3 +1,36 @@
 //! Losses, phases and the training loops.
 //!
 //! Never: decodes or draws a picture, judges a result, prints.
+
+mod adversarial;
+mod check;
+mod experiment;
+pub mod loss;
+mod session;
+mod supervised;
+mod vgg_weights;
+
+use anyhow::{Context, Result};
+
+pub use experiment::{
+    Data, DiscriminatorTraining, Experiment, Length, Losses, Optimizer, Phase, Schedule, Vgg, Weights,
+};
+pub use session::{Report, Session, Setup};
+pub use vgg_weights::{OpenVgg, cache_path, open as open_vgg};
+
+/// Runs the phases of an experiment one after the other: each ends with the checkpoint `<phase>_final.pth` of its network.
+///
+/// # Errors
+/// A loss term that gives its network no gradient, or is not finite (by step and term); Ctrl-C (`setup.stop`); a file that
+/// cannot be written. What was written before is whole.
+pub fn train(session: &mut Session, report: Report) -> Result<()> {
+    let phases = &session.setup.experiment.phases;
+    for (index, phase) in phases.iter().enumerate() {
+        let run = match &phase.loss.adversarial {
+            None => supervised::run(session, index, report),
+            Some(config) => adversarial::run(session, index, config, report),
+        };
+        run.with_context(|| format!("in phase `{}`", phase.name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! What can go wrong, and what to do about it.
+
+use std::fmt::Display;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::Dtype;
+
+/// Why a checkpoint was not read, not written, or not what was asked for. The message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system refused to read the file.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The system refused to write the file; nothing was left behind.
+    #[error("cannot write {}: {source}; no file was left behind: check the folder, its rights and the free space", path.display())]
+    Write {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file is no checkpoint, is damaged, or asks for more than plain values and tensors.
+    #[error("{}: {reason}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// The place in the file (entry, byte), what was expected and found, and what to do.
+        reason: String,
+    },
+    /// The value has no form that PyTorch reads back; nothing was written.
+    #[error("cannot write {}: {reason}", path.display())]
+    Unwritable {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What in the value cannot be written.
+        reason: String,
+    },
+    /// A tensor's numbers were asked for in a type that would change their kind.
+    #[error("a tensor of {found} cannot be read as {wanted}: convert it in Python before saving")]
+    Convert {
+        /// The tensor's type.
+        found: Dtype,
+        /// The type that was asked for.
+        wanted: Dtype,
+    },
+    /// The checkpoint holds no state dict where one is looked for.
+    #[error(
+        "no state dict: expected tensors by name, bare or under one of the keys {expected}; found {found}. In Python: torch.save(model.state_dict(), path)"
+    )]
+    NoStateDict {
+        /// The keys under which a state dict is looked for.
+        expected: String,
+        /// What the top of the checkpoint is instead.
+        found: String,
+    },
+}
+
+/// An error inside one file, before its path is known.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Io(io::Error),
+    Content(String),
+}
+
+impl Fault {
+    /// Puts the place (an entry, a byte position) before the reason.
+    pub(crate) fn within(self, place: impl Display) -> Self {
+        match self {
+            Fault::Content(reason) => Fault::Content(format!("{place}: {reason}")),
+            io => io,
+        }
+    }
+
+    pub(crate) fn reading(self, path: &Path) -> Error {
+        let path = path.to_owned();
+        match self {
+            Fault::Io(source) => Error::Read { path, source },
+            Fault::Content(reason) => Error::Refused { path, reason },
+        }
+    }
+
+    pub(crate) fn writing(self, path: &Path) -> Error {
+        let path = path.to_owned();
+        match self {
+            Fault::Io(source) => Error::Write { path, source },
+            Fault::Content(reason) => Error::Unwritable { path, reason },
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Fault::Content(CUT_OFF.into()),
+            _ => Fault::Io(error),
+        }
+    }
+}
+
+/// The advice for files that end too early.
+pub(crate) const CUT_OFF: &str = "the file ends too early, it is cut off: download or copy it again";
+
+/// An error whose reason is `reason`.
+pub(crate) fn refuse<T>(reason: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Content(reason.into()))
+}

@@ -1,0 +1,140 @@
+//! Python's pickle format, as inert data: a machine that builds a graph of plain nodes from a fixed list of constructors.
+//!
+//! Nothing is looked up by name and nothing is called: a name outside the list ends the reading.
+
+mod calls;
+mod globals;
+mod machine;
+pub(crate) mod opcode;
+mod rebuild;
+mod walk;
+pub(crate) mod write;
+
+use indexmap::IndexMap;
+
+use crate::Dtype;
+use globals::Global;
+
+pub(crate) use machine::{MAX_PICKLE, run};
+
+/// Which persistent ids a pickle may hold: the zip container's, the legacy container's with its sixth item, or none.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Ids {
+    None,
+    Zip,
+    Legacy,
+}
+
+/// The objects of one pickle. Objects refer to each other by index, so that sharing costs nothing, a cycle can be
+/// represented, and dropping never recurses.
+pub(crate) struct Graph {
+    nodes: Vec<Node>,
+    root: Ref,
+    /// The storages that the pickle names, by key, in the order of first use.
+    pub(crate) storages: IndexMap<String, StorageSpec>,
+}
+
+/// The index of a node.
+type Ref = usize;
+
+/// What a pickle says about a storage.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct StorageSpec {
+    pub(crate) dtype: Dtype,
+    /// Elements, not bytes.
+    pub(crate) numel: usize,
+}
+
+impl StorageSpec {
+    /// Never overflows: a specification beyond the address space is refused where it is read.
+    pub(crate) fn byte_length(&self) -> usize {
+        self.numel * self.dtype.size()
+    }
+}
+
+enum Node {
+    None,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Text(String),
+    Bytes(Vec<u8>),
+    List(Vec<Ref>),
+    Tuple(Vec<Ref>),
+    Dict(DictKind, Vec<(Ref, Ref)>),
+    Global(Global),
+    Storage(Window),
+    Tensor(Box<TensorSpec>),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum DictKind {
+    Plain,
+    Ordered,
+    Counter,
+}
+
+/// A run of elements of a storage; legacy files may name a part of one.
+#[derive(Clone, Copy)]
+struct Window {
+    /// The storage's index in [`Graph::storages`].
+    storage: usize,
+    dtype: Dtype,
+    start: usize,
+    numel: usize,
+}
+
+/// A tensor that is known to lie within its storage.
+struct TensorSpec {
+    storage: usize,
+    dtype: Dtype,
+    offset: usize,
+    shape: Vec<usize>,
+    stride: Vec<usize>,
+}
+
+impl Graph {
+    /// The integer that the whole pickle is, if it is one.
+    pub(crate) fn integer(&self) -> Option<i128> {
+        match self.nodes[self.root] {
+            Node::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The storage keys that the whole pickle is a list of, if it is one.
+    pub(crate) fn keys(&self) -> Option<Vec<String>> {
+        match &self.nodes[self.root] {
+            Node::List(keys) => keys.iter().map(|key| self.nodes[*key].storage_key()).collect(),
+            _ => None,
+        }
+    }
+}
+
+impl Node {
+    /// Storage keys are text; integers, which PyTorch also accepts, stand for their decimal text.
+    fn storage_key(&self) -> Option<String> {
+        match self {
+            Node::Text(key) => Some(key.clone()),
+            Node::Int(key) => Some(key.to_string()),
+            _ => None,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Node::None => "None",
+            Node::Bool(_) => "a bool",
+            Node::Int(_) => "an int",
+            Node::Float(_) => "a float",
+            Node::Text(_) => "a text",
+            Node::Bytes(_) => "bytes",
+            Node::List(_) => "a list",
+            Node::Tuple(_) => "a tuple",
+            Node::Dict(..) => "a dict",
+            Node::Global(_) => "a class or function",
+            Node::Storage(_) => "a storage",
+            Node::Tensor(_) => "a tensor",
+        }
+    }
+}

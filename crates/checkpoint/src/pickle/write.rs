@@ -1,0 +1,212 @@
+//! Values as a pickle of protocol 2, with the opcodes and names that `torch.load(weights_only=True)` accepts.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::opcode::*;
+use crate::error::{Fault, refuse};
+use crate::tensor::{Storage, contiguous_stride};
+use crate::{Tensor, Value};
+
+/// As deep as the reader goes.
+const MAX_DEPTH: usize = 100;
+
+/// A pickle, and the storages that it names `0`, `1`, ... in this order.
+pub(crate) struct Pickled<'a> {
+    pub(crate) pickle: Vec<u8>,
+    pub(crate) storages: Vec<Cow<'a, [u8]>>,
+}
+
+/// Pickles `value`.
+///
+/// Tensors that share a storage go on sharing it. A tensor that has one for itself is written contiguous, without the
+/// elements that it does not show.
+pub(crate) fn write(value: &Value) -> Result<Pickled<'_>, Fault> {
+    let mut writer = Writer { out: vec![PROTO, 2], users: HashMap::new(), keys: HashMap::new(), storages: Vec::new() };
+    writer.count_users(value, 0)?;
+    writer.value(value)?;
+    writer.out.push(STOP);
+    Ok(Pickled { pickle: writer.out, storages: writer.storages })
+}
+
+struct Writer<'a> {
+    out: Vec<u8>,
+    /// How many tensors view a storage.
+    users: HashMap<*const Storage, usize>,
+    /// The keys of the storages that several tensors view.
+    keys: HashMap<*const Storage, usize>,
+    storages: Vec<Cow<'a, [u8]>>,
+}
+
+impl<'a> Writer<'a> {
+    fn count_users(&mut self, value: &Value, depth: usize) -> Result<(), Fault> {
+        if depth > MAX_DEPTH {
+            return refuse(format!("it is nested more than {MAX_DEPTH} levels deep"));
+        }
+        match value {
+            Value::Tensor(tensor) => *self.users.entry(Arc::as_ptr(&tensor.storage)).or_default() += 1,
+            Value::List(items) | Value::Tuple(items) => {
+                items.iter().try_for_each(|item| self.count_users(item, depth + 1))?;
+            }
+            other => {
+                let mut values = other.entries().unwrap_or_default().iter().flat_map(|(key, value)| [key, value]);
+                values.try_for_each(|value| self.count_users(value, depth + 1))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, value: &'a Value) -> Result<(), Fault> {
+        match value {
+            Value::None => self.out.push(NONE),
+            Value::Bool(value) => self.out.push(if *value { NEWTRUE } else { NEWFALSE }),
+            Value::Int(value) => self.integer((*value).into()),
+            Value::BigInt(value) => self.integer(*value),
+            Value::Float(value) => {
+                self.out.push(BINFLOAT);
+                self.out.extend(value.to_be_bytes());
+            }
+            Value::Text(text) => self.text(text)?,
+            Value::Bytes(bytes) => self.bytes(bytes)?,
+            Value::List(items) => {
+                self.out.extend([EMPTY_LIST, MARK]);
+                items.iter().try_for_each(|item| self.value(item))?;
+                self.out.push(APPENDS);
+            }
+            Value::Tuple(items) => {
+                self.out.push(MARK);
+                items.iter().try_for_each(|item| self.value(item))?;
+                self.out.push(TUPLE);
+            }
+            Value::Dict(entries) => self.dict(entries)?,
+            Value::OrderedDict(entries) => {
+                self.empty_ordered_dict();
+                self.items(entries)?;
+            }
+            Value::Counter(entries) => {
+                self.global("collections", "Counter");
+                self.dict(entries)?;
+                self.out.extend([TUPLE1, REDUCE]);
+            }
+            Value::Tensor(tensor) => self.tensor(tensor),
+        }
+        Ok(())
+    }
+
+    fn dict(&mut self, entries: &'a [(Value, Value)]) -> Result<(), Fault> {
+        self.out.push(EMPTY_DICT);
+        self.items(entries)
+    }
+
+    fn items(&mut self, entries: &'a [(Value, Value)]) -> Result<(), Fault> {
+        self.out.push(MARK);
+        for (key, value) in entries {
+            self.value(key)?;
+            self.value(value)?;
+        }
+        self.out.push(SETITEMS);
+        Ok(())
+    }
+
+    fn empty_ordered_dict(&mut self) {
+        self.global("collections", "OrderedDict");
+        self.out.extend([EMPTY_TUPLE, REDUCE]);
+    }
+
+    /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`
+    fn tensor(&mut self, tensor: &'a Tensor) {
+        self.global("torch._utils", "_rebuild_tensor_v2");
+        self.out.push(MARK);
+        let contiguous = contiguous_stride(tensor.shape());
+        if self.users.get(&Arc::as_ptr(&tensor.storage)) > Some(&1) {
+            let key = self.shared_storage(tensor);
+            self.storage(tensor, key);
+            self.integer(tensor.offset as i128);
+            self.integers(tensor.shape());
+            self.integers(tensor.stride());
+        } else {
+            self.storages.push(tensor.to_contiguous_bytes());
+            self.storage(tensor, self.storages.len() - 1);
+            self.integer(0);
+            self.integers(tensor.shape());
+            self.integers(&contiguous);
+        }
+        self.out.push(NEWFALSE);
+        self.empty_ordered_dict();
+        self.out.extend([TUPLE, REDUCE]);
+    }
+
+    fn shared_storage(&mut self, tensor: &'a Tensor) -> usize {
+        *self.keys.entry(Arc::as_ptr(&tensor.storage)).or_insert_with(|| {
+            self.storages.push(Cow::Borrowed(&tensor.storage.bytes));
+            self.storages.len() - 1
+        })
+    }
+
+    /// The persistent id `('storage', class, key, 'cpu', numel)`.
+    fn storage(&mut self, tensor: &Tensor, key: usize) {
+        let numel = self.storages[key].len() / tensor.dtype().size();
+        self.out.push(MARK);
+        self.short_text("storage");
+        self.global("torch", tensor.dtype().storage_class());
+        self.short_text(&key.to_string());
+        self.short_text("cpu");
+        self.integer(numel as i128);
+        self.out.extend([TUPLE, BINPERSID]);
+    }
+
+    fn global(&mut self, module: &str, name: &str) {
+        self.out.push(GLOBAL);
+        self.out.extend(format!("{module}\n{name}\n").as_bytes());
+    }
+
+    fn integers(&mut self, values: &[usize]) {
+        self.out.push(MARK);
+        values.iter().for_each(|value| self.integer(*value as i128));
+        self.out.push(TUPLE);
+    }
+
+    fn integer(&mut self, value: i128) {
+        if let Ok(value) = u8::try_from(value) {
+            self.out.extend([BININT1, value]);
+        } else if let Ok(value) = i32::try_from(value) {
+            self.out.push(BININT);
+            self.out.extend(value.to_le_bytes());
+        } else {
+            // 64 bits hold most; a shorter form would be allowed, not needed.
+            let bytes = value.to_le_bytes();
+            let length = if i64::try_from(value).is_ok() { 8 } else { 16 };
+            self.out.extend([LONG1, length as u8]);
+            self.out.extend(&bytes[..length]);
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Fault> {
+        if u32::try_from(text.len()).is_err() {
+            return refuse("a text of 4 GiB and more");
+        }
+        self.short_text(text);
+        Ok(())
+    }
+
+    /// A text that is known to be below 4 GiB.
+    fn short_text(&mut self, text: &str) {
+        self.out.push(BINUNICODE);
+        self.out.extend((text.len() as u32).to_le_bytes());
+        self.out.extend(text.as_bytes());
+    }
+
+    /// `_codecs.encode(text, 'latin1')`, the only form of bytes that protocol 2 has.
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        if bytes.is_empty() {
+            return refuse("PyTorch's safe loader refuses empty bytes; use None instead");
+        }
+        self.global("_codecs", "encode");
+        self.out.push(MARK);
+        self.text(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>())?;
+        self.short_text("latin1");
+        self.out.extend([TUPLE, REDUCE]);
+        Ok(())
+    }
+}

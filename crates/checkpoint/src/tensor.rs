@@ -1,0 +1,219 @@
+//! Tensors as views into shared storages, as PyTorch saves them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use half::{bf16, f16};
+
+use crate::error::{Fault, refuse};
+use crate::{Dtype, Error};
+
+/// The raw little-endian bytes that one or more tensors are views of.
+pub(crate) struct Storage {
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A tensor: element `(i, j, ..)` is at `offset + i * stride[0] + j * stride[1] + ..` of its storage.
+///
+/// Cloning shares the storage. Every tensor lies within its storage: that was checked when it was made.
+#[derive(Clone)]
+pub struct Tensor {
+    pub(crate) dtype: Dtype,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) stride: Vec<usize>,
+    pub(crate) offset: usize,
+    pub(crate) storage: Arc<Storage>,
+}
+
+impl Tensor {
+    /// A contiguous float32 tensor with its own storage.
+    ///
+    /// # Panics
+    /// When `values` has not as many elements as `shape` says.
+    pub fn from_f32(shape: &[usize], values: &[f32]) -> Self {
+        Self::contiguous(Dtype::F32, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+
+    /// A contiguous int64 tensor with its own storage.
+    ///
+    /// # Panics
+    /// When `values` has not as many elements as `shape` says.
+    pub fn from_i64(shape: &[usize], values: &[i64]) -> Self {
+        Self::contiguous(Dtype::I64, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+
+    fn contiguous(dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> Self {
+        let numel = bytes.len() / dtype.size();
+        assert_eq!(shape.iter().product::<usize>(), numel, "a tensor of shape {shape:?} was given {numel} elements");
+        let storage = Arc::new(Storage { bytes });
+        Self { dtype, shape: shape.to_vec(), stride: contiguous_stride(shape), offset: 0, storage }
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// The size of each axis; empty for a scalar.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The step of each axis, in elements of the storage.
+    pub fn stride(&self) -> &[usize] {
+        &self.stride
+    }
+
+    /// The number of elements; 1 for a scalar.
+    pub fn numel(&self) -> usize {
+        if self.shape.contains(&0) { 0 } else { self.shape.iter().product() }
+    }
+
+    /// The elements in row-major order, little-endian; borrowed when they lie so already.
+    pub fn to_contiguous_bytes(&self) -> Cow<'_, [u8]> {
+        let size = self.dtype.size();
+        if self.numel() == 0 {
+            Cow::Borrowed(&[])
+        } else if self.is_contiguous() {
+            Cow::Borrowed(&self.storage.bytes[self.offset * size..][..self.numel() * size])
+        } else {
+            Cow::Owned(self.gather())
+        }
+    }
+
+    /// The elements in row-major order; float64, float16 and bfloat16 are converted, float64 with rounding to nearest.
+    ///
+    /// # Errors
+    /// [`Error::Convert`] for any other type.
+    pub fn to_f32(&self) -> Result<Vec<f32>, Error> {
+        let bytes = self.to_contiguous_bytes();
+        Ok(match self.dtype {
+            Dtype::F32 => each(&bytes, f32::from_le_bytes),
+            Dtype::F64 => each(&bytes, |value| f64::from_le_bytes(value) as f32),
+            Dtype::F16 => each(&bytes, |value| f16::from_le_bytes(value).to_f32()),
+            Dtype::Bf16 => each(&bytes, |value| bf16::from_le_bytes(value).to_f32()),
+            found => return Err(Error::Convert { found, wanted: Dtype::F32 }),
+        })
+    }
+
+    /// The elements in row-major order; narrower integers and bool are widened.
+    ///
+    /// # Errors
+    /// [`Error::Convert`] for floating-point and complex types.
+    pub fn to_i64(&self) -> Result<Vec<i64>, Error> {
+        let bytes = self.to_contiguous_bytes();
+        Ok(match self.dtype {
+            Dtype::I64 => each(&bytes, i64::from_le_bytes),
+            Dtype::I32 => each(&bytes, |value| i32::from_le_bytes(value).into()),
+            Dtype::I16 => each(&bytes, |value| i16::from_le_bytes(value).into()),
+            Dtype::I8 => each(&bytes, |value| i8::from_le_bytes(value).into()),
+            Dtype::U8 | Dtype::Bool => each(&bytes, |value| u8::from_le_bytes(value).into()),
+            found => return Err(Error::Convert { found, wanted: Dtype::I64 }),
+        })
+    }
+
+    fn is_contiguous(&self) -> bool {
+        let wanted = contiguous_stride(&self.shape);
+        // The step of an axis of size 1 is never taken.
+        self.shape
+            .iter()
+            .zip(self.stride.iter().zip(&wanted))
+            .all(|(size, (found, wanted))| *size == 1 || found == wanted)
+    }
+
+    fn gather(&self) -> Vec<u8> {
+        let size = self.dtype.size();
+        let mut bytes = Vec::with_capacity(self.numel() * size);
+        let mut index = vec![0; self.shape.len()];
+        for _ in 0..self.numel() {
+            let at: usize = self.offset + index.iter().zip(&self.stride).map(|(i, step)| i * step).sum::<usize>();
+            bytes.extend_from_slice(&self.storage.bytes[at * size..][..size]);
+            for axis in (0..index.len()).rev() {
+                index[axis] += 1;
+                if index[axis] < self.shape[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+        bytes
+    }
+}
+
+/// Shape and values, for tests and logs; not the storage.
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tensor({} {:?})", self.dtype, self.shape)
+    }
+}
+
+/// Equal type, shape and elements (bit for bit), wherever they are stored.
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Self) -> bool {
+        self.dtype == other.dtype
+            && self.shape == other.shape
+            && self.to_contiguous_bytes() == other.to_contiguous_bytes()
+    }
+}
+
+/// A storage read from a file. A bool that is neither 0 nor 1 is refused: libtorch's kernels misbehave on it.
+pub(crate) fn checked_bools(dtype: Dtype, bytes: Vec<u8>) -> Result<Storage, Fault> {
+    if dtype == Dtype::Bool && bytes.iter().any(|byte| *byte > 1) {
+        return refuse("a bool is stored as a byte other than 0 and 1; the file is damaged");
+    }
+    Ok(Storage { bytes })
+}
+
+/// The steps of a row-major tensor; an axis of size 0 counts as 1, as in PyTorch.
+pub(crate) fn contiguous_stride(shape: &[usize]) -> Vec<usize> {
+    let mut stride = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        stride[axis - 1] = stride[axis] * shape[axis].max(1);
+    }
+    stride
+}
+
+fn each<const N: usize, T>(bytes: &[u8], value: impl Fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(dtype: Dtype, bytes: &[u8]) -> Tensor {
+        Tensor::contiguous(dtype, &[bytes.len() / dtype.size()], bytes.to_vec())
+    }
+
+    #[test]
+    fn a_transposed_slice_is_gathered_in_row_major_order() {
+        // Storage 0..12 as (3, 4); columns 1 and 2 of rows 0..3, transposed: [[1, 5, 9], [2, 6, 10]].
+        let mut tensor = Tensor::from_f32(&[12], &(0..12).map(|value| value as f32).collect::<Vec<_>>());
+        (tensor.shape, tensor.stride, tensor.offset) = (vec![2, 3], vec![1, 4], 1);
+        assert_eq!(tensor.to_f32().unwrap(), [1.0, 5.0, 9.0, 2.0, 6.0, 10.0]);
+    }
+
+    #[test]
+    fn floats_convert_by_their_bit_patterns() {
+        // IEEE 754: 1.5 = 1.1b * 2^0. Half: exponent 15, mantissa 0x200 -> 0x3E00. bfloat16: the upper half of 0x3FC00000.
+        assert_eq!(bytes(Dtype::F16, &[0x00, 0x3E]).to_f32().unwrap(), [1.5]);
+        assert_eq!(bytes(Dtype::Bf16, &[0xC0, 0x3F]).to_f32().unwrap(), [1.5]);
+        assert_eq!(bytes(Dtype::F64, &[0, 0, 0, 0, 0, 0, 0xF8, 0x3F]).to_f32().unwrap(), [1.5]);
+    }
+
+    #[test]
+    fn integers_widen_and_kinds_do_not_mix() {
+        assert_eq!(bytes(Dtype::I16, &[0xFE, 0xFF]).to_i64().unwrap(), [-2]);
+        assert_eq!(bytes(Dtype::U8, &[0xFE]).to_i64().unwrap(), [254]);
+        assert!(matches!(bytes(Dtype::I16, &[0, 0]).to_f32(), Err(Error::Convert { found: Dtype::I16, .. })));
+        assert!(matches!(bytes(Dtype::F16, &[0, 0]).to_i64(), Err(Error::Convert { found: Dtype::F16, .. })));
+    }
+
+    #[test]
+    fn scalars_and_empty_tensors_have_their_count() {
+        assert_eq!(Tensor::from_i64(&[], &[7]).to_i64().unwrap(), [7]);
+        let empty = Tensor::from_f32(&[0, 3], &[]);
+        assert_eq!((empty.numel(), empty.stride()), (0, &[3, 1][..]));
+        assert!(empty.to_contiguous_bytes().is_empty());
+    }
+}

@@ -1,0 +1,252 @@
+//! Whole files: hand-made ones, and the fixtures that PyTorch wrote when they are at hand.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use super::*;
+
+fn text(text: &str) -> Value {
+    Value::Text(text.into())
+}
+
+/// The folder of fixtures, or None with a message.
+fn fixtures() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/pth");
+    if !folder.is_dir() {
+        println!("skipped: {} is not there", folder.display());
+    }
+    folder.is_dir().then_some(folder)
+}
+
+fn manifest(folder: &Path) -> Json {
+    serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap()
+}
+
+/// Every tensor in iteration order as (path, dtype, shape, stride, sha256), in the manifest's form.
+fn tensors(value: &Value, path: Json, found: &mut Vec<Json>) {
+    let below = |key: Json| Json::Array(path.as_array().unwrap().iter().cloned().chain([key]).collect());
+    match value {
+        Value::Tensor(tensor) => {
+            let sha256 = format!("{:x}", Sha256::digest(tensor.to_contiguous_bytes()));
+            let (dtype, shape, stride) = (tensor.dtype().name(), tensor.shape(), tensor.stride());
+            found.push(serde_json::json!([path, dtype, shape, stride, sha256]));
+        }
+        Value::List(items) | Value::Tuple(items) => {
+            items.iter().enumerate().for_each(|(index, item)| tensors(item, below(index.into()), found));
+        }
+        other => {
+            for (key, value) in other.entries().unwrap_or_default() {
+                let key = match key {
+                    Value::Text(text) => text.clone().into(),
+                    Value::Int(value) => (*value).into(),
+                    other => format!("{other:?}").into(),
+                };
+                tensors(value, below(key), found);
+            }
+        }
+    }
+}
+
+fn found_in(value: &Value) -> Vec<Json> {
+    let mut found = Vec::new();
+    tensors(value, Json::Array(vec![]), &mut found);
+    found
+}
+
+fn expected_of(entry: &Json) -> Vec<Json> {
+    let expected = entry["tensors"].as_array().unwrap().iter();
+    expected.map(|t| serde_json::json!([t["path"], t["dtype"], t["shape"], t["stride"], t["sha256"]])).collect()
+}
+
+#[test]
+fn every_good_fixture_reads_as_pytorch_reads_it() {
+    let Some(folder) = fixtures() else { return };
+    let mut declined = Vec::new();
+    for entry in manifest(&folder)["good"].as_array().unwrap() {
+        let file = entry["file"].as_str().unwrap();
+        match read(folder.join(file)) {
+            Ok(value) => assert_eq!(found_in(&value), expected_of(entry), "{file}"),
+            Err(error) if entry["optional"] == true => declined.push(format!("{file}: {error}")),
+            Err(error) => panic!("{file}: {error}"),
+        }
+    }
+    assert!(declined.len() <= 8, "declined: {declined:#?}");
+}
+
+#[test]
+fn every_hostile_fixture_is_refused_in_time() {
+    let Some(folder) = fixtures() else { return };
+    let manifest = manifest(&folder);
+    for entry in manifest["bad"].as_array().unwrap().iter().chain(manifest["opaque"].as_array().unwrap()) {
+        let file = entry["file"].as_str().unwrap();
+        let start = Instant::now();
+        let result = read(folder.join(file));
+        assert!(start.elapsed() < Duration::from_secs(10), "{file} took {:?}", start.elapsed());
+        println!("{file} {:?}: {}", start.elapsed(), result.as_ref().err().map_or("loads".into(), ToString::to_string));
+        assert!(entry["expect"] == "either" || result.is_err(), "{file} was not refused");
+    }
+}
+
+#[test]
+fn what_was_read_is_written_and_read_again() {
+    let Some(folder) = fixtures() else { return };
+    let out = tempfile::tempdir().unwrap();
+    for entry in manifest(&folder)["good"].as_array().unwrap() {
+        let file = folder.join(entry["file"].as_str().unwrap());
+        let Ok(value) = read(&file) else { continue };
+        let copy = out.path().join(file.file_name().unwrap());
+        write(&copy, &value).unwrap();
+        assert_eq!(read(&copy).unwrap(), value, "{}", file.display());
+    }
+}
+
+#[test]
+fn values_survive_a_round_trip() {
+    let tensor = Tensor::from_f32(&[2, 1], &[0.5, -3.0]);
+    let integers = [0, 255, 256, -1, i64::from(i32::MAX) + 1, i64::MIN].map(Value::Int);
+    let value = Value::Dict(vec![
+        (text("none"), Value::None),
+        (text("żółć"), Value::List(vec![Value::Bool(true), Value::Float(-0.5), Value::Bytes(vec![0, 255])])),
+        (text("integers"), Value::Tuple(integers.into_iter().chain([Value::BigInt(1 << 80)]).collect())),
+        (Value::Int(3), Value::OrderedDict(vec![(text("w"), Value::Tensor(tensor.clone()))])),
+        (text("milestones"), Value::Counter(vec![(Value::Int(50), Value::Int(1))])),
+        (text("shared"), Value::Tensor(tensor)),
+        (text("empty"), Value::Tensor(Tensor::from_f32(&[0, 3], &[]))),
+        (text("scalar"), Value::Tensor(Tensor::from_i64(&[], &[7]))),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.v1.pth");
+    write(&path, &value).unwrap();
+    assert_eq!(read(&path).unwrap(), value);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_state_dict_carries_its_configuration() {
+    let state = StateDict::from_iter([("body.0.weight".to_string(), Tensor::from_f32(&[1, 2], &[1.0, 2.0]))]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pth");
+    save_state_dict(&path, &state, Some(r#"{"blocks":16}"#)).unwrap();
+    assert_eq!(state_dict_of(&read(&path).unwrap()).unwrap(), state);
+    assert_eq!(read_config(&path).unwrap().as_deref(), Some(r#"{"blocks":16}"#));
+    save_state_dict(&path, &state, None).unwrap();
+    assert_eq!(read_config(&path).unwrap(), None);
+}
+
+#[test]
+fn tensors_of_one_storage_are_stored_once() {
+    let tensor = Tensor::from_f32(&[1000], &[1.0; 1000]);
+    let twice = [("a".to_string(), tensor.clone()), ("b".to_string(), tensor)];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pth");
+    save_state_dict(&path, &StateDict::from_iter(twice), None).unwrap();
+    // 4000 bytes of numbers once, and less than 3000 of all else.
+    assert!(std::fs::metadata(&path).unwrap().len() < 7000);
+}
+
+#[test]
+fn what_users_meet_instead_of_a_checkpoint_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&[u8], &str); 6] = [
+        (b"", "empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS"),
+        (b"\n<!DOCTYPE html>", "web page"),
+        (b"PK\x05\x06", "empty zip"),
+        (b"PK\x03\x04", "cut off"),
+        (b"\x40\0\0\0\0\0\0\0{\"w\":", "safetensors"),
+    ];
+    for (bytes, name) in cases {
+        let path = folder.path().join("x.pth");
+        std::fs::write(&path, bytes).unwrap();
+        let message = read(&path).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains("x.pth"), "{message}");
+    }
+    assert!(matches!(read(folder.path().join("absent.pth")), Err(Error::Read { .. })));
+}
+
+/// A pickle in a legacy container without storages.
+fn legacy_of(pickle: &[u8]) -> Vec<u8> {
+    [legacy::START, b"\x80\x02M\xE9\x03.", b"\x80\x02}.", pickle, b"\x80\x02]."].concat()
+}
+
+fn read_bytes(bytes: &[u8]) -> Result<Value, Error> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    read(file.path())
+}
+
+#[test]
+fn a_hand_made_legacy_file_reads() {
+    // MARK, 1, 2, TUPLE, memo 0; again from the memo; a tuple of the two.
+    let value = read_bytes(&legacy_of(b"\x80\x02(K\x01K\x02tq\x00h\x00\x86.")).unwrap();
+    let pair = Value::Tuple(vec![Value::Int(1), Value::Int(2)]);
+    assert_eq!(value, Value::Tuple(vec![pair.clone(), pair]));
+}
+
+#[test]
+fn hostile_pickles_are_refused() {
+    let cases: [(&[u8], &str); 9] = [
+        (b"cos\nsystem\n(X\x02\0\0\0lst\x85R.", "os.system"),
+        (b"c__builtin__\neval\n.", "builtins.eval"),
+        (b"]q\x00h\x00a.", "contain themselves"),
+        (b"(K\x01.", "other than one object"),
+        (b"X\xFF\xFF\xFF\x7Fab.", "cut off"),
+        (b"K\x01s.", "empty"),
+        (b"}]K\x01s.", "key"),
+        (b"}(K\x01K\x02K\x01K\x03u.", "twice"),
+        (b"h\x05.", "never stored"),
+    ];
+    for (pickle, reason) in cases {
+        let message = read_bytes(&legacy_of(pickle)).unwrap_err().to_string();
+        assert!(message.contains(reason), "{pickle:?}: {message}");
+    }
+}
+
+#[test]
+fn a_memo_bomb_is_refused() {
+    // Sixty times a pair of the object before: 2^60 leaves.
+    let mut pickle = b"]q\x00".to_vec();
+    for level in 0..60 {
+        pickle.extend([b'h', level, 0x86, b'q', level + 1, b'h', level + 1]);
+    }
+    pickle.extend([b'\x87', b'.']);
+    assert!(read_bytes(&legacy_of(&pickle)).is_err());
+}
+
+/// Every file that differs from a good one in one place is read or refused, and nothing else.
+#[test]
+fn damaged_files_never_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pth");
+    let state = StateDict::from_iter([("w".to_string(), Tensor::from_f32(&[2], &[1.0, 2.0]))]);
+    save_state_dict(&path, &state, Some("{}")).unwrap();
+    let good = std::fs::read(&path).unwrap();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x55;
+        std::fs::write(&path, &bad).unwrap();
+        if let Ok(value) = read(&path) {
+            assert_eq!(found_in(&value).len(), 1);
+        }
+    }
+    for length in 0..good.len() {
+        std::fs::write(&path, &good[..length]).unwrap();
+        assert!(read(&path).is_err(), "cut at {length}");
+    }
+}
+
+#[test]
+fn a_failed_write_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pth");
+    std::fs::write(&path, b"kept").unwrap();
+    let error = write(&path, &Value::Bytes(vec![])).unwrap_err();
+    assert!(matches!(error, Error::Unwritable { .. }) && error.to_string().contains("net.pth"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"kept");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let absent = write(folder.path().join("absent/net.pth"), &Value::None).unwrap_err();
+    assert!(matches!(absent, Error::Write { .. }), "{absent}");
+}

@@ -1,0 +1,89 @@
+//! `abbe eval`
+
+use std::path::PathBuf;
+
+use abbe_data::image::Conversion;
+use abbe_data::pair::{self, Lr, Pair, Source};
+use abbe_data::resample::Border;
+use abbe_eval::{Protocol, Results, evaluate};
+use anyhow::{Context, Result, ensure};
+
+use crate::device::DeviceArgument;
+use crate::{method, progress, stop, workflow};
+
+/// Judge models on pictures: PSNR and SSIM of each picture and their means
+///
+/// Example: abbe eval --model bicubic --model runs/demo/checkpoints/srgan_final.pth --hr photographs/test
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A checkpoint, or `bicubic`; may be given several times
+    #[arg(long = "model", required = true, value_name = "CKPT|NAME")]
+    models: Vec<String>,
+    /// A checkpoint of Abbe's with the same network, for models that do not say which network they are
+    #[arg(long, value_name = "CKPT")]
+    like: Option<PathBuf>,
+    /// Folder of HR pictures
+    #[arg(long, value_name = "DIR")]
+    hr: PathBuf,
+    /// Folder of LR pictures [default: made from HR by bicubic downscaling]
+    #[arg(long, value_name = "DIR")]
+    lr: Option<PathBuf>,
+    /// How many times larger HR is than LR
+    #[arg(long, default_value_t = 4, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(2..=8))]
+    scale: usize,
+    /// y, rgb, y-cropN or rgb-cropN; may be given several times [default: y-crop<scale> and rgb]
+    #[arg(long = "protocol", value_name = "P")]
+    protocols: Vec<Protocol>,
+    /// Turn grey, 16-bit and transparent pictures into 8-bit RGB instead of refusing them
+    #[arg(long)]
+    convert: bool,
+    /// Also write metrics.csv, .json and .txt there
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgument,
+}
+
+/// Judges the models.
+///
+/// # Errors
+/// What is wrong with a model, a picture or the folder to write to.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let device = arguments.device.find()?;
+    let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
+    let made = Lr::Bicubic { border: Border::Replicate };
+    let lr = arguments.lr.clone().map_or(made, Lr::Folder);
+    let source = Source { hr: arguments.hr.clone(), lr, conversion };
+    let names: Vec<String> = arguments.models.iter().map(|model| method::name(model)).collect();
+    for (index, name) in names.iter().enumerate() {
+        ensure!(!names[..index].contains(name), "two models are called `{name}`: rename one of the files");
+    }
+    let open = |model: &String| method::open(model, arguments.like.as_deref(), device);
+    let upscalers = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let pairs = pair::load(&source, arguments.scale)?;
+    let mut protocols = arguments.protocols.clone();
+    if protocols.is_empty() {
+        protocols = vec![Protocol::y_crop(arguments.scale), Protocol::RGB];
+    }
+    let bar = progress::bar("evaluation", (pairs.len() * upscalers.len()) as u64);
+    let mut methods = Vec::new();
+    for (name, upscaler) in names.iter().zip(&upscalers) {
+        let keep = |_: &Pair, _: &_| -> Result<()> {
+            bar.inc(1);
+            stop::check()
+        };
+        methods.push(evaluate(name, upscaler, &pairs, arguments.scale, &protocols, keep)?);
+    }
+    bar.finish_and_clear();
+    let lr = pair::lr_description(&source);
+    let results = Results { scale: arguments.scale, lr, protocols, methods, notices: Vec::new() };
+    if let Some(out) = &arguments.out {
+        let path = |ending: &str| out.join(format!("metrics.{ending}"));
+        workflow::write_tables(&results, path).context("the tables")?;
+    }
+    println!("{}", if arguments.json { results.to_json() } else { results.to_text() }.trim_end());
+    Ok(())
+}

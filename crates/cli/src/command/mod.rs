@@ -1,0 +1,9 @@
+//! The commands, one file each: their arguments, and what they call.
+
+pub mod demo;
+pub mod eval;
+pub mod figures;
+pub mod inspect;
+pub mod models;
+pub mod train;
+pub mod upscale;

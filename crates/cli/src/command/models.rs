@@ -1,0 +1,107 @@
+//! `abbe models`
+
+use abbe_models::discriminator::{self, Discriminator};
+use abbe_models::vgg::{Classifier, Net};
+use abbe_models::{Config, NETWORKS, Summary, build, summary};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use tch::Device;
+
+/// List the networks, or show one: layers, output shapes, parameters, memory, multiply-adds
+///
+/// Example: abbe models srresnet --size 96x96
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// srcnn, srresnet, discriminator, vgg11, vgg13, vgg16, vgg19, or a checkpoint of Abbe's
+    #[arg(value_name = "NAME|CKPT")]
+    name: Option<String>,
+    /// Height and width of the input [default: 24x24 for LR, 96x96 for the discriminator, 224x224 for VGG]
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    size: Option<[i64; 2]>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists or shows.
+///
+/// # Errors
+/// An unknown name, a checkpoint that says nothing of its network, an input too large for the memory.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.name {
+        None if arguments.json => println!("{:#}", json!(names())),
+        None => list(),
+        Some(name) => {
+            let summary = show(name, arguments.size)?;
+            if arguments.json { println!("{:#}", as_json(&summary)) } else { print!("{summary}") }
+        }
+    }
+    Ok(())
+}
+
+/// Every name that can be shown.
+fn names() -> Vec<&'static str> {
+    let vgg = Net::ALL.into_iter().map(Net::name);
+    NETWORKS.iter().map(|network| network.name).chain(["discriminator"]).chain(vgg).collect()
+}
+
+fn list() {
+    for network in NETWORKS {
+        println!("{:<14} {}", network.name, network.paper);
+    }
+    println!("{:<14} Ledig et al., arXiv 1609.04802", "discriminator");
+    for net in Net::ALL {
+        println!("{:<14} Simonyan and Zisserman, arXiv 1409.1556", net.name());
+    }
+}
+
+fn show(name: &str, size: Option<[i64; 2]>) -> Result<Summary> {
+    let input = |default: i64| {
+        let [height, width] = size.unwrap_or([default, default]);
+        [1, 3, height, width]
+    };
+    if let Some(net) = Net::ALL.into_iter().find(|net| net.name() == name) {
+        ensure!(size.is_none_or(|size| size == [224, 224]), "--size: the dense layers of {name} need 224x224");
+        return Ok(summary(|xs| Classifier::new(net, Device::Cpu).forward(xs), &input(224)));
+    }
+    if name == "discriminator" {
+        let [_, _, height, width] = input(96);
+        ensure!(height == width, "--size: the discriminator judges square pictures, found {height}x{width}");
+        let network = Discriminator::new(&discriminator::Config { patch: height, channels: 64 }, Device::Cpu)?;
+        return Ok(summary(|xs| network.forward(xs, false), &input(96)));
+    }
+    let model = build(&config(name)?, Device::Cpu)?;
+    Ok(summary(|lr| model.forward(lr, false), &input(24)))
+}
+
+/// The paper's configuration of a network by name, or that of a checkpoint.
+fn config(name: &str) -> Result<Config> {
+    if let Some(network) = NETWORKS.iter().find(|network| network.name == name) {
+        return network.samples.first().copied().context("a network has a sample");
+    }
+    let path = std::path::Path::new(name);
+    if !path.is_file() {
+        bail!("no network and no file is called `{name}`; the networks are: {}", names().join(", "));
+    }
+    Ok(abbe_models::config_of(path)?)
+}
+
+fn as_json(summary: &Summary) -> serde_json::Value {
+    let layers = summary.layers.iter().map(|layer| {
+        json!({
+            "name": layer.name, "kind": layer.kind, "shape": layer.shape, "parameters": layer.parameters,
+            "bytes": layer.memory(), "multiply_adds": layer.multiply_adds,
+        })
+    });
+    json!({
+        "input": summary.input, "layers": layers.collect::<Vec<_>>(), "parameters": summary.parameters(),
+        "bytes": summary.memory(), "multiply_adds": summary.multiply_adds(),
+    })
+}
+
+fn size(text: &str) -> Result<[i64; 2], String> {
+    let sides = text.split_once('x').and_then(|(height, width)| Some([height.parse().ok()?, width.parse().ok()?]));
+    sides
+        .filter(|sides| sides.iter().all(|side| (1..=4096).contains(side)))
+        .ok_or_else(|| format!("expected HEIGHTxWIDTH with sides from 1 to 4096, such as 96x96, found `{text}`"))
+}

@@ -1,0 +1,37 @@
+//! `abbe train`
+
+use std::path::{Path, PathBuf};
+
+use abbe_train::Experiment;
+use anyhow::Result;
+
+use crate::device::DeviceArgument;
+use crate::workflow;
+
+/// Run an experiment: train its phases, judge each, draw the figures, pack the results
+///
+/// Example: abbe train experiments/srcnn.toml --out runs/srcnn
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The experiment file
+    #[arg(value_name = "EXPERIMENT.toml")]
+    experiment: PathBuf,
+    /// Where to write [default: runs/<name of the experiment>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace an earlier run there
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    device: DeviceArgument,
+}
+
+/// Runs the experiment.
+///
+/// # Errors
+/// What is wrong with the experiment, its data, or the training.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let experiment = Experiment::read(&arguments.experiment)?;
+    let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&experiment.name));
+    workflow::run(&experiment, &out, arguments.overwrite, &arguments.device)
+}

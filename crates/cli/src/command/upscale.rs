@@ -1,0 +1,100 @@
+//! `abbe upscale`
+
+use std::path::{Path, PathBuf};
+
+use abbe_data::folder;
+use abbe_data::image::{self, Conversion};
+use abbe_eval::Upscaler;
+use abbe_run::write_atomic;
+use anyhow::{Context, Result, ensure};
+
+use crate::device::DeviceArgument;
+use crate::{method, progress, stop};
+
+/// Enlarge pictures with a network
+///
+/// Example: abbe upscale photo.jpg -o photo_x4.png --model runs/demo/checkpoints/warm-up_final.pth
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Pictures, or folders of pictures
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// A PNG file for one picture, else a folder
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// A checkpoint, or `bicubic`
+    #[arg(long, value_name = "CKPT|NAME")]
+    model: String,
+    /// A checkpoint of Abbe's with the same network, for a model that does not say which network it is
+    #[arg(long, value_name = "CKPT")]
+    like: Option<PathBuf>,
+    /// How many times larger, for `bicubic` [default: 4]; a network has its own
+    #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16))]
+    scale: Option<usize>,
+    /// Turn grey, 16-bit and transparent pictures into 8-bit RGB instead of refusing them
+    #[arg(long)]
+    convert: bool,
+    #[command(flatten)]
+    device: DeviceArgument,
+}
+
+/// Upscales the pictures.
+///
+/// # Errors
+/// What is wrong with the model, a picture or the place to write to. Pictures finished before are whole.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let upscaler = method::open(&arguments.model, arguments.like.as_deref(), arguments.device.find()?)?;
+    let scale = match &upscaler {
+        Upscaler::Bicubic => arguments.scale.unwrap_or(4),
+        Upscaler::Network(network) => arguments.scale.unwrap_or(network.scale() as usize),
+    };
+    let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
+    let work = plan(&arguments.inputs, &arguments.output)?;
+    let bar = progress::bar("upscale", work.len() as u64);
+    for (input, output) in &work {
+        stop::check()?;
+        let picture = image::read(input, conversion)?;
+        let sr = upscaler.upscale(&picture, scale).with_context(|| input.display().to_string())?;
+        write_atomic(output, &image::encode_png(&sr)?)?;
+        bar.inc(1);
+        bar.suspend(|| println!("{} {}x{} -> {}", output.display(), picture.width, picture.height, size(&sr)));
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn size(picture: &image::Rgb8) -> String {
+    format!("{}x{}", picture.width, picture.height)
+}
+
+/// Each input with its output: every picture of a folder, under its own name with the ending png.
+fn plan(inputs: &[PathBuf], output: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    if let [input] = inputs
+        && !input.is_dir()
+    {
+        ensure!(
+            output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")),
+            "-o {}: expected a file name that ends in .png, the format that Abbe writes",
+            output.display()
+        );
+        return Ok(vec![(input.clone(), output.to_path_buf())]);
+    }
+    let mut work: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for input in inputs {
+        let files = if input.is_dir() { folder::pictures(input)?.into_values().collect() } else { vec![input.clone()] };
+        for file in files {
+            let name = file.file_stem().with_context(|| format!("{} has no file name", file.display()))?;
+            let target = output.join(format!("{}.png", name.to_string_lossy()));
+            let twin = work.iter().find(|(_, other)| *other == target);
+            ensure!(
+                twin.is_none(),
+                "{} and {} would both become {}: rename one, or upscale them apart",
+                twin.map_or(Path::new(""), |(other, _)| other).display(),
+                file.display(),
+                target.display()
+            );
+            work.push((file, target));
+        }
+    }
+    Ok(work)
+}

@@ -1,0 +1,191 @@
+//! An experiment from pictures to archive: each step one call.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use abbe_data::pair::{self, Pair, Source};
+use abbe_eval::{Protocol, Results, Upscaler, evaluate};
+use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
+use abbe_train::{Experiment, OpenVgg, Session, Setup};
+use anyhow::{Context, Result, ensure};
+use tch::Device;
+
+use crate::device::DeviceArgument;
+use crate::{method, progress, stop};
+
+/// Runs `experiment` and writes everything into `out`.
+///
+/// # Errors
+/// What is wrong with the data, the training or the disk; the manifest then says why the run stopped.
+pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &DeviceArgument) -> Result<()> {
+    let started = Instant::now();
+    let at = device.find()?;
+    let train = read_pairs("data.train", &experiment.data.train, experiment)?;
+    let test = read_pairs("data.test", &experiment.data.test, experiment)?;
+    check_apart(&train, &test)?;
+    let vgg = open_vgg(experiment, at)?;
+    let folder = RunFolder::create(out, overwrite)?;
+    write_atomic(&folder.experiment(), experiment.to_toml()?.as_bytes())?;
+    let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref());
+    manifest.write(&folder.manifest())?;
+    let done = train_and_judge(experiment, &folder, at, Arc::new(train), &test, vgg, &mut manifest);
+    manifest.outcome = done.as_ref().err().map_or_else(|| "finished".to_owned(), |error| format!("stopped: {error:#}"));
+    manifest.seconds = started.elapsed().as_secs_f64();
+    manifest.write(&folder.manifest())?;
+    let results = done?;
+    let drawn = draw(&folder)?;
+    println!("\n{}", results.to_text());
+    say_where(&folder, &drawn);
+    println!("{:.1} minutes in all", started.elapsed().as_secs_f64() / 60.0);
+    Ok(())
+}
+
+fn train_and_judge(
+    experiment: &Experiment,
+    folder: &RunFolder,
+    device: Device,
+    train: Arc<Vec<Pair>>,
+    test: &[Pair],
+    vgg: Option<OpenVgg>,
+    manifest: &mut Manifest,
+) -> Result<Results> {
+    let setup = Setup { experiment, pairs: train, device, folder, stop: &stop::STOP };
+    let mut session = Session::new(setup, vgg.map(|vgg| vgg.features))?;
+    manifest.networks.extend(session.trainees.iter().map(|(name, trainee)| NetworkRecord {
+        name: name.clone(),
+        parameters: trainee.model.store().parameters().iter().map(|p| p.numel() as i64).sum(),
+        weights: format!("random, seed {}", experiment.seed),
+    }));
+    let names = experiment.phases.iter().map(|phase| phase.name.clone());
+    let mut bars = progress::Training::new(names.enumerate().map(|(index, name)| (name, session.steps(index))));
+    abbe_train::train(&mut session, &mut |row| bars.show(row))?;
+    judge(experiment, folder, device, test, &manifest.notices)
+}
+
+/// Scores bicubic and the final checkpoint of every phase; writes each picture's versions and the tables.
+fn judge(
+    experiment: &Experiment,
+    folder: &RunFolder,
+    device: Device,
+    test: &[Pair],
+    notices: &[String],
+) -> Result<Results> {
+    let protocols = vec![Protocol::y_crop(experiment.scale), Protocol::RGB];
+    for pair in test {
+        abbe_viz::save(&pair.hr, &folder.picture(&pair.name, "hr"))?;
+        abbe_viz::save(&pair.lr, &folder.picture(&pair.name, "lr"))?;
+    }
+    let mut upscalers = vec![("bicubic".to_owned(), Upscaler::Bicubic)];
+    for phase in &experiment.phases {
+        let path = folder.checkpoint(&format!("{}_final", phase.name));
+        upscalers.push((phase.name.clone(), method::open(&path.to_string_lossy(), None, device)?));
+    }
+    let bar = progress::bar("evaluation", (upscalers.len() * test.len()) as u64);
+    let mut methods = Vec::new();
+    for (name, upscaler) in &upscalers {
+        let keep = |pair: &Pair, sr: &_| -> Result<()> {
+            bar.inc(1);
+            stop::check()?;
+            abbe_viz::save(sr, &folder.picture(&pair.name, name))
+        };
+        methods.push(evaluate(name, upscaler, test, experiment.scale, &protocols, keep)?);
+    }
+    bar.finish_and_clear();
+    let lr = pair::lr_description(&experiment.data.test);
+    let results = Results { scale: experiment.scale, lr, protocols, methods, notices: notices.to_vec() };
+    write_tables(&results, |ending| folder.metrics(ending))?;
+    Ok(results)
+}
+
+/// Writes a table as CSV, text and JSON, to the files that `path` gives for these endings.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_tables(results: &Results, path: impl Fn(&str) -> std::path::PathBuf) -> Result<()> {
+    let forms = [("csv", results.to_csv()), ("txt", results.to_text()), ("json", results.to_json())];
+    for (ending, text) in forms {
+        write_atomic(&path(ending), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Draws every figure of a run and packs its results; the paths written.
+///
+/// # Errors
+/// A file of the run that is missing or does not read, or one that cannot be written.
+pub fn draw(folder: &RunFolder) -> Result<Vec<std::path::PathBuf>> {
+    stop::check()?;
+    let mut drawn = abbe_viz::figures(folder)?;
+    drawn.push(abbe_viz::results_archive(folder)?);
+    Ok(drawn)
+}
+
+fn read_pairs(key: &str, source: &Source, experiment: &Experiment) -> Result<Vec<Pair>> {
+    let pairs = pair::load(source, experiment.scale).with_context(|| key.to_owned())?;
+    eprintln!("{key}: {} pictures from {}", pairs.len(), source.hr.display());
+    Ok(pairs)
+}
+
+/// A picture that was trained on proves nothing.
+fn check_apart(train: &[Pair], test: &[Pair]) -> Result<()> {
+    for judged in test {
+        let same = train.iter().find(|pair| pair.hr == judged.hr);
+        ensure!(
+            same.is_none(),
+            "data.test: `{}` is also a training picture (`{}`): remove it from one of the two folders",
+            judged.name,
+            same.map_or("", |pair| &pair.name)
+        );
+    }
+    Ok(())
+}
+
+/// The VGG of the experiment, when a phase has a content loss.
+fn open_vgg(experiment: &Experiment, device: Device) -> Result<Option<OpenVgg>> {
+    let wanted = experiment.phases.iter().any(|phase| phase.loss.content.is_some());
+    let vgg = experiment.vgg.as_ref().filter(|_| wanted).map(|vgg| abbe_train::open_vgg(vgg, device)).transpose()?;
+    if let Some(notice) = vgg.as_ref().and_then(|vgg| vgg.notice.as_ref()) {
+        eprintln!("notice: {notice}");
+    }
+    Ok(vgg)
+}
+
+fn describe(
+    experiment: &Experiment,
+    device: &DeviceArgument,
+    train: &[Pair],
+    test: &[Pair],
+    vgg: Option<&OpenVgg>,
+) -> Manifest {
+    let record = |pairs: &[Pair], source: &Source| DataRecord {
+        pictures: pairs.len(),
+        sha256: pair::hash(pairs),
+        lr: pair::lr_description(source),
+    };
+    Manifest {
+        experiment: experiment.name.clone(),
+        outcome: "unfinished".into(),
+        abbe: env!("CARGO_PKG_VERSION").into(),
+        libtorch: abbe_torch::libtorch_version(),
+        device: device.name().into(),
+        threads: tch::get_num_threads(),
+        seed: experiment.seed,
+        train: record(train, &experiment.data.train),
+        test: record(test, &experiment.data.test),
+        networks: Vec::new(),
+        vgg: vgg.map(|vgg| vgg.origin.clone()),
+        notices: vgg.and_then(|vgg| vgg.notice.clone()).into_iter().collect(),
+        seconds: 0.0,
+    }
+}
+
+fn say_where(folder: &RunFolder, drawn: &[std::path::PathBuf]) {
+    println!("weights      {}", folder.root().join("checkpoints").display());
+    println!("tables       {} (also .csv and .json)", folder.metrics("txt").display());
+    println!("pictures     {}", folder.root().join("pictures").display());
+    println!("log          {}", folder.log().display());
+    for path in drawn {
+        println!("drawn        {}", path.display());
+    }
+}

@@ -1,0 +1,116 @@
+//! A table of results as JSON and back.
+
+use serde_json::{Map, Value, json};
+
+use crate::{Error, Method, Protocol, Results, Row};
+
+impl Results {
+    /// The whole table with the [`Convention`](crate::Convention) of each protocol, indented; the keys of values are the
+    /// columns' names.
+    pub fn to_json(&self) -> String {
+        let columns = self.columns();
+        let table = json!({
+            "scale": self.scale,
+            "lr": self.lr,
+            "notices": self.notices,
+            "protocols": self.protocols.iter().map(Protocol::convention).collect::<Vec<_>>(),
+            "methods": self.methods.iter().map(|method| method_json(method, &columns)).collect::<Vec<_>>(),
+        });
+        format!("{table:#}\n")
+    }
+
+    /// Reads what [`Results::to_json`] wrote; means are taken anew.
+    ///
+    /// # Errors
+    /// The key that is missing or of another kind.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let table: Value = serde_json::from_str(text).map_err(|error| Error::Table(error.to_string()))?;
+        let protocols = list(&table, "protocols")?.iter().map(|protocol| string(protocol, "protocol")?.parse());
+        let mut results = Self {
+            scale: number(&table, "scale")? as usize,
+            lr: string(&table, "lr")?,
+            protocols: protocols.collect::<Result<_, _>>()?,
+            methods: Vec::new(),
+            notices: list(&table, "notices")?.iter().filter_map(|notice| Some(notice.as_str()?.to_owned())).collect(),
+        };
+        let columns = results.columns();
+        results.methods =
+            list(&table, "methods")?.iter().map(|method| read_method(method, &columns)).collect::<Result<_, _>>()?;
+        Ok(results)
+    }
+}
+
+fn method_json(method: &Method, columns: &[String]) -> Value {
+    let row = |row: &Row| {
+        let mut object = Map::from_iter([("picture".to_owned(), json!(row.picture))]);
+        object.extend(values(columns, &row.values));
+        Value::Object(object)
+    };
+    json!({
+        "name": method.name,
+        "mean": values(columns, &method.mean(columns.len())),
+        "pictures": method.rows.iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+/// Numbers by column; `inf`, `-inf` and `NaN`, which JSON cannot write, as strings.
+fn values(columns: &[String], values: &[f64]) -> Map<String, Value> {
+    let value = |&value: &f64| if value.is_finite() { json!(value) } else { json!(value.to_string()) };
+    columns.iter().cloned().zip(values.iter().map(value)).collect()
+}
+
+fn read_method(method: &Value, columns: &[String]) -> Result<Method, Error> {
+    let rows = list(method, "pictures")?.iter().map(|row| read_row(row, columns)).collect::<Result<_, _>>()?;
+    Ok(Method { name: string(method, "name")?, rows })
+}
+
+fn read_row(row: &Value, columns: &[String]) -> Result<Row, Error> {
+    let values = columns.iter().map(|column| number(row, column)).collect::<Result<_, _>>()?;
+    Ok(Row { picture: string(row, "picture")?, values })
+}
+
+fn list<'a>(object: &'a Value, key: &str) -> Result<&'a Vec<Value>, Error> {
+    object[key].as_array().ok_or_else(|| expected("a list", key))
+}
+
+fn string(object: &Value, key: &str) -> Result<String, Error> {
+    object[key].as_str().map(str::to_owned).ok_or_else(|| expected("a string", key))
+}
+
+fn number(object: &Value, key: &str) -> Result<f64, Error> {
+    let value = &object[key];
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    number.ok_or_else(|| expected("a number", key))
+}
+
+fn expected(kind: &str, key: &str) -> Error {
+    Error::Table(format!("expected {kind} at `{key}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::results;
+
+    #[test]
+    fn every_value_is_named_and_conventions_are_carried() {
+        let json: Value = serde_json::from_str(&results().to_json()).unwrap();
+        assert_eq!(json["methods"][1]["mean"]["psnr_y_crop4"], "inf");
+        assert_eq!(json["methods"][0]["pictures"][1]["ssim_rgb"], 0.75);
+        assert_eq!(json["protocols"][0]["border"], 4);
+        assert_eq!(json["notices"][0], "VGG-19 with random weights (seed 0)");
+        assert_eq!((&json["scale"], &json["lr"]), (&json!(4), &json!("bicubic, antialiased")));
+    }
+
+    #[test]
+    fn a_table_reads_back_with_its_infinities() {
+        assert_eq!(Results::from_json(&results().to_json()).unwrap(), results());
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let broken = results().to_json().replace("\"ssim_rgb\"", "\"ssim\"");
+        assert!(Results::from_json(&broken).unwrap_err().to_string().contains("`ssim_rgb`"));
+        assert!(Results::from_json("{").is_err());
+    }
+}

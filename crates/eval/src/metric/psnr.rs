@@ -1,0 +1,46 @@
+//! Peak signal-to-noise ratio.
+
+use super::{PEAK, Plane};
+
+/// `10 log10(peak² / MSE)` in dB, the mean squared error taken over all samples of all planes together (the usual
+/// reading for RGB; it is not the mean of three ratios). Equal pictures give positive infinity.
+///
+/// `a` and `b` hold the same number of planes of the same sizes.
+pub(crate) fn psnr(a: &[Plane], b: &[Plane]) -> f64 {
+    let samples: usize = a.iter().map(|plane| plane.values.len()).sum();
+    let squares: f64 = a.iter().zip(b).map(|(a, b)| squared_error(&a.values, &b.values)).sum();
+    10.0 * (PEAK * PEAK * samples as f64 / squares).log10()
+}
+
+fn squared_error(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::plane;
+    use super::*;
+
+    #[test]
+    fn equal_planes_are_infinitely_close() {
+        let a = [plane(3, 4, |y, x| (y * x) as f64)];
+        assert_eq!(psnr(&a, &a), f64::INFINITY);
+    }
+
+    #[test]
+    fn constant_error_of_a_tenth_of_the_peak_is_20_db() {
+        // error 25.5 everywhere: MSE = 255²/100, so 10 log10(100) = 20 dB
+        let a = [plane(5, 7, |_, x| x as f64)];
+        let b = [plane(5, 7, |_, x| x as f64 + 25.5)];
+        assert!((psnr(&a, &b) - 20.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn errors_are_pooled_over_planes_before_the_logarithm() {
+        // one plane of three is off by 25.5: MSE = 255²/300, so 10 log10(300) = 24.7712 dB
+        let black = plane(2, 2, |_, _| 0.0);
+        let a = [black.clone(), black.clone(), black.clone()];
+        let b = [black.clone(), plane(2, 2, |_, _| 25.5), black];
+        assert!((psnr(&a, &b) - 24.771_212_547_196_624).abs() < 1e-9);
+    }
+}

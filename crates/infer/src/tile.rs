@@ -1,0 +1,52 @@
+//! Cutting a picture into tiles so that the result is that of the whole picture.
+//!
+//! An output pixel depends on the LR pixels within the network's radius. Each tile is therefore read with that much of its
+//! surroundings, less where the picture itself ends, and only its core is kept: no seam, whatever the tile's size.
+
+use std::ops::Range;
+
+/// One tile along both axes, in LR pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tile {
+    /// Rows and columns that are kept.
+    pub core: [Range<usize>; 2],
+    /// Rows and columns that the network sees.
+    pub seen: [Range<usize>; 2],
+}
+
+/// Cuts a picture of `height` x `width` into cores of at most `side` x `side`, each seen with `radius` pixels around it.
+pub(crate) fn tiles(height: usize, width: usize, side: usize, radius: usize) -> Vec<Tile> {
+    let columns = cuts(width, side, radius);
+    let row = |(core, seen): (Range<usize>, Range<usize>)| {
+        columns.iter().map(move |(core_x, seen_x)| Tile {
+            core: [core.clone(), core_x.clone()],
+            seen: [seen.clone(), seen_x.clone()],
+        })
+    };
+    cuts(height, side, radius).into_iter().flat_map(row).collect()
+}
+
+/// Core and seen ranges along one axis; cores are as equal as whole numbers allow.
+fn cuts(length: usize, side: usize, radius: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let count = length.div_ceil(side).max(1);
+    let border = |index: usize| index * length / count;
+    let cut = |index: usize| {
+        let core = border(index)..border(index + 1);
+        let seen = core.start.saturating_sub(radius)..(core.end + radius).min(length);
+        (core, seen)
+    };
+    (0..count).map(cut).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_cover_the_length_once_and_see_their_surroundings() {
+        // 10 in at most 4: three cores, borders at 0, 3, 6, 10; radius 2 is cut off at both ends.
+        assert_eq!(cuts(10, 4, 2), [(0..3, 0..5), (3..6, 1..8), (6..10, 4..10)]);
+        assert_eq!(cuts(4, 4, 9), [(0..4, 0..4)]);
+        assert_eq!(tiles(10, 4, 4, 2).len(), 3);
+    }
+}

@@ -1,0 +1,104 @@
+//! A picture through a network, tile by tile.
+
+use abbe_data::image::Rgb8;
+use abbe_models::SrModel;
+use tch::{TchError, Tensor};
+
+use crate::tile::{Tile, tiles};
+
+/// Side of a tile's core in LR pixels: large enough that its surroundings cost little, small enough for any machine.
+const TILE: usize = 192;
+
+/// Why a picture could not be upscaled.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// libtorch failed, most often because memory ran out.
+    #[error("upscaling a tile of {height}x{width} pixels failed: {source}")]
+    Tile {
+        /// Rows that the network was given.
+        height: usize,
+        /// Columns that the network was given.
+        width: usize,
+        /// libtorch's reason.
+        source: TchError,
+    },
+    /// The picture's size and its pixels do not agree.
+    #[error(transparent)]
+    Picture(#[from] abbe_data::Error),
+}
+
+/// SR for `picture`: 8-bit RGB in and out, `scale` times as high and wide, clamped to [0, 1] and rounded half up.
+///
+/// # Errors
+/// When libtorch fails on a tile.
+pub fn upscale(model: &dyn SrModel, picture: &Rgb8) -> Result<Rgb8, Error> {
+    upscale_by(model, picture, TILE)
+}
+
+fn upscale_by(model: &dyn SrModel, picture: &Rgb8, side: usize) -> Result<Rgb8, Error> {
+    let scale = model.scale() as usize;
+    let (height, width) = (picture.height * scale, picture.width * scale);
+    let mut sr = Rgb8::new(height, width, vec![0; height * width * 3])?;
+    for tile in tiles(picture.height, picture.width, side, model.radius() as usize) {
+        let [rows, columns] = &tile.seen;
+        let seen = picture.crop(rows.start, columns.start, rows.len(), columns.len())?;
+        let error = |source| Error::Tile { height: rows.len(), width: columns.len(), source };
+        let core = tch::no_grad(|| run(model, &seen, &tile)).map_err(error)?;
+        let [rows, columns] = &tile.core;
+        paste(&mut sr, &Rgb8::from_planes_f32(rows.len() * scale, columns.len() * scale, &core)?, &tile, scale);
+    }
+    Ok(sr)
+}
+
+/// The core of a tile, upscaled: planes `[3, height, width]`, clamped to [0, 1].
+fn run(model: &dyn SrModel, seen: &Rgb8, tile: &Tile) -> Result<Vec<f32>, TchError> {
+    let scale = model.scale();
+    let lr = Tensor::f_from_slice(&seen.to_planes_f32())?
+        .f_view([1, 3, seen.height as i64, seen.width as i64])?
+        .f_to_device(model.store().device())?;
+    let core = |axis: usize| {
+        let (core, seen) = (&tile.core[axis], &tile.seen[axis]);
+        ((core.start - seen.start) as i64 * scale, core.len() as i64 * scale)
+    };
+    let ((top, height), (left, width)) = (core(0), core(1));
+    let sr = model.forward(&lr, false).f_clamp(0.0, 1.0)?; // [1, 3, h * scale, w * scale]
+    let core = sr.f_narrow(2, top, height)?.f_narrow(3, left, width)?.f_contiguous()?;
+    Vec::try_from(core.f_to_device(tch::Device::Cpu)?.f_view([-1])?)
+}
+
+fn paste(sr: &mut Rgb8, core: &Rgb8, tile: &Tile, scale: usize) {
+    let (top, left) = (tile.core[0].start * scale, tile.core[1].start * scale);
+    let (stride, length) = (sr.width * 3, core.width * 3);
+    for (row, line) in (top..).zip(core.pixels.chunks_exact(length)) {
+        sr.pixels[row * stride + left * 3..][..length].copy_from_slice(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abbe_models::{Config, build, srresnet};
+
+    /// A picture without any regularity: a hash of the position.
+    fn noise(height: usize, width: usize) -> Rgb8 {
+        let pixels = (0..height * width * 3).map(|i| ((i as u32).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        Rgb8::new(height, width, pixels).unwrap()
+    }
+
+    #[test]
+    fn tiles_cannot_be_seen() {
+        tch::manual_seed(3);
+        for (input, bicubic_skip) in [(srresnet::Input::Lr, true), (srresnet::Input::Bicubic, false)] {
+            let config =
+                srresnet::Config { scale: 4, blocks: 2, channels: 8, norm: srresnet::Norm::None, input, bicubic_skip };
+            let model = build(&Config::Srresnet(config), tch::Device::Cpu).unwrap();
+            let picture = noise(37, 50);
+            let whole = upscale_by(model.as_ref(), &picture, 64).unwrap();
+            let tiled = upscale_by(model.as_ref(), &picture, 16).unwrap();
+            let largest = whole.pixels.iter().zip(&tiled.pixels).map(|(a, b)| a.abs_diff(*b)).max();
+            // Float sums may differ in the last bit between tile sizes, so a value on the edge may round the other way.
+            assert!(largest <= Some(1), "{largest:?}");
+            assert_eq!((whole.height, whole.width), (148, 200));
+        }
+    }
+}

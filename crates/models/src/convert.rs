@@ -1,0 +1,41 @@
+//! Tensors of libtorch to and from those of a checkpoint.
+
+use abbe_checkpoint::{Dtype, Tensor as Saved};
+use tch::{Device, Kind, Tensor};
+
+/// A copy. Networks hold float32 and, for counters, int64; nothing else is registered in a store.
+pub(crate) fn to_checkpoint(tensor: &Tensor) -> Saved {
+    let shape = shape(tensor);
+    let flat = tensor.detach().to_device(Device::Cpu).contiguous().view(-1);
+    let count = flat.numel();
+    if flat.kind() == Kind::Int64 {
+        let mut values = vec![0i64; count];
+        flat.copy_data(&mut values, count);
+        Saved::from_i64(&shape, &values)
+    } else {
+        let mut values = vec![0f32; count];
+        flat.copy_data(&mut values, count);
+        Saved::from_f32(&shape, &values)
+    }
+}
+
+/// A copy on the CPU, float32 if `kind` is, else int64.
+pub(crate) fn from_checkpoint(saved: &Saved, kind: Kind) -> Result<Tensor, abbe_checkpoint::Error> {
+    let shape: Vec<i64> = saved.shape().iter().map(|side| *side as i64).collect();
+    let flat = match kind {
+        Kind::Int64 => Tensor::from_slice(&saved.to_i64()?),
+        _ => Tensor::from_slice(&saved.to_f32()?),
+    };
+    Ok(flat.view(&shape[..]))
+}
+
+/// Whether `from_checkpoint` reads `dtype` as `kind`.
+pub(crate) fn converts(dtype: Dtype, kind: Kind) -> bool {
+    let is_complex = matches!(dtype, Dtype::C64 | Dtype::C128);
+    !is_complex && dtype.is_float() == (kind == Kind::Float)
+}
+
+/// Shapes in the checkpoint's type.
+pub(crate) fn shape(tensor: &Tensor) -> Vec<usize> {
+    tensor.size().iter().map(|side| *side as usize).collect()
+}

@@ -1,0 +1,95 @@
+//! The discriminator of SRGAN (Ledig et al., arXiv 1609.04802).
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, Linear, leaky_relu};
+use crate::{Error, Path, Store, require};
+
+/// What decides a discriminator's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Side of the square pictures that it judges: a multiple of 16 from 16 to 512; 96 in the paper.
+    pub patch: i64,
+    /// Channels of the first convolution, 1..=256; 64 in the paper. The last one has 8 times as many.
+    pub channels: i64,
+}
+
+impl Config {
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first key whose value is out of range.
+    pub fn validate(&self) -> Result<(), Error> {
+        let Config { patch, channels } = *self;
+        require(
+            "discriminator.patch",
+            "a multiple of 16 from 16 to 512",
+            patch,
+            (16..=512).contains(&patch) && patch % 16 == 0,
+        )?;
+        require("discriminator.channels", "a number from 1 to 256", channels, (1..=256).contains(&channels))
+    }
+}
+
+/// The network, with the state-dict names of Lornatang's SRGAN-PyTorch: `features.0` (convolution with bias), then
+/// `features.{2, 5, .., 20}` (convolutions without bias) each with its batch norm at the next index, `classifier.0` and
+/// `classifier.2` (dense layers).
+pub struct Discriminator {
+    store: Store,
+    first: Conv2d,
+    features: Vec<(Conv2d, BatchNorm2d)>,
+    classifier: [Linear; 2],
+}
+
+/// Width in units of the first convolution's, and stride, of the seven convolutions after it.
+const LAYERS: [(i64, i64); 7] = [(1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)];
+/// Features of the first dense layer.
+const DENSE: i64 = 1024;
+
+impl Discriminator {
+    /// A network with PyTorch's first values.
+    ///
+    /// # Errors
+    /// Those of [`Config::validate`].
+    pub fn new(config: &Config, device: Device) -> Result<Self, Error> {
+        config.validate()?;
+        let store = Store::new(device);
+        let p = store.root();
+        let side = config.patch / 16; // after four strides of 2
+        let first = Conv2d::same(&p / "features" / 0, 3, config.channels, 3);
+        let features = features(&p / "features", config.channels);
+        let classifier = [
+            Linear::new(&p / "classifier" / 0, 8 * config.channels * side * side, DENSE),
+            Linear::new(&p / "classifier" / 2, DENSE, 1),
+        ];
+        Ok(Discriminator { first, features, classifier, store })
+    }
+
+    /// `[N, 3, patch, patch]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The sigmoid is left to
+    /// the loss, which needs it not to overflow. With `train` batch norm uses and tracks the batch's statistics.
+    pub fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
+        let xs = leaky_relu(&self.first.forward(pictures));
+        let xs = self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train)));
+        let [dense, logit] = &self.classifier;
+        logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1))))
+    }
+
+    /// The named tensors.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+fn features(p: Path, channels: i64) -> Vec<(Conv2d, BatchNorm2d)> {
+    let mut c_in = channels;
+    let layer = |(i, (width, stride))| {
+        let c_out = width * channels;
+        // Batch norm has a bias of its own.
+        let conv = Conv2d::new(&p / (2 + 3 * i), ConvConfig { c_in, c_out, kernel: 3, stride, bias: false });
+        c_in = c_out;
+        (conv, BatchNorm2d::new(&p / (3 + 3 * i), c_out))
+    };
+    LAYERS.into_iter().enumerate().map(layer).collect()
+}

@@ -1,0 +1,218 @@
+//! The named tensors of a network, in PyTorch's order, and strict loading.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::ops::Div;
+
+use abbe_checkpoint::StateDict;
+use tch::{Device, Tensor};
+
+use crate::{Error, LoadReport, convert};
+
+/// An ordered list of named tensors on one device: what PyTorch calls a module's `state_dict`.
+///
+/// The order is that of registration, which the networks keep equal to PyTorch's, so that optimiser states can be
+/// exchanged by position.
+pub struct Store {
+    device: Device,
+    entries: RefCell<Vec<Entry>>,
+}
+
+struct Entry {
+    name: String,
+    tensor: Tensor,
+    role: Role,
+}
+
+#[derive(PartialEq)]
+enum Role {
+    Parameter,
+    Buffer,
+}
+
+impl Store {
+    /// An empty store whose tensors will live on `device`.
+    pub fn new(device: Device) -> Self {
+        Store { device, entries: RefCell::new(Vec::new()) }
+    }
+
+    /// The handle from which a network's names start.
+    pub fn root(&self) -> Path<'_> {
+        Path { store: self, prefix: String::new() }
+    }
+
+    /// Where the tensors live.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The trainable tensors, shallow clones, in the order of PyTorch's `parameters()`.
+    pub fn parameters(&self) -> Vec<Tensor> {
+        let entries = self.entries.borrow();
+        entries.iter().filter(|entry| entry.role == Role::Parameter).map(|entry| entry.tensor.shallow_clone()).collect()
+    }
+
+    /// The names of all tensors, buffers among them, in the order of PyTorch's `state_dict()`.
+    pub fn names(&self) -> Vec<String> {
+        self.entries.borrow().iter().map(|entry| entry.name.clone()).collect()
+    }
+
+    /// Turns off the gradient of every parameter.
+    pub fn freeze(&self) {
+        for entry in self.entries.borrow().iter() {
+            let _ = entry.tensor.set_requires_grad(false);
+        }
+    }
+
+    /// A copy of every tensor, in order.
+    pub fn state_dict(&self) -> StateDict {
+        self.entries.borrow().iter().map(|entry| (entry.name.clone(), convert::to_checkpoint(&entry.tensor))).collect()
+    }
+
+    /// Compares names, shapes and types with `state`, and changes nothing.
+    pub fn compare(&self, state: &StateDict) -> LoadReport {
+        let mut report = LoadReport::default();
+        let entries = self.entries.borrow();
+        for Entry { name, tensor, .. } in entries.iter() {
+            match state.get(name) {
+                Some(found) => report.compare(name, tensor, found),
+                None if fills_with_zero(name) => {}
+                None => report.missing.push(name.clone()),
+            }
+        }
+        let is_known = |name: &str| entries.iter().any(|entry| entry.name == name);
+        report.unexpected.extend(state.iter().map(|(name, _)| name).filter(|name| !is_known(name)).cloned());
+        report
+    }
+
+    /// Copies the tensors of `state` into this network: all of them, or none.
+    ///
+    /// Other floating-point types become float32, as in PyTorch. A missing `num_batches_tracked` becomes 0, which is what
+    /// PyTorch does with files written before 0.4.1.
+    ///
+    /// # Errors
+    /// [`Error::Load`] with every difference when a name is missing or unexpected, or a shape or type does not fit.
+    pub fn load(&self, state: &StateDict) -> Result<(), Error> {
+        let report = self.compare(state);
+        if !report.fits() {
+            return Err(Error::Load(report));
+        }
+        let mut entries = self.entries.borrow_mut();
+        let value = |entry: &Entry| match state.get(&entry.name) {
+            Some(saved) => convert::from_checkpoint(saved, entry.tensor.kind()),
+            None => Ok(entry.tensor.zeros_like()),
+        };
+        let values = entries.iter().map(value).collect::<Result<Vec<_>, _>>()?;
+        tch::no_grad(|| entries.iter_mut().zip(&values).for_each(|(entry, value)| entry.tensor.copy_(value)));
+        Ok(())
+    }
+
+    fn add(&self, name: String, tensor: Tensor, role: Role) -> Tensor {
+        let mut entries = self.entries.borrow_mut();
+        debug_assert!(entries.iter().all(|entry| entry.name != name), "two tensors of one network are named {name}");
+        let tensor = tensor.to_device(self.device);
+        entries.push(Entry { name, tensor: tensor.shallow_clone(), role });
+        tensor
+    }
+}
+
+fn fills_with_zero(name: &str) -> bool {
+    name.rsplit('.').next() == Some("num_batches_tracked")
+}
+
+/// A place in a network's tree of names: `&path / "body" / 0 / "conv1"`.
+pub struct Path<'a> {
+    store: &'a Store,
+    prefix: String,
+}
+
+impl Path<'_> {
+    /// The dotted name of this place, empty at the root.
+    pub fn name(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Registers a trainable tensor with its first value (moved to the store's device). Names must be unique.
+    pub fn parameter(&self, name: &str, value: Tensor) -> Tensor {
+        self.store.add((self / name).prefix, value, Role::Parameter).set_requires_grad(true)
+    }
+
+    /// Registers a tensor that is saved but not trained. Names must be unique.
+    pub fn buffer(&self, name: &str, value: Tensor) -> Tensor {
+        self.store.add((self / name).prefix, value, Role::Buffer)
+    }
+}
+
+impl<'a, T: Display> Div<T> for &Path<'a> {
+    type Output = Path<'a>;
+
+    fn div(self, name: T) -> Path<'a> {
+        let prefix = if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) };
+        Path { store: self.store, prefix }
+    }
+}
+
+impl<'a, T: Display> Div<T> for Path<'a> {
+    type Output = Path<'a>;
+
+    fn div(self, name: T) -> Path<'a> {
+        &self / name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use abbe_checkpoint::Tensor as Saved;
+    use tch::Kind;
+
+    use super::*;
+
+    fn store() -> Store {
+        let store = Store::new(Device::Cpu);
+        let bn = &store.root() / "body" / 0 / "bn";
+        let _ = bn.parameter("weight", Tensor::from_slice(&[1.0f32, 2.0]));
+        let _ = bn.buffer("num_batches_tracked", Tensor::from(7i64));
+        store
+    }
+
+    fn saved(values: &[f32]) -> Saved {
+        Saved::from_f32(&[values.len()], values)
+    }
+
+    #[test]
+    fn names_are_dotted_and_only_parameters_are_trained() {
+        let store = store();
+        assert_eq!(store.names(), ["body.0.bn.weight", "body.0.bn.num_batches_tracked"]);
+        assert_eq!(store.parameters().len(), 1);
+        assert!(store.parameters()[0].requires_grad());
+        store.freeze();
+        assert!(!store.parameters()[0].requires_grad());
+    }
+
+    #[test]
+    fn a_state_with_every_kind_of_fault_is_reported_whole_and_copies_nothing() {
+        let store = store();
+        let _ = store.root().parameter("other", Tensor::zeros([3], (Kind::Float, Device::Cpu)));
+        let state = StateDict::from_iter([
+            ("body.0.bn.weight".to_string(), saved(&[5.0])),
+            ("extra".to_string(), saved(&[5.0])),
+            ("body.0.bn.num_batches_tracked".to_string(), saved(&[5.0])),
+        ]);
+        let report = store.compare(&state);
+        assert_eq!(report.missing, ["other"]);
+        assert_eq!(report.unexpected, ["extra"]);
+        assert_eq!(report.shape.len(), 2, "{report}");
+        assert_eq!(report.dtype.len(), 1, "{report}");
+        assert!(store.load(&state).is_err());
+        assert_eq!(Vec::<f32>::try_from(&store.parameters()[0].detach()).unwrap(), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn loading_keeps_the_tensor_that_others_hold_and_fills_the_missing_counter() {
+        let store = store();
+        let held = store.parameters();
+        store.load(&StateDict::from_iter([("body.0.bn.weight".to_string(), saved(&[3.0, 4.0]))])).unwrap();
+        assert_eq!(Vec::<f32>::try_from(&held[0].detach()).unwrap(), [3.0, 4.0]);
+        assert_eq!(store.entries.borrow()[1].tensor.int64_value(&[]), 0);
+    }
+}

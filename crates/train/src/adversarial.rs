@@ -1,0 +1,56 @@
+//! Training the generator against HR and against a discriminator that is itself trained, but only every few steps
+//! (Goodfellow et al., arXiv 1406.2661; the throttle is the report's 5.3).
+
+use anyhow::{Context, Result};
+use tch::Tensor;
+
+use crate::check;
+use crate::experiment::DiscriminatorTraining;
+use crate::loss::{Terms, adversarial};
+use crate::session::{Critic, Report, Session, descend};
+
+/// Runs the phase with this index, whose adversarial loss is `config`.
+pub(crate) fn run(session: &mut Session, index: usize, config: &adversarial::Config, report: Report) -> Result<()> {
+    let phase = &session.setup.experiment.phases[index];
+    let training = phase.discriminator.context("the phase has no `discriminator`")?;
+    let steps = session.steps(index);
+    for (step, batch) in (0..).zip(session.batches(index)?) {
+        let (lr, hr) = session.tensors(&batch);
+        if step == 0 {
+            check::gradients(session, phase, &lr, &hr)?;
+        }
+        let sr = session.trainees[&phase.network].forward(phase, &lr, true);
+        let mut terms = session.terms(phase, &sr, &hr)?;
+        let critic = session.critic.as_ref().context("the experiment has no [discriminator]")?;
+        // The generator's step needs no gradient for the discriminator's weights, only through them.
+        terms.0.push(critic.frozen(|network| adversarial::term(config, &network.forward(&sr, true))));
+        let rate = phase.schedule.at(phase.optimizer.lr, step, steps);
+        session.trainees[&phase.network].step(phase, rate, &terms)?;
+        let critic = session.critic.as_mut().filter(|_| step.is_multiple_of(training.every));
+        let critic_terms = critic.map(|critic| critic.step(&training, &hr, &sr));
+        let critic_terms = critic_terms.transpose()?.unwrap_or(Terms(vec![]));
+        session.end_step(index, step, &terms, &critic_terms, report)?;
+    }
+    session.end_phase(index)
+}
+
+impl Critic {
+    /// What `judge` computes while no weight of the discriminator asks for a gradient.
+    pub(crate) fn frozen<T>(&self, judge: impl FnOnce(&abbe_models::discriminator::Discriminator) -> T) -> T {
+        let weights = self.network.store().parameters();
+        weights.iter().for_each(|weight| drop(weight.set_requires_grad(false)));
+        let judgement = judge(&self.network);
+        weights.iter().for_each(|weight| drop(weight.set_requires_grad(true)));
+        judgement
+    }
+
+    /// One step towards telling `hr` from `sr`.
+    fn step(&mut self, training: &DiscriminatorTraining, hr: &Tensor, sr: &Tensor) -> Result<Terms> {
+        self.adam.config = training.optimizer.into();
+        let real = self.network.forward(hr, true);
+        let fake = self.network.forward(&sr.detach(), true);
+        let terms = Terms(vec![adversarial::discriminator(&real, &fake)]);
+        descend(&mut self.adam, &terms, training.clamp_gradient)?;
+        Ok(terms)
+    }
+}

@@ -1,0 +1,132 @@
+//! An experiment file: everything that decides a run, complete in one TOML file, every key required.
+
+mod phase;
+mod validate;
+
+use std::path::{Path, PathBuf};
+
+use abbe_data::pair::Source;
+use abbe_models::{discriminator, vgg};
+use anyhow::{Context, Result, ensure};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+pub use phase::{DiscriminatorTraining, Length, Losses, Optimizer, Phase, Schedule};
+
+/// One experiment, as its file says it. A key that is missing, misspelt or of a wrong type is an error that names it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// Names the run's folder.
+    pub name: String,
+    /// Decides initial weights, patches and augmentation.
+    pub seed: u64,
+    /// How many times larger HR is than LR: 2, 3, 4 or 8.
+    pub scale: usize,
+    /// What is trained on, and what is judged on.
+    pub data: Data,
+    /// The networks by name; a phase says which it trains.
+    pub networks: IndexMap<String, abbe_models::Config>,
+    /// The discriminator, when a phase is adversarial.
+    pub discriminator: Option<discriminator::Config>,
+    /// The perceptual network, when a phase has a content loss.
+    pub vgg: Option<Vgg>,
+    /// What is done, in this order.
+    #[serde(rename = "phase")]
+    pub phases: Vec<Phase>,
+}
+
+/// Pictures, and how patches are cut from them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Pictures to train on.
+    pub train: Source,
+    /// Pictures to judge on; no training picture should be among them.
+    pub test: Source,
+    /// Side of an HR patch in pixels, a multiple of the scale.
+    pub patch: usize,
+    /// Patches per step.
+    pub batch: usize,
+    /// What an epoch is: this many patches for each training picture.
+    pub patches_per_picture: usize,
+    /// Whether a patch is turned and mirrored, one of eight ways.
+    pub augment: bool,
+    /// Threads that cut patches ahead of the trainer; the patches do not depend on their number.
+    pub workers: usize,
+}
+
+/// The VGG network of the content loss.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vgg {
+    /// Which of the family.
+    pub net: vgg::Net,
+    /// Where its weights come from.
+    pub weights: Weights,
+}
+
+/// Where VGG weights come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Weights {
+    /// torchvision's file, where PyTorch's hub keeps it: `$TORCH_HOME/hub/checkpoints`, else `~/.cache/torch/hub/checkpoints`.
+    Cache,
+    /// A torchvision checkpoint.
+    File(PathBuf),
+    /// Random numbers. The loss then compares random projections, not learnt features; every output says so.
+    Random {
+        /// Of the random numbers.
+        seed: u64,
+    },
+}
+
+impl Experiment {
+    /// Reads and checks an experiment file.
+    ///
+    /// # Errors
+    /// The file, the key, what was expected and what was found.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the experiment {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("in the experiment {}", path.display()))
+    }
+
+    /// Reads and checks the text of an experiment file.
+    ///
+    /// # Errors
+    /// The key, what was expected and what was found.
+    pub fn parse(text: &str) -> Result<Self> {
+        let experiment: Experiment = toml::from_str(text)?;
+        experiment.validate()?;
+        Ok(experiment)
+    }
+
+    /// The experiment as a file again.
+    ///
+    /// # Errors
+    /// When a value has no form in TOML, such as a path that is not text.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).context("the experiment cannot be written as TOML")
+    }
+
+    /// Steps of one epoch over `pictures` training pictures; a last batch that is not full counts.
+    pub fn steps_per_epoch(&self, pictures: usize) -> u64 {
+        (pictures * self.data.patches_per_picture).div_ceil(self.data.batch) as u64
+    }
+
+    fn validate(&self) -> Result<()> {
+        validate::experiment(self)
+    }
+
+    /// The configuration of the network called `name`.
+    ///
+    /// # Errors
+    /// When the experiment has no such network.
+    pub fn network(&self, name: &str) -> Result<&abbe_models::Config> {
+        let names = self.networks.keys().cloned().collect::<Vec<_>>().join(", ");
+        let config = self.networks.get(name);
+        ensure!(config.is_some(), "no network is called `{name}`; `networks` has: {names}");
+        config.context("checked above")
+    }
+}

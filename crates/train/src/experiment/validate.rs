@@ -1,0 +1,129 @@
+//! What a well-formed experiment file must also satisfy. Each message begins with the key.
+
+use std::collections::HashSet;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Experiment, Length, Optimizer, Phase, Schedule};
+
+/// Checks everything that can be checked before a picture is read.
+pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
+    let Experiment { scale, data, .. } = experiment;
+    ensure!(is_file_name(&experiment.name), "name: expected a file name, found `{}`", experiment.name);
+    ensure!([2, 3, 4, 8].contains(scale), "scale: expected 2, 3, 4 or 8, found {scale}");
+    ensure!(
+        data.patch > 0 && data.patch % scale == 0,
+        "data.patch: expected a multiple of the scale {scale}, found {}",
+        data.patch
+    );
+    for (key, value) in
+        [("batch", data.batch), ("patches_per_picture", data.patches_per_picture), ("workers", data.workers)]
+    {
+        ensure!(value > 0, "data.{key}: expected at least 1, found 0");
+    }
+    for (name, config) in &experiment.networks {
+        config.validate().with_context(|| format!("networks.{name}"))?;
+        ensure!(
+            config.scale() == *scale as i64,
+            "networks.{name}: its scale is {}, the experiment's is {scale}",
+            config.scale()
+        );
+    }
+    if let Some(config) = &experiment.discriminator {
+        config.validate().context("discriminator")?;
+        ensure!(
+            config.patch == data.patch as i64,
+            "discriminator.patch: expected {}, the HR patch of `data.patch`, found {}",
+            data.patch,
+            config.patch
+        );
+    }
+    ensure!(!experiment.phases.is_empty(), "phase: expected at least one [[phase]]");
+    let mut names = HashSet::from(["bicubic", "lr", "hr"]);
+    for (index, item) in experiment.phases.iter().enumerate() {
+        phase(experiment, item).with_context(|| format!("phase {} (`{}`)", index + 1, item.name))?;
+        ensure!(
+            names.insert(&item.name),
+            "phase {}: the name `{}` is taken: names of phases differ, and differ from bicubic, lr and hr",
+            index + 1,
+            item.name
+        );
+    }
+    Ok(())
+}
+
+fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
+    ensure!(is_file_name(&phase.name), "name: expected letters, digits, `-`, `_` or `.`, found `{}`", phase.name);
+    experiment.network(&phase.network).context("network")?;
+    let (Length::Epochs(length) | Length::Steps(length)) = phase.length;
+    ensure!(length > 0, "length: expected at least 1, found 0");
+    optimizer(&phase.optimizer).context("optimizer")?;
+    if let Schedule::Cosine { to } = phase.schedule {
+        ensure!((0.0..=phase.optimizer.lr).contains(&to), "schedule.cosine.to: expected 0 to the lr, found {to}");
+    }
+    positive("clamp_gradient", phase.clamp_gradient)?;
+    losses(experiment, phase).context("loss")?;
+    match (&phase.loss.adversarial, &phase.discriminator) {
+        (Some(_), Some(training)) => {
+            ensure!(experiment.discriminator.is_some(), "loss.adversarial: the experiment has no [discriminator]");
+            ensure!(training.every > 0, "discriminator.every: expected at least 1, found 0");
+            optimizer(&training.optimizer).context("discriminator.optimizer")?;
+            positive("discriminator.clamp_gradient", training.clamp_gradient)
+        }
+        (None, None) => Ok(()),
+        (Some(_), None) => {
+            anyhow::bail!("loss.adversarial: the phase has no `discriminator` that says how it is trained")
+        }
+        (None, Some(_)) => {
+            anyhow::bail!("discriminator: the phase has no `loss.adversarial`, so it would train for nothing")
+        }
+    }
+}
+
+fn losses(experiment: &Experiment, phase: &Phase) -> Result<()> {
+    let loss = &phase.loss;
+    let weights = [
+        ("pixel", loss.pixel.as_ref().map(|c| c.weight)),
+        ("content", loss.content.as_ref().map(|c| c.weight)),
+        ("adversarial", loss.adversarial.as_ref().map(|c| c.weight)),
+    ];
+    for (name, weight) in weights.iter().filter_map(|(name, weight)| weight.map(|w| (name, w))) {
+        ensure!(weight >= 0.0 && weight.is_finite(), "{name}.weight: expected 0 or more, found {weight}");
+    }
+    ensure!(weights.iter().any(|(_, weight)| weight.is_some_and(|w| w > 0.0)), "expected a term with a weight above 0");
+    if let Some(content) = &loss.content {
+        let vgg = experiment.vgg.as_ref().context("content: the experiment has no [vgg] to take features from")?;
+        ensure!(!content.layers.is_empty(), "content.layers: expected at least one layer, such as {{ relu5_4 = 1.0 }}");
+        for (layer, weight) in &content.layers {
+            vgg.net.position(layer).context("content.layers")?;
+            ensure!(*weight > 0.0, "content.layers.{layer}: expected a weight above 0, found {weight}");
+        }
+    }
+    Ok(())
+}
+
+fn optimizer(optimizer: &Optimizer) -> Result<()> {
+    let Optimizer { lr, betas, eps } = *optimizer;
+    ensure!(lr > 0.0 && lr.is_finite(), "lr: expected a number above 0, found {lr}");
+    ensure!(
+        betas.iter().all(|beta| (0.0..1.0).contains(beta)),
+        "betas: expected two numbers in [0, 1), found {betas:?}"
+    );
+    ensure!(eps > 0.0 && eps.is_finite(), "eps: expected a number above 0, found {eps}");
+    Ok(())
+}
+
+fn positive(key: &str, value: Option<f64>) -> Result<()> {
+    match value {
+        Some(value) => {
+            ensure!(value > 0.0, "{key}: expected a number above 0 (leave it out for none), found {value}");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+fn is_file_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}

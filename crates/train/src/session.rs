@@ -1,0 +1,226 @@
+//! What lasts over all phases of a training: the networks, their optimisers, the log and the checkpoints.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use abbe_data::loader::{Batch, Loader};
+use abbe_data::pair::Pair;
+use abbe_data::patches::Sampler;
+use abbe_models::discriminator::Discriminator;
+use abbe_models::{SrModel, vgg};
+use abbe_run::{Log, LogRow, RunFolder};
+use abbe_torch::Adam;
+use anyhow::{Context, Result, bail};
+use indexmap::IndexMap;
+use tch::{Device, Tensor};
+
+use crate::experiment::{Experiment, Length, Optimizer, Phase};
+use crate::loss::{Terms, content, pixel};
+
+/// Called after each step with its row of the log.
+pub type Report<'a> = &'a mut dyn FnMut(&LogRow);
+
+/// What a training is given.
+pub struct Setup<'a> {
+    /// What to do.
+    pub experiment: &'a Experiment,
+    /// The training pictures.
+    pub pairs: Arc<Vec<Pair>>,
+    /// Where to compute.
+    pub device: Device,
+    /// Where to write.
+    pub folder: &'a RunFolder,
+    /// Set by Ctrl-C: training stops after the step it is at.
+    pub stop: &'a AtomicBool,
+}
+
+/// A super-resolution network and its optimiser.
+pub struct Trainee {
+    /// The network.
+    pub model: Box<dyn SrModel>,
+    /// Over all its parameters.
+    pub adam: Adam,
+}
+
+/// The discriminator and its optimiser.
+pub struct Critic {
+    /// The network.
+    pub network: Discriminator,
+    /// Over all its parameters.
+    pub adam: Adam,
+}
+
+/// A training in progress.
+pub struct Session<'a> {
+    /// What it was given.
+    pub setup: Setup<'a>,
+    /// By their names in the experiment.
+    pub trainees: IndexMap<String, Trainee>,
+    /// When a phase is adversarial.
+    pub critic: Option<Critic>,
+    /// When a phase has a content loss.
+    pub vgg: Option<vgg::Features>,
+    log: Log,
+    started: Instant,
+}
+
+impl<'a> Session<'a> {
+    /// Builds every network of the experiment; their first weights are decided by its seed.
+    ///
+    /// # Errors
+    /// A configuration that cannot be built, or a log that cannot be written.
+    pub fn new(setup: Setup<'a>, vgg: Option<vgg::Features>) -> Result<Self> {
+        let experiment = setup.experiment;
+        tch::manual_seed(experiment.seed as i64);
+        let mut trainees = IndexMap::new();
+        for (name, config) in &experiment.networks {
+            let model = abbe_models::build(config, setup.device).with_context(|| format!("networks.{name}"))?;
+            let first = experiment.phases.iter().find(|phase| &phase.network == name);
+            let Some(phase) = first else { bail!("networks.{name}: no phase trains it") };
+            let adam = Adam::new(model.store().parameters(), phase.optimizer.into());
+            trainees.insert(name.clone(), Trainee { model, adam });
+        }
+        let training = experiment.phases.iter().find_map(|phase| phase.discriminator);
+        let critic = match (&experiment.discriminator, training) {
+            (Some(config), Some(training)) => {
+                let network = Discriminator::new(config, setup.device).context("discriminator")?;
+                let adam = Adam::new(network.store().parameters(), training.optimizer.into());
+                Some(Critic { network, adam })
+            }
+            _ => None,
+        };
+        let log = Log::create(&setup.folder.log())?;
+        Ok(Session { setup, trainees, critic, vgg, log, started: Instant::now() })
+    }
+
+    /// Steps of the phase with this index.
+    pub fn steps(&self, index: usize) -> u64 {
+        let experiment = self.setup.experiment;
+        match experiment.phases[index].length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) => epochs * experiment.steps_per_epoch(self.setup.pairs.len()),
+        }
+    }
+
+    /// The batches of a phase. Patches are numbered through all phases, so that no phase repeats those of another.
+    ///
+    /// # Errors
+    /// A picture smaller than the patch.
+    pub fn batches(&self, index: usize) -> Result<Loader> {
+        let Experiment { scale, seed, data, .. } = self.setup.experiment;
+        let sampler = Sampler::new(self.setup.pairs.clone(), *scale, data.patch, *seed, data.augment)?;
+        let start = (0..index).map(|earlier| self.steps(earlier)).sum();
+        Ok(Loader::new(sampler.into(), data.batch, start..start + self.steps(index), data.workers)?)
+    }
+
+    /// A batch as tensors on the device: lr `[N, 3, h, w]` and hr `[N, 3, H, W]`.
+    pub fn tensors(&self, batch: &Batch) -> (Tensor, Tensor) {
+        let tensor = |values: &[f32], side: usize| {
+            let shape = [batch.count as i64, 3, side as i64, side as i64];
+            Tensor::from_slice(values).view(shape).to_device(self.setup.device)
+        };
+        (tensor(&batch.lr, batch.lr_side), tensor(&batch.hr, batch.hr_side))
+    }
+
+    /// The terms of a phase that need no discriminator.
+    ///
+    /// # Errors
+    /// A VGG layer that does not exist.
+    pub fn terms(&self, phase: &Phase, sr: &Tensor, hr: &Tensor) -> Result<Terms> {
+        let mut terms = Vec::new();
+        if let (Some(config), Some(vgg)) = (&phase.loss.content, &self.vgg) {
+            terms.push(content::term(config, vgg, sr, hr)?);
+        }
+        terms.extend(phase.loss.pixel.as_ref().map(|config| pixel::term(config, sr, hr)));
+        Ok(Terms(terms))
+    }
+
+    /// Ends a step: checks its numbers, logs them, keeps a checkpoint where one is due, and stops when told to.
+    ///
+    /// # Errors
+    /// A term that is not finite, a file that cannot be written, Ctrl-C.
+    pub fn end_step(&mut self, index: usize, step: u64, terms: &Terms, critic: &Terms, report: Report) -> Result<()> {
+        let experiment = self.setup.experiment;
+        let phase = &experiment.phases[index];
+        let at = || format!("at step {step}");
+        let (mut weighted, mut raw) = terms.numbers().with_context(at)?;
+        let (_, discriminator) = critic.numbers().with_context(at)?;
+        weighted.extend(discriminator.clone());
+        raw.extend(discriminator);
+        let steps_per_epoch = experiment.steps_per_epoch(self.setup.pairs.len());
+        let row = LogRow {
+            phase: phase.name.clone(),
+            step,
+            epoch: step / steps_per_epoch,
+            seconds: self.started.elapsed().as_secs_f64(),
+            lr: self.trainees[&phase.network].adam.config.lr,
+            terms: weighted,
+            raw,
+        };
+        self.log.write(&row)?;
+        report(&row);
+        let epochs = (step + 1) / steps_per_epoch;
+        if (step + 1).is_multiple_of(steps_per_epoch) && phase.save_epochs.contains(&epochs) {
+            self.save(phase, &format!("epoch_{epochs}"))?;
+        }
+        if self.setup.stop.load(Ordering::Relaxed) {
+            let path = self.save(phase, "interrupted")?;
+            bail!("stopped by Ctrl-C after step {step}; the weights so far are in {}", path.display());
+        }
+        Ok(())
+    }
+
+    /// Ends a phase with its final checkpoints: the network's, and the discriminator's when the phase trained it.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn end_phase(&self, index: usize) -> Result<()> {
+        let phase = &self.setup.experiment.phases[index];
+        self.save(phase, "final")?;
+        if let (Some(_), Some(critic)) = (&phase.discriminator, &self.critic) {
+            let path = self.setup.folder.checkpoint(&format!("{}_discriminator_final", phase.name));
+            abbe_checkpoint::save_state_dict(&path, &critic.network.store().state_dict(), None)?;
+        }
+        Ok(())
+    }
+
+    fn save(&self, phase: &Phase, stage: &str) -> Result<PathBuf> {
+        let path = self.setup.folder.checkpoint(&format!("{}_{stage}", phase.name));
+        let config = serde_json::to_string(self.setup.experiment.network(&phase.network)?)?;
+        let state = self.trainees[&phase.network].model.store().state_dict();
+        abbe_checkpoint::save_state_dict(&path, &state, Some(&config))?;
+        Ok(path)
+    }
+}
+
+impl Trainee {
+    /// SR for `lr`, as the losses of the phase see it.
+    pub fn forward(&self, phase: &Phase, lr: &Tensor, train: bool) -> Tensor {
+        let sr = self.model.forward(lr, train);
+        if phase.clamp_output { sr.clamp(0.0, 1.0) } else { sr }
+    }
+
+    /// One step down the gradient of `terms`, with the learning rate of this step.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn step(&mut self, phase: &Phase, lr: f64, terms: &Terms) -> Result<()> {
+        self.adam.config = Optimizer { lr, ..phase.optimizer }.into();
+        descend(&mut self.adam, terms, phase.clamp_gradient)
+    }
+}
+
+/// One step of `adam` down the gradient of `terms`.
+///
+/// # Errors
+/// What libtorch says.
+pub fn descend(adam: &mut Adam, terms: &Terms, clamp_gradient: Option<f64>) -> Result<()> {
+    adam.zero_grad();
+    terms.total().f_backward()?;
+    if let Some(limit) = clamp_gradient {
+        adam.clamp_gradients(limit);
+    }
+    adam.step().context("Adam")
+}

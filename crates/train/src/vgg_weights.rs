@@ -1,0 +1,120 @@
+//! Where the weights of VGG come from: torchvision's file at a path or in PyTorch's cache, or, by explicit choice, chance.
+
+use std::path::{Path, PathBuf};
+
+use abbe_models::vgg::{Features, Net};
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use tch::Device;
+
+use crate::experiment::{Vgg, Weights};
+
+/// A VGG with weights, and what is to be said of them.
+pub struct OpenVgg {
+    /// The network.
+    pub features: Features,
+    /// The file and its SHA-256, or the seed.
+    pub origin: String,
+    /// What every output of the run must say.
+    pub notice: Option<String>,
+}
+
+/// Builds the VGG of an experiment with its weights.
+///
+/// # Errors
+/// When the file is missing (with where to get it), or is not that network's.
+pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
+    let path = match &vgg.weights {
+        Weights::Random { seed } => return Ok(random(vgg.net, *seed, device)),
+        Weights::Cache => cache_path(vgg.net),
+        Weights::File(path) => path.clone(),
+    };
+    if !path.is_file() {
+        bail!(missing(vgg.net, &path));
+    }
+    let features = Features::new(vgg.net, device);
+    let load = || -> Result<()> {
+        let state = abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(&path)?)?;
+        Ok(features.load(&state)?)
+    };
+    load().with_context(|| format!("the weights of {} in {}", vgg.net.name(), path.display()))?;
+    let sha256 = sha256(&path)?;
+    let notice = promised(&path).filter(|promise| !sha256.starts_with(promise)).map(|promise| {
+        format!("{}: its name promises a SHA-256 of {promise}..., its bytes have {sha256}", path.display())
+    });
+    Ok(OpenVgg { features, origin: format!("{} (SHA-256 {sha256})", path.display()), notice })
+}
+
+/// Where PyTorch's hub keeps torchvision's file of this network.
+pub fn cache_path(net: Net) -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let cache = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
+    let torch = std::env::var_os("TORCH_HOME").map_or_else(|| cache().join("torch"), PathBuf::from);
+    torch.join("hub/checkpoints").join(torchvision_file(net))
+}
+
+/// What torchvision calls its ImageNet weights of this network.
+fn torchvision_file(net: Net) -> &'static str {
+    match net {
+        Net::Vgg11 => "vgg11-8a719046.pth",
+        Net::Vgg13 => "vgg13-19584684.pth",
+        Net::Vgg16 => "vgg16-397923af.pth",
+        Net::Vgg19 => "vgg19-dcbb9e9d.pth",
+    }
+}
+
+fn random(net: Net, seed: u64, device: Device) -> OpenVgg {
+    tch::manual_seed(seed as i64);
+    let (features, name) = (Features::new(net, device), net.name());
+    let origin = format!("random, seed {seed}");
+    let notice = format!(
+        "the content loss uses {name} with RANDOM weights (seed {seed}), not ImageNet's: results do not compare with published SRGANs"
+    );
+    OpenVgg { features, origin, notice: Some(notice) }
+}
+
+fn missing(net: Net, path: &Path) -> String {
+    let (file, net) = (torchvision_file(net), net.name());
+    format!(
+        "no weights of {net} at {path}\n\
+         The content loss needs torchvision's file {file}. Get it with\n\
+         \n    curl --create-dirs -o '{path}' https://download.pytorch.org/models/{file}\n\n\
+         or say `weights = {{ file = \"PATH\" }}` under [vgg] for a copy elsewhere,\n\
+         or `weights = {{ random = {{ seed = 0 }} }}` to train against random features (every output will say so).",
+        path = path.display()
+    )
+}
+
+/// torchvision's file names end in the first eight digits of their SHA-256.
+fn promised(path: &Path) -> Option<String> {
+    let (_, digits) = path.file_stem()?.to_str()?.rsplit_once('-')?;
+    (digits.len() == 8 && digits.chars().all(|c| c.is_ascii_hexdigit())).then(|| digits.to_owned())
+}
+
+fn sha256(path: &Path) -> Result<String> {
+    let context = || format!("cannot read {}", path.display());
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path).with_context(context)?, &mut hasher).with_context(context)?;
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_told_with_the_command_that_gets_it() {
+        let vgg = Vgg { net: Net::Vgg19, weights: Weights::File("nowhere/vgg19.pth".into()) };
+        let error = open(&vgg, Device::Cpu).err().unwrap().to_string();
+        for part in ["nowhere/vgg19.pth", "vgg19-dcbb9e9d.pth", "curl", "random"] {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_promises_a_hash_only_in_torchvisions_form() {
+        assert_eq!(promised(Path::new("a/vgg19-dcbb9e9d.pth")).as_deref(), Some("dcbb9e9d"));
+        assert_eq!(promised(Path::new("vgg19.pth")), None);
+        assert_eq!(promised(Path::new("my-weights.pth")), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! What a user can get wrong: each ends with a message that names the file or key and what to do, and with status not 0.
+
+use crate::support::{EXPERIMENT, Scratch, scene, small_experiment};
+
+/// Trains the small experiment with one text replaced by another.
+fn train_with(scratch: &Scratch, from: &str, to: &str) -> crate::support::Finished {
+    assert!(EXPERIMENT.contains(from), "{from}");
+    scratch.write("changed.toml", EXPERIMENT.replacen(from, to, 1));
+    scratch.abbe("train changed.toml --out run")
+}
+
+#[test]
+fn experiments() {
+    let scratch = small_experiment();
+    scratch.abbe("train nowhere.toml").fails_with(&["nowhere.toml"]);
+    let cases: [(&str, &str, &[&str]); 14] = [
+        ("batch = 2", "bach = 2", &["changed.toml", "bach", "batch"]),
+        ("batch = 2", "batch = \"two\"", &["changed.toml", "batch", "two"]),
+        ("batch = 2", "batch = 0", &["changed.toml", "data.batch", "at least 1"]),
+        ("patch = 32", "patch = 30", &["data.patch", "multiple of the scale 4", "30"]),
+        ("pixel = { weight = 1.0", "pixel = { weight = -1.0", &["phase 1 (`srcnn`)", "pixel.weight", "-1"]),
+        ("relu2_1 = 1.0", "relu9_9 = 1.0", &["phase 2 (`warm-up`)", "content.layers", "relu9_9", "relu5_2"]),
+        ("scale = 4, kernels", "scale = 2, kernels", &["networks.baseline", "scale"]),
+        ("blocks = 4", "blocks = 0", &["networks.generator", "srresnet.blocks", "0"]),
+        ("network = \"baseline\"", "network = \"base\"", &["network", "`base`", "baseline, generator"]),
+        ("every = 6", "every = 0", &["discriminator.every", "at least 1"]),
+        ("form = \"non_saturating\"", "form = \"hinge\"", &["hinge", "non_saturating"]),
+        ("name = \"warm-up\"", "name = \"srcnn\"", &["phase 2", "srcnn"]),
+        ("weights = { random = { seed = 0 } }", "weights = { file = \"vgg.pth\" }", &["vgg.pth", "curl", "random"]),
+        ("[discriminator]\npatch = 32", "[discriminator]\npatch = 64", &["discriminator.patch", "32", "64"]),
+    ];
+    for (from, to, parts) in cases {
+        train_with(&scratch, from, to).fails_with(parts);
+        assert!(!scratch.path("run").exists(), "a run was begun with {to}");
+    }
+}
+
+#[test]
+fn pictures() {
+    let scratch = small_experiment();
+    train_with(&scratch, "hr = \"train\"", "hr = \"nowhere\"").fails_with(&["data.train", "nowhere"]);
+    std::fs::create_dir(scratch.path("empty")).unwrap();
+    train_with(&scratch, "hr = \"train\"", "hr = \"empty\"").fails_with(&["data.train", "empty"]);
+    train_with(&scratch, "hr = \"train\"", "hr = \"test\"").fails_with(&["scene2", "also a training picture"]);
+
+    scratch.picture("small/tiny.png", &scene(20, 60, 1));
+    train_with(&scratch, "hr = \"train\"", "hr = \"small\"").fails_with(&["tiny", "20", "32"]);
+    scratch.write("broken/torn.png", &std::fs::read(scratch.path("train/scene0.png")).unwrap()[..200]);
+    train_with(&scratch, "hr = \"train\"", "hr = \"broken\"").fails_with(&["broken/torn.png"]);
+    for (name, file) in NOT_RGB8 {
+        scratch.write(&format!("odd/{name}"), file);
+        train_with(&scratch, "hr = \"train\"", "hr = \"odd\"").fails_with(&[name, "conversion"]);
+        let model = "--model bicubic";
+        scratch.abbe(&format!("upscale odd/{name} -o out.png {model}")).fails_with(&[name, "--convert"]);
+        scratch.abbe(&format!("upscale odd/{name} -o out.png {model} --convert")).ok();
+        std::fs::remove_file(scratch.path(&format!("odd/{name}"))).unwrap();
+    }
+
+    scratch.picture("lr/scene0.png", &scene(24, 32, 0));
+    scratch.picture("lr/scene1.png", &scene(24, 31, 1));
+    let pair = "lr = { folder = \"lr\" }";
+    train_with(&scratch, "lr = { bicubic = { border = \"replicate\" } }", pair)
+        .fails_with(&["scene1", "24x31", "24x32"]);
+    std::fs::remove_file(scratch.path("lr/scene1.png")).unwrap();
+    train_with(&scratch, "lr = { bicubic = { border = \"replicate\" } }", pair).fails_with(&["scene1", "lr"]);
+    assert!(!scratch.path("run").join("log.jsonl").exists());
+}
+
+/// One pixel of grey, of RGB with alpha, and of 16-bit RGB, as PNG files.
+const NOT_RGB8: [(&str, &[u8]); 3] = [
+    ("grey.png", include_bytes!("pictures/grey.png")),
+    ("alpha.png", include_bytes!("pictures/alpha.png")),
+    ("deep.png", include_bytes!("pictures/deep.png")),
+];
+
+#[test]
+fn checkpoints() {
+    let scratch = small_experiment();
+    scratch.write("text.pth", "these are no weights");
+    scratch.abbe("inspect text.pth").fails_with(&["text.pth"]);
+    scratch.abbe("inspect nowhere.pth").fails_with(&["nowhere.pth"]);
+    scratch.abbe("upscale train/scene0.png -o big.png --model text.pth").fails_with(&["text.pth"]);
+    scratch.python("import torch; torch.save({'conv.weight': torch.zeros(3, 3)}, 'other.pth')").ok();
+    scratch.abbe("eval --model other.pth --hr test").fails_with(&["other.pth", "--like"]);
+    assert!(!scratch.path("big.png").exists());
+}
+
+#[test]
+fn devices_and_folders() {
+    let scratch = small_experiment();
+    scratch.abbe("train small.toml --device tpu").fails_with(&["tpu", "cuda:N"]);
+    scratch.abbe("train small.toml --device cuda:99").fails_with(&["cuda:99", "GPU"]);
+    scratch.write("thesis/chapter.tex", "mine");
+    scratch.abbe("train small.toml --out thesis --overwrite").fails_with(&["thesis", "--out"]);
+    assert_eq!(scratch.files("thesis"), ["thesis/chapter.tex"]);
+    scratch.abbe("figures thesis").fails_with(&["thesis", "experiment.toml"]);
+    scratch.abbe("demo").fails_with(&["photographs", "cargo xtask setup"]);
+    scratch.abbe("upscale train test -o small.toml --model bicubic").fails_with(&["small.toml"]);
+    scratch.abbe("upscale train/scene0.png -o big.jpg --model bicubic").fails_with(&["big.jpg", ".png"]);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_its_step_and_term() {
+    let scratch = small_experiment();
+    // Each step moves every weight by 1e30, so that the outputs soon leave the range of float32.
+    train_with(&scratch, "lr = 1e-3, betas", "lr = 1e30, betas").fails_with(&["phase `srcnn`", "step", "`pixel`"]);
+    let manifest = std::fs::read_to_string(scratch.path("run/manifest.json")).unwrap();
+    assert!(manifest.contains("stopped: ") && manifest.contains("`pixel`"), "{manifest}");
+    assert!(!scratch.path("run/checkpoints/srcnn_final.pth").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_no_half_written_file() {
+    let scratch = small_experiment();
+    // A limit on the size of files stands in for the full disk: the write that passes it fails in the same way.
+    let command = format!(
+        "trap '' XFSZ; ulimit -f 8; exec {} upscale train/scene0.png -o out/big.png --model bicubic",
+        env!("CARGO_BIN_EXE_abbe")
+    );
+    let ended = crate::support::Finished::of(
+        std::process::Command::new("bash").args(["-c", &command]).current_dir(scratch.path(".")),
+    );
+    ended.fails_with(&["out/big.png"]);
+    assert!(scratch.files("out").is_empty());
+}

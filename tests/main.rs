@@ -1,0 +1,8 @@
+//! Everything that crosses crates, in one binary: the command line, whole runs, goldens, Python.
+
+mod arrows; // the crates' dependencies are those of the plan
+mod bad_input; // what a user can get wrong
+mod golden; // losses and Adam against PyTorch's stored numbers
+mod python; // files to and from PyTorch
+mod support; // scratch folders, pictures, running the program
+mod training; // a whole run, and its sequence of losses

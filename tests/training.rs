@@ -1,0 +1,135 @@
+//! A whole run of the small experiment: what it writes, and that it computes what it always computed.
+
+use serde_json::{Value, json};
+
+use crate::support::{EXPERIMENT, Finished, repository, small_experiment};
+
+/// Every file that a run of the small experiment leaves.
+fn expected_files() -> Vec<String> {
+    let mut files: Vec<String> = [
+        ".abbe-run",
+        "checkpoints/srcnn_epoch_1.pth",
+        "checkpoints/srcnn_final.pth",
+        "checkpoints/srgan_discriminator_final.pth",
+        "checkpoints/srgan_final.pth",
+        "checkpoints/warm-up_final.pth",
+        "experiment.toml",
+        "figures/curves.png",
+        "figures/curves.svg",
+        "log.jsonl",
+        "manifest.json",
+        "metrics.csv",
+        "metrics.json",
+        "metrics.txt",
+        "srgan_results.zip",
+    ]
+    .map(String::from)
+    .into();
+    for scene in ["scene2", "scene3"] {
+        let versions = ["bicubic", "hr", "lr", "srcnn", "srgan", "warm-up"];
+        files.extend(versions.map(|version| format!("pictures/{scene}/{version}.png")));
+    }
+    files.extend((1..=5).flat_map(|n| [format!("figures/grid_{n}.png"), format!("figures/zoom_{n}.png")]));
+    let mut files: Vec<String> = files.into_iter().map(|file| format!("run/{file}")).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_run_writes_everything_and_repeats_its_losses() {
+    let scratch = small_experiment();
+    let printed = scratch.abbe("train small.toml --out run").ok();
+    for part in ["bicubic", "srcnn", "warm-up", "srgan", "psnr_y_crop4", "ssim_rgb", "RANDOM", "srgan_results.zip"] {
+        assert!(printed.contains(part), "`{part}` is not in:\n{printed}");
+    }
+    assert_eq!(scratch.files("run"), expected_files());
+
+    let log = std::fs::read_to_string(scratch.path("run/log.jsonl")).unwrap();
+    let rows: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let losses: Vec<Value> = rows.iter().map(|row| json!({ "phase": row["phase"], "terms": row["terms"] })).collect();
+    check_losses(&losses);
+    // The discriminator is updated on steps 0 and 6 of its phase, and on no other step.
+    let updated: Vec<&Value> = rows.iter().filter(|row| row["terms"].get("discriminator").is_some()).collect();
+    let at: Vec<_> =
+        updated.iter().map(|row| (row["phase"].as_str().unwrap(), row["step"].as_u64().unwrap())).collect();
+    assert_eq!(at, [("srgan", 0), ("srgan", 6)]);
+
+    let manifest: Value = serde_json::from_slice(&std::fs::read(scratch.path("run/manifest.json")).unwrap()).unwrap();
+    assert_eq!((&manifest["outcome"], &manifest["seed"]), (&json!("finished"), &json!(7)));
+    assert!(manifest["notices"][0].as_str().unwrap().contains("RANDOM"));
+    assert_eq!(manifest["train"]["sha256"].as_str().unwrap().len(), 64);
+
+    judged_again_it_is_the_same(&scratch);
+    // The resolved experiment is an experiment.
+    std::fs::copy(scratch.path("run/experiment.toml"), scratch.path("again.toml")).unwrap();
+    scratch.abbe("train again.toml --out run").fails_with(&["run", "--overwrite"]);
+}
+
+/// The golden is what this machine's kind computed when the golden was made; other processors sum in another order.
+fn check_losses(losses: &[Value]) {
+    let path = repository("tests/golden/training/losses.json");
+    if std::env::var_os("ABBE_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("{:#}\n", json!(losses))).unwrap();
+    }
+    let golden: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(losses.len(), 20);
+    for (step, (ours, golden)) in losses.iter().zip(&golden).enumerate() {
+        let (ours_terms, golden_terms) = (ours["terms"].as_object().unwrap(), golden["terms"].as_object().unwrap());
+        assert!(ours_terms.keys().eq(golden_terms.keys()) && ours["phase"] == golden["phase"], "step {step}");
+        for (name, value) in ours_terms {
+            let (ours, golden) = (value.as_f64().unwrap(), golden_terms[name].as_f64().unwrap());
+            assert!((ours - golden).abs() <= 1e-4 * golden.abs(), "step {step}, {name}: {ours} for {golden}");
+        }
+    }
+}
+
+fn judged_again_it_is_the_same(scratch: &crate::support::Scratch) {
+    let again = scratch.abbe("eval --model run/checkpoints/warm-up_final.pth --hr test --json").ok();
+    let again: Value = serde_json::from_str(&again).unwrap();
+    let first: Value = serde_json::from_slice(&std::fs::read(scratch.path("run/metrics.json")).unwrap()).unwrap();
+    let of = |table: &Value, name: &str| {
+        let methods = table["methods"].as_array().unwrap();
+        methods.iter().find(|method| method["name"] == name).unwrap()["mean"].clone()
+    };
+    assert_eq!(of(&again, "warm-up_final"), of(&first, "warm-up"));
+    scratch
+        .abbe("upscale pictures/a.png -o b.png --model run/checkpoints/srgan_final.pth")
+        .fails_with(&["pictures/a.png"]);
+    let model = "--model run/checkpoints/srgan_final.pth";
+    scratch.abbe(&format!("upscale run/pictures/scene2/lr.png -o big.png {model}")).ok();
+    let file = |path: &str| std::fs::read(scratch.path(path)).unwrap();
+    assert_eq!(file("big.png"), file("run/pictures/scene2/srgan.png"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_after_a_whole_step_and_leaves_whole_files() {
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+    let scratch = small_experiment();
+    scratch.write("long.toml", EXPERIMENT.replace("length = { epochs = 2 }", "length = { steps = 1000000 }"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_abbe"))
+        .args(["train", "long.toml", "--out", "run"])
+        .current_dir(scratch.path("."))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = scratch.path("run/log.jsonl");
+    while std::fs::read_to_string(&log).map_or(0, |text| text.lines().count()) < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Finished::of(Command::new("kill").args(["-INT", &child.id().to_string()])).ok();
+    let status = child.wait().unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("Ctrl-C") && stderr.contains("srcnn_interrupted.pth"), "{stderr}");
+    scratch.abbe("inspect run/checkpoints/srcnn_interrupted.pth").ok();
+    let manifest = std::fs::read_to_string(scratch.path("run/manifest.json")).unwrap();
+    assert!(manifest.contains("stopped by Ctrl-C"), "{manifest}");
+    let last = std::fs::read_to_string(&log).unwrap();
+    assert!(last.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    assert!(!scratch.files("run").iter().any(|file| file.contains(".abbe-") && !file.ends_with(".abbe-run")));
+}
