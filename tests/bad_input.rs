@@ -60,7 +60,7 @@ fn pictures() {
     scratch.picture("lr/scene1.png", &scene(24, 31, 1));
     let pair = "lr = { folder = \"lr\" }";
     train_with(&scratch, "lr = { bicubic = { border = \"replicate\" } }", pair)
-        .fails_with(&["scene1", "24x31", "24x32"]);
+        .fails_with(&["scene1", "(24, 31)", "(24, 32)"]);
     std::fs::remove_file(scratch.path("lr/scene1.png")).unwrap();
     train_with(&scratch, "lr = { bicubic = { border = \"replicate\" } }", pair).fails_with(&["scene1", "lr"]);
     assert!(!scratch.path("run").join("log.jsonl").exists());

@@ -29,7 +29,9 @@ fn expected_files() -> Vec<String> {
         let versions = ["bicubic", "hr", "lr", "srcnn", "srgan", "warm-up"];
         files.extend(versions.map(|version| format!("pictures/{scene}/{version}.png")));
     }
-    files.extend((1..=5).flat_map(|n| [format!("figures/grid_{n}.png"), format!("figures/zoom_{n}.png")]));
+    for view in ["scene2", "scene3", "scene2_upper_left", "scene3_upper_left", "scene2_lower_right"] {
+        files.extend(["grid", "zoom"].map(|kind| format!("figures/{kind}_{view}.png")));
+    }
     let mut files: Vec<String> = files.into_iter().map(|file| format!("run/{file}")).collect();
     files.sort();
     files

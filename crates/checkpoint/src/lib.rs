@@ -6,8 +6,6 @@
 //! file is checked before it is used, and memory stays near the file's size. Writing gives files that
 //! `torch.load(path, weights_only=True)` reads, with `mmap=True` too.
 
-#![deny(missing_docs)]
-
 mod archive;
 mod cursor;
 mod dtype;
@@ -20,7 +18,7 @@ mod value;
 mod zip;
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, Write};
+use std::io::{BufWriter, Read, Seek};
 use std::path::Path;
 
 pub use dtype::Dtype;
@@ -44,7 +42,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Value, Error> {
 /// The network configuration that [`save_state_dict`] put into a file, as JSON text; None for any other checkpoint.
 ///
 /// # Errors
-/// As [`read`]'s, for what has to be read to find it.
+/// As those of [`read`], for what has to be read to find it.
 pub fn read_config(path: impl AsRef<Path>) -> Result<Option<String>, Error> {
     let path = path.as_ref();
     let config = || {
@@ -71,7 +69,7 @@ pub fn write(path: impl AsRef<Path>, value: &Value) -> Result<(), Error> {
 /// text), which Python's loaders ignore and [`read_config`] gives back.
 ///
 /// # Errors
-/// As [`write`]'s.
+/// As those of [`write()`].
 pub fn save_state_dict(path: impl AsRef<Path>, state: &StateDict, config: Option<&str>) -> Result<(), Error> {
     let path = path.as_ref();
     let entry = |(name, tensor): (&String, &Tensor)| (Value::Text(name.clone()), Value::Tensor(tensor.clone()));
@@ -125,7 +123,6 @@ fn replace(path: &Path, value: &Value, config: Option<&str>) -> Result<(), Fault
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut sibling = builder.prefix(".abbe-").tempfile_in(folder)?;
     archive::write(BufWriter::new(&mut sibling), prefix(path), value, config)?;
-    sibling.flush()?;
     sibling.as_file().sync_all()?;
     sibling.persist(path).map_err(|error| error.error)?;
     Ok(())

@@ -1,7 +1,6 @@
 //! Whole files: hand-made ones, and the fixtures that PyTorch wrote when they are at hand.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -77,15 +76,12 @@ fn every_good_fixture_reads_as_pytorch_reads_it() {
 }
 
 #[test]
-fn every_hostile_fixture_is_refused_in_time() {
+fn every_hostile_fixture_is_refused() {
     let Some(folder) = fixtures() else { return };
     let manifest = manifest(&folder);
     for entry in manifest["bad"].as_array().unwrap().iter().chain(manifest["opaque"].as_array().unwrap()) {
         let file = entry["file"].as_str().unwrap();
-        let start = Instant::now();
         let result = read(folder.join(file));
-        assert!(start.elapsed() < Duration::from_secs(10), "{file} took {:?}", start.elapsed());
-        println!("{file} {:?}: {}", start.elapsed(), result.as_ref().err().map_or("loads".into(), ToString::to_string));
         assert!(entry["expect"] == "either" || result.is_err(), "{file} was not refused");
     }
 }
@@ -155,7 +151,7 @@ fn what_users_meet_instead_of_a_checkpoint_is_named() {
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS"),
         (b"\n<!DOCTYPE html>", "web page"),
         (b"PK\x05\x06", "empty zip"),
-        (b"PK\x03\x04", "cut off"),
+        (b"PK\x03\x04", "end of the zip file is missing"),
         (b"\x40\0\0\0\0\0\0\0{\"w\":", "safetensors"),
     ];
     for (bytes, name) in cases {
@@ -207,13 +203,29 @@ fn hostile_pickles_are_refused() {
 
 #[test]
 fn a_memo_bomb_is_refused() {
-    // Sixty times a pair of the object before: 2^60 leaves.
+    // Sixty times a pair of the object before, which is what is left on the stack: 2^60 leaves.
     let mut pickle = b"]q\x00".to_vec();
     for level in 0..60 {
-        pickle.extend([b'h', level, 0x86, b'q', level + 1, b'h', level + 1]);
+        pickle.extend([b'h', level, 0x86, b'q', level + 1]);
     }
-    pickle.extend([b'\x87', b'.']);
-    assert!(read_bytes(&legacy_of(&pickle)).is_err());
+    pickle.push(b'.');
+    let message = read_bytes(&legacy_of(&pickle)).unwrap_err().to_string();
+    assert!(message.contains("far more memory"), "{message}");
+}
+
+#[test]
+fn records_are_laid_out_as_pytorch_lays_them_out() {
+    let Some(folder) = fixtures() else { return };
+    let path = folder.join("good/zip_prefix.pth");
+    let mut archive = zip::Archive::open(File::open(&path).unwrap()).unwrap();
+    let storages: Vec<_> = (0..10).map(|key| format!("data/{key}")).collect();
+    let before = ["data.pkl", ".format_version", ".storage_alignment", "byteorder"];
+    let after = ["version", ".data/serialization_id"];
+    let mut writer = zip::Writer::new(Vec::new(), "run.v1");
+    for name in before.into_iter().chain(storages.iter().map(String::as_str)).chain(after) {
+        writer.record(name, &archive.read(name).unwrap().unwrap()).unwrap();
+    }
+    assert!(writer.finish().unwrap() == std::fs::read(&path).unwrap());
 }
 
 /// Every file that differs from a good one in one place is read or refused, and nothing else.
@@ -227,14 +239,12 @@ fn damaged_files_never_panic() {
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 0x55;
-        std::fs::write(&path, &bad).unwrap();
-        if let Ok(value) = read(&path) {
+        if let Ok(value) = read_bytes(&bad) {
             assert_eq!(found_in(&value).len(), 1);
         }
     }
     for length in 0..good.len() {
-        std::fs::write(&path, &good[..length]).unwrap();
-        assert!(read(&path).is_err(), "cut at {length}");
+        assert!(read_bytes(&good[..length]).is_err(), "cut at {length}");
     }
 }
 

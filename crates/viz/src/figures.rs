@@ -3,18 +3,35 @@
 use std::path::PathBuf;
 
 use abbe_data::image::{Conversion, Rgb8, read};
-use abbe_eval::{Method, Results};
+use abbe_eval::{Method, Results, Score, score};
 use abbe_run::{RunFolder, read_log, write_atomic};
 use anyhow::{Context, Result, ensure};
 
 use crate::{Panel, archive, curves, grid, save, zoom};
 
-/// Pictures that get figures; those after them stand in the tables only.
-const PICTURES: usize = 5;
+/// Grids and zoomed patches of a run.
+const FIGURES: usize = 5;
+/// A picture is quartered only if the HR quarter has at least this many rows and columns.
+const LEAST: usize = 32;
 
-/// Draws a grid (LR, bicubic, SR, HR) and a zoomed patch (HR, bicubic, SR) for each of the first five judged pictures, and
-/// the loss curves; returns the paths written. SR is what the last method of the table made; every figure repeats the
-/// table's notices.
+/// What one pair of figures shows: a judged picture, or a quarter of it.
+struct View {
+    picture: String,
+    quarter: Option<Quarter>,
+}
+
+/// A quarter by name, and whether it lies below and right of the middle.
+type Quarter = (&'static str, [bool; 2]);
+const QUARTERS: [Quarter; 4] = [
+    ("upper left", [false, false]),
+    ("lower right", [true, true]),
+    ("upper right", [false, true]),
+    ("lower left", [true, false]),
+];
+
+/// Draws five grids (LR, bicubic, SR, HR) and five zoomed patches (HR, bicubic, SR), and the loss curves; returns the paths
+/// written. They show the first five judged pictures; where there are fewer, quarters of them too. SR is what the last
+/// method of the table made; every figure repeats the table's notices.
 ///
 /// # Errors
 /// A file of the run that is missing or does not read, and one that cannot be written, each with its path.
@@ -24,11 +41,47 @@ pub fn figures(run: &RunFolder) -> Result<Vec<PathBuf>> {
     let bicubic = bicubic.context("metrics.json: expected the method `bicubic`, found none: judge the run with it")?;
     let sr = results.methods.last().unwrap_or(bicubic);
     let mut written = Vec::new();
-    for row in sr.rows.iter().take(PICTURES) {
-        written.extend(draw_picture(run, &results, &row.picture, [bicubic, sr])?);
+    for view in views(run, sr)? {
+        written.extend(draw_view(run, &results, &view, [&bicubic.name, &sr.name])?);
     }
     written.extend(draw_curves(run, &results)?);
     Ok(written)
+}
+
+/// Whole pictures first, then the same quarter of each picture in turn.
+fn views(run: &RunFolder, judged: &Method) -> Result<Vec<View>> {
+    let whole = judged.rows.iter().map(|row| View { picture: row.picture.clone(), quarter: None });
+    let mut views: Vec<View> = whole.take(FIGURES).collect();
+    let quarters = QUARTERS.iter().flat_map(|quarter| judged.rows.iter().map(move |row| (row, quarter)));
+    for (row, quarter) in quarters {
+        let (height, width) = read(&run.picture(&row.picture, "hr"), Conversion::Refuse)?.size();
+        if views.len() < FIGURES && height.min(width) >= 2 * LEAST {
+            views.push(View { picture: row.picture.clone(), quarter: Some(*quarter) });
+        }
+    }
+    Ok(views)
+}
+
+impl View {
+    /// The part of one version of the picture that is shown. `lr` is that version's LR picture, whose pixels decide the cut,
+    /// so that LR and HR show the same.
+    fn of(&self, version: &Rgb8, lr: &Rgb8) -> Result<Rgb8> {
+        let Some((_, [below, right])) = self.quarter else { return Ok(version.clone()) };
+        let scale = version.height / lr.height;
+        let (height, width) = (lr.height / 2, lr.width / 2);
+        let top = if below { lr.height - height } else { 0 };
+        let left = if right { lr.width - width } else { 0 };
+        Ok(version.crop(top * scale, left * scale, height * scale, width * scale)?)
+    }
+
+    fn title(&self) -> String {
+        self.quarter.map_or(self.picture.clone(), |(name, _)| format!("{}, {name} quarter", self.picture))
+    }
+
+    fn file(&self, kind: &str) -> String {
+        let quarter = self.quarter.map_or(String::new(), |(name, _)| format!("_{}", name.replace(' ', "_")));
+        format!("{kind}_{}{quarter}.png", self.picture)
+    }
 }
 
 /// Packs the experiment, manifest, log, tables, checkpoints and figures of a run; see [`archive()`].
@@ -49,16 +102,23 @@ fn read_results(run: &RunFolder) -> Result<Results> {
     Results::from_json(&text).with_context(|| path.display().to_string())
 }
 
-/// The grid and the zoomed patch of one picture.
-fn draw_picture(run: &RunFolder, results: &Results, picture: &str, methods: [&Method; 2]) -> Result<[PathBuf; 2]> {
-    let open = |version: &str| Ok::<_, anyhow::Error>(read(&run.picture(picture, version), Conversion::Refuse)?);
-    let (lr, hr) = (open("lr")?, open("hr")?);
-    let restored = [open(&methods[0].name)?, open(&methods[1].name)?];
-    let [bicubic, sr] = [0, 1].map(|i| panel(&methods[i].name, &restored[i], caption(methods[i], picture)));
-    let metrics = results.columns().into_iter().take(2).collect::<Vec<_>>().join(" / ");
+/// The grid and the zoomed patch of one view; its metrics are those of what is shown.
+fn draw_view(run: &RunFolder, results: &Results, view: &View, methods: [&str; 2]) -> Result<[PathBuf; 2]> {
+    let open = |version: &str| read(&run.picture(&view.picture, version), Conversion::Refuse);
+    let whole_lr = open("lr")?;
+    let shown = |version: &str| view.of(&open(version)?, &whole_lr);
+    let (lr, hr) = (shown("lr")?, shown("hr")?);
+    let restored = [shown(methods[0])?, shown(methods[1])?];
+    let protocol = results.protocols.first().context("metrics.json: expected a protocol, found none")?;
+    let metrics = Score::METRICS.map(|metric| protocol.metric(metric)).join(" / ");
+    let panel_of = |i: usize| -> Result<Panel> {
+        let Score { psnr, ssim } = score(&restored[i], &hr, protocol)?;
+        Ok(panel(methods[i], &restored[i], format!("{psnr:.2} dB / {ssim:.4}")))
+    };
+    let (bicubic, sr) = (panel_of(0)?, panel_of(1)?);
     let (lr, hr) = (panel("LR", &lr, String::new()), panel("HR", &hr, metrics));
-    let heading = [vec![format!("{picture}, ×{}", results.scale)], results.notices.clone()].concat().join("\n");
-    let paths = ["grid", "zoom"].map(|kind| run.figure(&format!("{kind}_{picture}.png")));
+    let heading = [vec![format!("{}, ×{}", view.title(), results.scale)], results.notices.clone()].concat().join("\n");
+    let paths = ["grid", "zoom"].map(|kind| run.figure(&view.file(kind)));
     let drawn = [grid(&[lr, bicubic.clone(), sr.clone(), hr.clone()], &heading), zoom(&[hr, bicubic, sr], &heading)];
     for (figure, path) in drawn.into_iter().zip(&paths) {
         save(&figure.with_context(|| format!("cannot draw {}", path.display()))?, path)?;
@@ -68,14 +128,6 @@ fn draw_picture(run: &RunFolder, results: &Results, picture: &str, methods: [&Me
 
 fn panel<'a>(title: &str, picture: &'a Rgb8, caption: String) -> Panel<'a> {
     Panel { title: title.to_owned(), picture, caption }
-}
-
-/// PSNR and SSIM of a picture under the table's first protocol.
-fn caption(method: &Method, picture: &str) -> String {
-    match method.rows.iter().find(|row| row.picture == picture).map(|row| &row.values[..]) {
-        Some([psnr, ssim, ..]) => format!("{psnr:.2} dB / {ssim:.4}"),
-        _ => String::new(),
-    }
 }
 
 fn draw_curves(run: &RunFolder, results: &Results) -> Result<[PathBuf; 2]> {
@@ -126,7 +178,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = finished(folder.path());
         let written = figures(&run).unwrap();
-        assert_eq!(written.len(), 2 * PICTURES + 2);
+        assert_eq!(written.len(), 2 * FIGURES + 2);
         assert!(written.iter().all(|path| path.is_file()));
         assert!(std::fs::read_to_string(run.figure("curves.svg")).unwrap().contains("VGG-19 with random weights"));
         let zip = std::fs::read(results_archive(&run).unwrap()).unwrap();
@@ -138,11 +190,25 @@ mod tests {
     }
 
     #[test]
-    fn a_caption_holds_the_metrics_of_its_picture() {
-        let rows = vec![Row { picture: "a".into(), values: vec![24.314, 0.7123, 23.0, 0.6] }];
-        let method = Method { name: "srgan".into(), rows };
-        assert_eq!(caption(&method, "a"), "24.31 dB / 0.7123");
-        assert_eq!(caption(&method, "b"), "");
+    fn few_pictures_are_shown_in_quarters_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = finished(folder.path());
+        let rows = |pictures: std::ops::Range<usize>| {
+            pictures.map(|i| Row { picture: i.to_string(), values: vec![] }).collect::<Vec<_>>()
+        };
+        let files = |pictures| {
+            let judged = Method { name: "srgan".into(), rows: rows(pictures) };
+            views(&run, &judged).unwrap().iter().map(|view| view.file("grid")).collect::<Vec<_>>()
+        };
+        let quarters = ["grid_0_upper_left.png", "grid_1_upper_left.png", "grid_0_lower_right.png"];
+        assert_eq!(files(0..2), [&["grid_0.png", "grid_1.png"][..], &quarters].concat());
+        assert_eq!(files(0..6).len(), FIGURES);
+        // A quarter of 5x4 LR pixels at scale 4 is 2x2 of them: rows 3 and 4, columns 2 and 3 at the lower right.
+        let lr = Rgb8::new(5, 4, (0..60).collect()).unwrap();
+        let view = View { picture: "a".into(), quarter: Some(QUARTERS[1]) };
+        assert_eq!(view.of(&lr, &lr).unwrap(), lr.crop(3, 2, 2, 2).unwrap());
+        let hr = Rgb8::new(20, 16, vec![0; 960]).unwrap();
+        assert_eq!(view.of(&hr, &lr).unwrap().size(), (8, 8));
     }
 
     #[test]

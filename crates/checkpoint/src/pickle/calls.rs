@@ -95,9 +95,13 @@ impl Machine<'_> {
     }
 
     fn device(&self, name: Ref, index: Option<&Ref>) -> Result<Node, Fault> {
+        /// `cuda`, `cpu`, `privateuseone`: a longer name is no device, and copying it may be costly.
+        const MAX_NAME: usize = 32;
         match (&self.nodes[name], index.map(|index| &self.nodes[*index])) {
-            (Node::Text(name), None) => Ok(Node::Text(name.clone())),
-            (Node::Text(name), Some(Node::Int(index))) => Ok(Node::Text(format!("{name}:{index}"))),
+            (Node::Text(name), None) if name.len() <= MAX_NAME => Ok(Node::Text(name.clone())),
+            (Node::Text(name), Some(Node::Int(index))) if name.len() <= MAX_NAME => {
+                Ok(Node::Text(format!("{name}:{index}")))
+            }
             _ => refuse("a device is not a name and an index; the file is damaged"),
         }
     }

@@ -28,7 +28,7 @@ impl Global {
         Ok(match (module, name) {
             ("collections", "OrderedDict") => Global::OrderedDict,
             ("collections", "Counter") => Global::Counter,
-            ("torch._utils" | "torch.tensor" | "torch._tensor", "_rebuild_tensor") => Global::RebuildTensor,
+            ("torch._utils", "_rebuild_tensor") => Global::RebuildTensor,
             ("torch._utils", "_rebuild_tensor_v2") => Global::RebuildTensorV2,
             ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Global::RebuildParameter,
             ("torch", "Size") => Global::Size,
@@ -47,7 +47,8 @@ impl Global {
 }
 
 fn advice(module: &str, name: &str) -> String {
-    let full = format!("{module}.{name}");
+    // A name in a message is for reading: short, and escaped where it is the file's own.
+    let full: String = format!("{module}.{name}").chars().take(100).collect();
     match (module, name) {
         ("torch.storage", "UntypedStorage") | ("torch._utils", "_rebuild_tensor_v3") => {
             format!(

@@ -13,18 +13,15 @@ use crate::error::{Fault, refuse};
 /// The most bytes that a pickle may have; the pickle of 700 tensors has about 100 KB.
 pub(crate) const MAX_PICKLE: u64 = 64 << 20;
 
-/// The most opcodes and copied references of one pickle, so that time and memory are bounded whatever it says.
-const MAX_WORK: usize = 4_000_000;
-
 pub(super) struct Machine<'a> {
-    input: Cursor<'a>,
+    pub(super) input: Cursor<'a>,
     pub(super) ids: Ids,
     pub(super) nodes: Vec<Node>,
-    stack: Vec<Ref>,
-    marks: Vec<usize>,
-    memo: HashMap<u32, Ref>,
+    pub(super) stack: Vec<Ref>,
+    pub(super) marks: Vec<usize>,
+    pub(super) memo: HashMap<u32, Ref>,
     pub(super) storages: IndexMap<String, StorageSpec>,
-    work: usize,
+    pub(super) work: usize,
 }
 
 /// Reads one pickle from the start of `bytes`; also gives the position after it.
@@ -114,12 +111,12 @@ impl Machine<'_> {
             BININT2 => Node::Int(input.u16()?.into()),
             LONG1 => Node::Int(long(input)?),
             BINFLOAT => Node::Float(f64::from_be_bytes(input.array()?)),
-            SHORT_BINUNICODE | SHORT_BINSTRING => text(input.u8().map(u64::from), input)?,
-            BINUNICODE | BINSTRING => text(input.u32().map(u64::from), input)?,
-            BINUNICODE8 => text(input.u64(), input)?,
-            SHORT_BINBYTES => bytes(input.u8().map(u64::from), input)?,
-            BINBYTES => bytes(input.u32().map(u64::from), input)?,
-            BINBYTES8 => bytes(input.u64(), input)?,
+            SHORT_BINUNICODE | SHORT_BINSTRING => text(input.u8()?.into(), input)?,
+            BINUNICODE | BINSTRING => text(input.u32()?.into(), input)?,
+            BINUNICODE8 => text(input.u64()?, input)?,
+            SHORT_BINBYTES => bytes(input.u8()?.into(), input)?,
+            BINBYTES => bytes(input.u32()?.into(), input)?,
+            BINBYTES8 => bytes(input.u64()?, input)?,
             EMPTY_LIST => Node::List(Vec::new()),
             EMPTY_TUPLE => Node::Tuple(Vec::new()),
             EMPTY_DICT => Node::Dict(DictKind::Plain, Vec::new()),
@@ -131,9 +128,9 @@ impl Machine<'_> {
     fn construct(&mut self, opcode: u8) -> Result<Node, Fault> {
         match opcode {
             TUPLE => Ok(Node::Tuple(self.pop_to_mark()?)),
-            TUPLE1 => self.tuple(1),
-            TUPLE2 => self.tuple(2),
-            TUPLE3 => self.tuple(3),
+            TUPLE1 => self.tuple_of(1),
+            TUPLE2 => self.tuple_of(2),
+            TUPLE3 => self.tuple_of(3),
             GLOBAL => {
                 let (module, name) = (self.input.line()?, self.input.line()?);
                 let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
@@ -174,121 +171,6 @@ impl Machine<'_> {
         }
         Ok(())
     }
-
-    pub(super) fn push(&mut self, node: Node) {
-        self.stack.push(self.nodes.len());
-        self.nodes.push(node);
-    }
-
-    pub(super) fn push_again(&mut self, object: Ref) {
-        self.stack.push(object);
-    }
-
-    /// Objects below the last mark are out of reach, as in Python.
-    fn top(&self) -> Result<Ref, Fault> {
-        match self.stack.last() {
-            Some(top) if self.stack.len() > self.marks.last().copied().unwrap_or(0) => Ok(*top),
-            _ => refuse("an operation needs an object, but the stack is empty; the file is damaged"),
-        }
-    }
-
-    pub(super) fn pop(&mut self) -> Result<Ref, Fault> {
-        let top = self.top()?;
-        self.stack.pop();
-        Ok(top)
-    }
-
-    fn pop_to_mark(&mut self) -> Result<Vec<Ref>, Fault> {
-        match self.marks.pop() {
-            Some(mark) => Ok(self.stack.split_off(mark)),
-            None => refuse("an operation needs a mark, but none is set; the file is damaged"),
-        }
-    }
-
-    fn tuple(&mut self, length: usize) -> Result<Node, Fault> {
-        let mut items = (0..length).map(|_| self.pop()).collect::<Result<Vec<_>, _>>()?;
-        items.reverse();
-        Ok(Node::Tuple(items))
-    }
-
-    /// Memo indices are keys of a map, never sizes: a file may choose any.
-    fn memo_put(&mut self, opcode: u8) -> Result<(), Fault> {
-        let index = match opcode {
-            BINPUT => self.input.u8()?.into(),
-            LONG_BINPUT => self.input.u32()?,
-            _ => self.memo.len() as u32,
-        };
-        self.memo.insert(index, self.top()?);
-        Ok(())
-    }
-
-    fn memo_get(&mut self, opcode: u8) -> Result<(), Fault> {
-        let index = if opcode == BINGET { self.input.u8()?.into() } else { self.input.u32()? };
-        match self.memo.get(&index) {
-            Some(object) => self.stack.push(*object),
-            None => return refuse(format!("object {index} is used but was never stored; the file is damaged")),
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, items: Vec<Ref>) -> Result<(), Fault> {
-        let list = self.top()?;
-        match &mut self.nodes[list] {
-            Node::List(list) => list.extend(items),
-            other => return refuse(format!("an item is appended to {}; the file is damaged or hostile", other.kind())),
-        }
-        Ok(())
-    }
-
-    fn set_items(&mut self, items: &[Ref]) -> Result<(), Fault> {
-        let (pairs, []) = items.as_chunks::<2>() else {
-            return refuse("a key without a value; the file is damaged");
-        };
-        let pairs = pairs.iter().map(|[key, value]| self.entry(*key, *value)).collect::<Result<Vec<_>, _>>()?;
-        let dict = self.top()?;
-        match &mut self.nodes[dict] {
-            Node::Dict(_, entries) => entries.extend(pairs),
-            other => return refuse(format!("an item is set in {}; the file is damaged or hostile", other.kind())),
-        }
-        Ok(())
-    }
-
-    /// A dict's entry, if the key can be one: Python's keys are immutable.
-    pub(super) fn entry(&self, key: Ref, value: Ref) -> Result<(Ref, Ref), Fault> {
-        let is_plain = |key: &Ref| {
-            use Node::{Bool, Bytes, Float, Int, None, Text};
-            matches!(self.nodes[*key], None | Bool(_) | Int(_) | Float(_) | Text(_) | Bytes(_))
-        };
-        let is_key = match &self.nodes[key] {
-            Node::Tuple(items) => items.iter().all(is_plain),
-            _ => is_plain(&key),
-        };
-        if !is_key {
-            return refuse(format!("{} is used as a key; the file is damaged or hostile", self.nodes[key].kind()));
-        }
-        Ok((key, value))
-    }
-
-    /// Sets attributes. Only an OrderedDict has any: the module versions of a state dict, which loading does without.
-    fn build(&mut self) -> Result<(), Fault> {
-        let state = self.pop()?;
-        let object = self.top()?;
-        match (&self.nodes[object], &self.nodes[state]) {
-            (Node::Dict(DictKind::Ordered, _), Node::Dict(DictKind::Plain, _)) => Ok(()),
-            (object, _) => refuse(format!("attributes are set on {}; the file is damaged or hostile", object.kind())),
-        }
-    }
-
-    /// Counts work that a few bytes of the file can ask for.
-    pub(super) fn spend(&mut self, work: usize) -> Result<(), Fault> {
-        self.work += work;
-        if self.work > MAX_WORK {
-            return refuse(format!(
-                "more than {MAX_WORK} operations, far more than a checkpoint needs; the file is hostile"
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// A signed little-endian integer of as many bytes as its length says; no bytes are 0.
@@ -304,13 +186,13 @@ fn long(input: &mut Cursor) -> Result<i128, Fault> {
     Ok(i128::from_le_bytes(wide))
 }
 
-fn text(length: Result<u64, Fault>, input: &mut Cursor) -> Result<Node, Fault> {
-    match str::from_utf8(input.take(length?)?) {
+fn text(length: u64, input: &mut Cursor) -> Result<Node, Fault> {
+    match str::from_utf8(input.take(length)?) {
         Ok(text) => Ok(Node::Text(text.into())),
         Err(_) => refuse("a text is not UTF-8; the file is damaged"),
     }
 }
 
-fn bytes(length: Result<u64, Fault>, input: &mut Cursor) -> Result<Node, Fault> {
-    input.take(length?).map(|bytes| Node::Bytes(bytes.into()))
+fn bytes(length: u64, input: &mut Cursor) -> Result<Node, Fault> {
+    input.take(length).map(|bytes| Node::Bytes(bytes.into()))
 }

@@ -7,6 +7,7 @@ mod globals;
 mod machine;
 pub(crate) mod opcode;
 mod rebuild;
+mod stack;
 mod walk;
 pub(crate) mod write;
 
@@ -36,6 +37,9 @@ pub(crate) struct Graph {
 
 /// The index of a node.
 type Ref = usize;
+
+/// The longest storage key, in bytes; PyTorch writes at most twenty digits.
+const MAX_KEY: usize = 64;
 
 /// What a pickle says about a storage.
 #[derive(Clone, Copy, PartialEq)]
@@ -115,10 +119,16 @@ impl Node {
     /// Storage keys are text; integers, which PyTorch also accepts, stand for their decimal text.
     fn storage_key(&self) -> Option<String> {
         match self {
-            Node::Text(key) => Some(key.clone()),
+            Node::Text(key) if key.len() <= MAX_KEY => Some(key.clone()),
             Node::Int(key) => Some(key.to_string()),
             _ => None,
         }
+    }
+
+    /// Whether it is immutable and holds no other object.
+    fn is_plain(&self) -> bool {
+        use Node::{Bool, Bytes, Float, Int, None, Text};
+        matches!(self, None | Bool(_) | Int(_) | Float(_) | Text(_) | Bytes(_))
     }
 
     fn kind(&self) -> &'static str {

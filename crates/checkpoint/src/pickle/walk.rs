@@ -14,7 +14,7 @@ use crate::{Tensor, Value};
 const MAX_DEPTH: usize = 100;
 
 /// The most bytes that the tree may take, tensors' elements aside: a shared object is copied wherever it is used.
-const MAX_BYTES: usize = 128 << 20;
+const MAX_BYTES: usize = 64 << 20;
 
 impl Graph {
     /// The object as a value, with `storages` in the order of [`Graph::storages`].

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cursor::Cursor;
-use crate::error::{CUT_OFF, Fault, refuse};
+use crate::error::{Fault, refuse};
 
 /// Where the central directory is.
 pub(super) struct Place {
@@ -21,7 +21,9 @@ pub(super) struct Entry {
 
 /// Reads the end records from `tail`, the last bytes of a file of `length` bytes.
 pub(super) fn locate(tail: &[u8], length: u64) -> Result<Place, Fault> {
-    let Some(end) = find_end(tail) else { return refuse(CUT_OFF) };
+    let Some(end) = find_end(tail) else {
+        return refuse("the end of the zip file is missing, or other bytes follow it: download or copy it again");
+    };
     let tail_start = length - tail.len() as u64;
     let mut record = Cursor::new(&tail[end + 4..]);
     let (disk, directory_disk, on_disk, total) = (record.u16()?, record.u16()?, record.u16()?, record.u16()?);

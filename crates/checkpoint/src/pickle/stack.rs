@@ -1,0 +1,123 @@
+//! The machine's stack, memo and containers.
+
+use super::machine::Machine;
+use super::opcode::{BINGET, BINPUT, LONG_BINPUT};
+use super::{DictKind, Node, Ref};
+use crate::error::{Fault, refuse};
+
+/// The most opcodes and copied references of one pickle, so that time and memory are bounded whatever it says.
+const MAX_WORK: usize = 2_000_000;
+
+impl Machine<'_> {
+    pub(super) fn push(&mut self, node: Node) {
+        self.stack.push(self.nodes.len());
+        self.nodes.push(node);
+    }
+
+    pub(super) fn push_again(&mut self, object: Ref) {
+        self.stack.push(object);
+    }
+
+    /// Objects below the last mark are out of reach, as in Python.
+    fn top(&self) -> Result<Ref, Fault> {
+        match self.stack.last() {
+            Some(top) if self.stack.len() > self.marks.last().copied().unwrap_or(0) => Ok(*top),
+            _ => refuse("an operation needs an object, but the stack is empty; the file is damaged"),
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Result<Ref, Fault> {
+        let top = self.top()?;
+        self.stack.pop();
+        Ok(top)
+    }
+
+    pub(super) fn pop_to_mark(&mut self) -> Result<Vec<Ref>, Fault> {
+        match self.marks.pop() {
+            Some(mark) => Ok(self.stack.split_off(mark)),
+            None => refuse("an operation needs a mark, but none is set; the file is damaged"),
+        }
+    }
+
+    pub(super) fn tuple_of(&mut self, length: usize) -> Result<Node, Fault> {
+        let mut items = (0..length).map(|_| self.pop()).collect::<Result<Vec<_>, _>>()?;
+        items.reverse();
+        Ok(Node::Tuple(items))
+    }
+
+    /// Memo indices are keys of a map, never sizes: a file may choose any.
+    pub(super) fn memo_put(&mut self, opcode: u8) -> Result<(), Fault> {
+        let index = match opcode {
+            BINPUT => self.input.u8()?.into(),
+            LONG_BINPUT => self.input.u32()?,
+            _ => self.memo.len() as u32,
+        };
+        self.memo.insert(index, self.top()?);
+        Ok(())
+    }
+
+    pub(super) fn memo_get(&mut self, opcode: u8) -> Result<(), Fault> {
+        let index = if opcode == BINGET { self.input.u8()?.into() } else { self.input.u32()? };
+        match self.memo.get(&index) {
+            Some(object) => self.stack.push(*object),
+            None => return refuse(format!("object {index} is used but was never stored; the file is damaged")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn append(&mut self, items: Vec<Ref>) -> Result<(), Fault> {
+        let list = self.top()?;
+        match &mut self.nodes[list] {
+            Node::List(list) => list.extend(items),
+            other => return refuse(format!("an item is appended to {}; the file is damaged or hostile", other.kind())),
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_items(&mut self, items: &[Ref]) -> Result<(), Fault> {
+        let (pairs, []) = items.as_chunks::<2>() else {
+            return refuse("a key without a value; the file is damaged");
+        };
+        let pairs = pairs.iter().map(|[key, value]| self.entry(*key, *value)).collect::<Result<Vec<_>, _>>()?;
+        let dict = self.top()?;
+        match &mut self.nodes[dict] {
+            Node::Dict(_, entries) => entries.extend(pairs),
+            other => return refuse(format!("an item is set in {}; the file is damaged or hostile", other.kind())),
+        }
+        Ok(())
+    }
+
+    /// A dict's entry, if the key can be one: Python's keys are immutable.
+    pub(super) fn entry(&mut self, key: Ref, value: Ref) -> Result<(Ref, Ref), Fault> {
+        let (is_key, work) = match &self.nodes[key] {
+            Node::Tuple(items) => (items.iter().all(|item| self.nodes[*item].is_plain()), items.len()),
+            node => (node.is_plain(), 0),
+        };
+        self.spend(work)?;
+        if !is_key {
+            return refuse(format!("{} is used as a key; the file is damaged or hostile", self.nodes[key].kind()));
+        }
+        Ok((key, value))
+    }
+
+    /// Sets attributes. Only an OrderedDict has any: the module versions of a state dict, which loading does without.
+    pub(super) fn build(&mut self) -> Result<(), Fault> {
+        let state = self.pop()?;
+        let object = self.top()?;
+        match (&self.nodes[object], &self.nodes[state]) {
+            (Node::Dict(DictKind::Ordered, _), Node::Dict(DictKind::Plain, _)) => Ok(()),
+            (object, _) => refuse(format!("attributes are set on {}; the file is damaged or hostile", object.kind())),
+        }
+    }
+
+    /// Counts work that a few bytes of the file can ask for.
+    pub(super) fn spend(&mut self, work: usize) -> Result<(), Fault> {
+        self.work += work;
+        if self.work > MAX_WORK {
+            return refuse(format!(
+                "more than {MAX_WORK} operations, far more than a checkpoint needs; the file is hostile"
+            ));
+        }
+        Ok(())
+    }
+}
