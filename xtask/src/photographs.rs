@@ -35,13 +35,13 @@ const PHOTOGRAPHS: [Photograph; 6] = [
         credit: "Eileen Collins. NASA. Public domain.",
     },
     Photograph {
-        split: "train",
+        split: "test",
         name: "hubble_deep_field.jpg",
         sha256: "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
         credit: "Hubble eXtreme Deep Field. NASA. Public domain.",
     },
     Photograph {
-        split: "train",
+        split: "test",
         name: "retina.jpg",
         sha256: "38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
         credit: "Fundus of a left eye. Mikael Häggström, 2014, doi:10.15347/wjm/2014.008. CC0 1.0.",
@@ -59,7 +59,7 @@ const PHOTOGRAPHS: [Photograph; 6] = [
         credit: "Chelsea the cat. Stefan van der Walt. CC0 1.0.",
     },
     Photograph {
-        split: "test",
+        split: "train",
         name: "coffee.png",
         sha256: "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
         credit: "Coffee cup, by courtesy of Pikolo Espresso Bar. Rachel Michetti. CC0 1.0.",

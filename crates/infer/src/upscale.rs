@@ -2,6 +2,7 @@
 
 use abbe_data::image::Rgb8;
 use abbe_models::SrModel;
+use abbe_torch::channels_last;
 use tch::{TchError, Tensor};
 
 use crate::tile::{Tile, tiles};
@@ -61,7 +62,7 @@ fn run(model: &dyn SrModel, seen: &Rgb8, tile: &Tile) -> Result<Vec<f32>, TchErr
         ((core.start - seen.start) as i64 * scale, core.len() as i64 * scale)
     };
     let ((top, height), (left, width)) = (core(0), core(1));
-    let sr = model.forward(&lr, false).f_clamp(0.0, 1.0)?; // [1, 3, h * scale, w * scale]
+    let sr = model.forward(&channels_last(&lr), false).f_clamp(0.0, 1.0)?; // [1, 3, h * scale, w * scale]
     let core = sr.f_narrow(2, top, height)?.f_narrow(3, left, width)?.f_contiguous()?;
     Vec::try_from(core.f_to_device(tch::Device::Cpu)?.f_view([-1])?)
 }

@@ -5,7 +5,9 @@
 mod adam;
 mod device;
 mod ffi;
+mod layout;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use device::{DeviceError, parse_device};
 pub use ffi::libtorch_version;
+pub use layout::channels_last;

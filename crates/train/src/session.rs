@@ -11,7 +11,7 @@ use abbe_data::patches::Sampler;
 use abbe_models::discriminator::Discriminator;
 use abbe_models::{SrModel, vgg};
 use abbe_run::{Log, LogRow, RunFolder};
-use abbe_torch::Adam;
+use abbe_torch::{Adam, channels_last};
 use anyhow::{Context, Result, bail};
 use indexmap::IndexMap;
 use tch::{Device, Tensor};
@@ -119,7 +119,7 @@ impl<'a> Session<'a> {
     pub fn tensors(&self, batch: &Batch) -> (Tensor, Tensor) {
         let tensor = |values: &[f32], side: usize| {
             let shape = [batch.count as i64, 3, side as i64, side as i64];
-            Tensor::from_slice(values).view(shape).to_device(self.setup.device)
+            channels_last(&Tensor::from_slice(values).view(shape).to_device(self.setup.device))
         };
         (tensor(&batch.lr, batch.lr_side), tensor(&batch.hr, batch.hr_side))
     }

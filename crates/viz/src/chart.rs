@@ -14,6 +14,8 @@ use crate::text::{FAMILY, INK, PALE};
 const POINTS: usize = 300;
 /// A term that spans more than this factor gets a logarithmic axis.
 const WIDE: f64 = 30.0;
+/// At most this many numbers on the vertical axis: more would overlap where a logarithmic axis is dense.
+const LABELS: usize = 5;
 /// Colours of the phases, told apart by colour-blind readers too (Okabe and Ito's palette).
 const COLORS: [RGBColor; 5] = [
     RGBColor(0, 114, 178),
@@ -92,6 +94,7 @@ where
         .set_all_tick_mark_size(5 * fine)
         .label_style(label)
         .x_desc("step")
+        .y_labels(LABELS)
         .x_label_formatter(&|step| if step.fract() == 0.0 { format!("{step:.0}") } else { String::new() })
         .y_label_formatter(&|value| tick(*value))
         .draw()?;

@@ -119,7 +119,9 @@ fn draw_view(run: &RunFolder, results: &Results, view: &View, methods: [&str; 2]
     let (lr, hr) = (panel("LR", &lr, String::new()), panel("HR", &hr, metrics));
     let heading = [vec![format!("{}, ×{}", view.title(), results.scale)], results.notices.clone()].concat().join("\n");
     let paths = ["grid", "zoom"].map(|kind| run.figure(&view.file(kind)));
-    let drawn = [grid(&[lr, bicubic.clone(), sr.clone(), hr.clone()], &heading), zoom(&[hr, bicubic, sr], &heading)];
+    // What stands under a whole picture is not true of its centre.
+    let patches = [&hr, &bicubic, &sr].map(|panel| Panel { caption: String::new(), ..panel.clone() });
+    let drawn = [grid(&[lr, bicubic, sr, hr], &heading), zoom(&patches, &heading)];
     for (figure, path) in drawn.into_iter().zip(&paths) {
         save(&figure.with_context(|| format!("cannot draw {}", path.display()))?, path)?;
     }
