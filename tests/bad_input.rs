@@ -63,7 +63,7 @@ fn pictures() {
         .fails_with(&["scene1", "(24, 31)", "(24, 32)"]);
     std::fs::remove_file(scratch.path("lr/scene1.png")).unwrap();
     train_with(&scratch, "lr = { bicubic = { border = \"replicate\" } }", pair).fails_with(&["scene1", "lr"]);
-    assert!(!scratch.path("run").join("log.jsonl").exists());
+    assert!(!scratch.path("run").exists());
 }
 
 /// One pixel of grey, of RGB with alpha, and of 16-bit RGB, as PNG files.

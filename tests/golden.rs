@@ -13,7 +13,7 @@ struct Golden(StateDict);
 
 impl Golden {
     fn read(name: &str) -> Self {
-        let value = abbe_checkpoint::read(&repository("tests/golden/train").join(name)).unwrap();
+        let value = abbe_checkpoint::read(repository("tests/golden/train").join(name)).unwrap();
         Golden(abbe_checkpoint::state_dict_of(&value).unwrap())
     }
 

@@ -25,11 +25,11 @@ fn stored(tensor: &Tensor) -> Stored {
 
 fn save(scratch: &Scratch, name: &str, tensor: &Tensor) {
     let state = StateDict::from_iter([("x".to_owned(), stored(tensor))]);
-    abbe_checkpoint::save_state_dict(&scratch.path(name), &state, None).unwrap();
+    abbe_checkpoint::save_state_dict(scratch.path(name), &state, None).unwrap();
 }
 
 fn load(scratch: &Scratch, name: &str) -> Tensor {
-    let state = abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(&scratch.path(name)).unwrap()).unwrap();
+    let state = abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(scratch.path(name)).unwrap()).unwrap();
     let shape: Vec<i64> = state["x"].shape().iter().map(|&side| side as i64).collect();
     Tensor::from_slice(&state["x"].to_f32().unwrap()).view(&shape[..])
 }
@@ -71,7 +71,7 @@ fn our_checkpoints_load_strictly_into_plain_pytorch_and_compute_the_same() {
     for (config, module) in cases {
         let model = build(&config, Device::Cpu).unwrap();
         let _ = model.forward(&lr, true); // moves batch norm's statistics and counts a batch
-        abbe_checkpoint::save_state_dict(&scratch.path("ours.pth"), &model.store().state_dict(), None).unwrap();
+        abbe_checkpoint::save_state_dict(scratch.path("ours.pth"), &model.store().state_dict(), None).unwrap();
         let theirs = run_in_pytorch(&scratch, "ours.pth", module);
         assert_close(&tch::no_grad(|| model.forward(&lr, false)), &theirs, module);
     }
@@ -90,7 +90,7 @@ fn the_discriminator_travels_with_its_statistics() {
     let hr = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
     save(&scratch, "x.pth", &hr);
     let _ = network.forward(&hr, true);
-    abbe_checkpoint::save_state_dict(&scratch.path("ours.pth"), &network.store().state_dict(), None).unwrap();
+    abbe_checkpoint::save_state_dict(scratch.path("ours.pth"), &network.store().state_dict(), None).unwrap();
     let theirs = run_in_pytorch(&scratch, "ours.pth", "Discriminator(32, 4)");
     assert_close(&tch::no_grad(|| network.forward(&hr, false)), &theirs, "discriminator");
     let counted = scratch

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use abbe_data::pair::{self, Pair, Source};
+use abbe_data::patches::Sampler;
 use abbe_eval::{Protocol, Results, Upscaler, evaluate};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, OpenVgg, Session, Setup};
@@ -25,11 +26,12 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let test = read_pairs("data.test", &experiment.data.test, experiment)?;
     check_apart(&train, &test)?;
     let vgg = open_vgg(experiment, at)?;
+    let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref());
+    let sampler = experiment.sampler(train)?;
     let folder = RunFolder::create(out, overwrite)?;
     write_atomic(&folder.experiment(), experiment.to_toml()?.as_bytes())?;
-    let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref());
     manifest.write(&folder.manifest())?;
-    let done = train_and_judge(experiment, &folder, at, Arc::new(train), &test, vgg, &mut manifest);
+    let done = train_and_judge(experiment, &folder, at, sampler, &test, vgg, &mut manifest);
     manifest.outcome = done.as_ref().err().map_or_else(|| "finished".to_owned(), |error| format!("stopped: {error:#}"));
     manifest.seconds = started.elapsed().as_secs_f64();
     manifest.write(&folder.manifest())?;
@@ -45,12 +47,12 @@ fn train_and_judge(
     experiment: &Experiment,
     folder: &RunFolder,
     device: Device,
-    train: Arc<Vec<Pair>>,
+    sampler: Arc<Sampler>,
     test: &[Pair],
     vgg: Option<OpenVgg>,
     manifest: &mut Manifest,
 ) -> Result<Results> {
-    let setup = Setup { experiment, pairs: train, device, folder, stop: &stop::STOP };
+    let setup = Setup { experiment, sampler, device, folder, stop: &stop::STOP };
     let mut session = Session::new(setup, vgg.map(|vgg| vgg.features))?;
     manifest.networks.extend(session.trainees.iter().map(|(name, trainee)| NetworkRecord {
         name: name.clone(),

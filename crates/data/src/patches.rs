@@ -40,6 +40,11 @@ impl Sampler {
         Ok(Self { pairs, scale, lr_side: patch / scale, seed, augment })
     }
 
+    /// How many pictures patches are cut from.
+    pub fn pictures(&self) -> usize {
+        self.pairs.len()
+    }
+
     /// Side of the LR patches in pixels.
     pub fn lr_side(&self) -> usize {
         self.lr_side

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use abbe_data::loader::{Batch, Loader};
-use abbe_data::pair::Pair;
 use abbe_data::patches::Sampler;
 use abbe_models::discriminator::Discriminator;
 use abbe_models::{SrModel, vgg};
@@ -26,8 +25,8 @@ pub type Report<'a> = &'a mut dyn FnMut(&LogRow);
 pub struct Setup<'a> {
     /// What to do.
     pub experiment: &'a Experiment,
-    /// The training pictures.
-    pub pairs: Arc<Vec<Pair>>,
+    /// Cuts the patches; see [`Experiment::sampler`].
+    pub sampler: Arc<Sampler>,
     /// Where to compute.
     pub device: Device,
     /// Where to write.
@@ -100,19 +99,18 @@ impl<'a> Session<'a> {
         let experiment = self.setup.experiment;
         match experiment.phases[index].length {
             Length::Steps(steps) => steps,
-            Length::Epochs(epochs) => epochs * experiment.steps_per_epoch(self.setup.pairs.len()),
+            Length::Epochs(epochs) => epochs * experiment.steps_per_epoch(self.setup.sampler.pictures()),
         }
     }
 
     /// The batches of a phase. Patches are numbered through all phases, so that no phase repeats those of another.
     ///
     /// # Errors
-    /// A picture smaller than the patch.
+    /// When the system refuses a thread.
     pub fn batches(&self, index: usize) -> Result<Loader> {
-        let Experiment { scale, seed, data, .. } = self.setup.experiment;
-        let sampler = Sampler::new(self.setup.pairs.clone(), *scale, data.patch, *seed, data.augment)?;
+        let data = &self.setup.experiment.data;
         let start = (0..index).map(|earlier| self.steps(earlier)).sum();
-        Ok(Loader::new(sampler.into(), data.batch, start..start + self.steps(index), data.workers)?)
+        Ok(Loader::new(self.setup.sampler.clone(), data.batch, start..start + self.steps(index), data.workers)?)
     }
 
     /// A batch as tensors on the device: lr `[N, 3, h, w]` and hr `[N, 3, H, W]`.
@@ -149,7 +147,7 @@ impl<'a> Session<'a> {
         let (_, discriminator) = critic.numbers().with_context(at)?;
         weighted.extend(discriminator.clone());
         raw.extend(discriminator);
-        let steps_per_epoch = experiment.steps_per_epoch(self.setup.pairs.len());
+        let steps_per_epoch = experiment.steps_per_epoch(self.setup.sampler.pictures());
         let row = LogRow {
             phase: phase.name.clone(),
             step,

@@ -4,8 +4,10 @@ mod phase;
 mod validate;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use abbe_data::pair::Source;
+use abbe_data::pair::{Pair, Source};
+use abbe_data::patches::Sampler;
 use abbe_models::{discriminator, vgg};
 use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
@@ -108,6 +110,15 @@ impl Experiment {
     /// When a value has no form in TOML, such as a path that is not text.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).context("the experiment cannot be written as TOML")
+    }
+
+    /// What cuts the patches of this experiment from its training pictures.
+    ///
+    /// # Errors
+    /// No picture, or one smaller than the patch.
+    pub fn sampler(&self, pairs: Vec<Pair>) -> Result<Arc<Sampler>> {
+        let Data { patch, augment, .. } = self.data;
+        Ok(Arc::new(Sampler::new(Arc::new(pairs), self.scale, patch, self.seed, augment).context("data.train")?))
     }
 
     /// Steps of one epoch over `pictures` training pictures; a last batch that is not full counts.
