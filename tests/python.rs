@@ -115,7 +115,8 @@ torch.save({'params': model.half().state_dict()}, 'half.pth')
     scratch.python(&format!("{code}{more}")).ok();
 
     let ours = scratch.path("runs/demo/checkpoints/srgan_final.pth");
-    let model = abbe_models::open(&ours, None, Device::Cpu).unwrap();
+    let (model, card) = abbe_models::open(&ours, None, Device::Cpu).unwrap();
+    assert!(card.notices[0].contains("RANDOM"), "{card:?}");
     assert_close(&tch::no_grad(|| model.forward(&lr, false)), &load(&scratch, "y.pth"), "README");
     let table = |model: &str| {
         let like = "--like runs/demo/checkpoints/srgan_final.pth";

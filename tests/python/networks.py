@@ -51,20 +51,20 @@ class Upsample(nn.Module):
 
 
 class SrResNet(nn.Module):
-    def __init__(self, blocks, channels, norm=True, skip=False, bicubic_input=False):
+    def __init__(self, blocks, channels, norm=True, skip=False, bicubic_input=False, scale=4):
         super().__init__()
-        self.skip, self.bicubic_input = skip, bicubic_input
-        self.head = nn.Sequential(nn.Conv2d(48 if bicubic_input else 3, channels, 9, padding=4), nn.PReLU())
+        self.skip, self.bicubic_input, self.scale = skip, bicubic_input, scale
+        self.head = nn.Sequential(nn.Conv2d(3 * scale**2 if bicubic_input else 3, channels, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(*[Block(channels, norm) for _ in range(blocks)])
         fuse = [nn.Conv2d(channels, channels, 3, padding=1)]
         self.fuse = nn.Sequential(*fuse, nn.BatchNorm2d(channels)) if norm else nn.Sequential(*fuse)
-        self.upsample = nn.Sequential(Upsample(channels), Upsample(channels))
+        self.upsample = nn.Sequential(*[Upsample(channels) for _ in range(scale.bit_length() - 1)])
         self.tail = nn.Conv2d(channels, 3, 9, padding=4)
 
     def forward(self, lr):
-        h = self.head(F.pixel_unshuffle(bicubic(lr, 4), 4) if self.bicubic_input else lr)
+        h = self.head(F.pixel_unshuffle(bicubic(lr, self.scale), self.scale) if self.bicubic_input else lr)
         sr = self.tail(self.upsample(self.fuse(self.body(h)) + h))
-        return sr + bicubic(lr, 4) if self.skip else sr
+        return sr + bicubic(lr, self.scale) if self.skip else sr
 
 
 class Discriminator(nn.Module):

@@ -32,15 +32,23 @@ pub fn lock(root: &Path) -> Result<File> {
 
 /// The build scripts compile C++ with CXX, or `c++` where that is not set.
 fn check_compiler() -> Result<()> {
-    let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-    if starts(Command::new(&compiler).arg("--version")) {
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+    if compiler_starts(&compiler) {
         return Ok(());
     }
     if let Some(other) = ["g++", "clang++"].into_iter().find(|name| starts(Command::new(name).arg("--version"))) {
-        bail!("no C++ compiler named {}, but {other} is here: set CXX={other}", compiler.display());
+        bail!("no C++ compiler named {compiler}, but {other} is here: set CXX={other}");
     }
     let how = instructions("g++", "gcc-c++", "xcode-select --install");
-    bail!("no C++ compiler: `{} --version` fails. {how}", compiler.display())
+    bail!("no C++ compiler: `{compiler} --version` fails. {how}")
+}
+
+/// Whether the compiler that `CXX` names is there: a path, or a program after its wrapper and before its options
+/// (`ccache g++ -m64`), as the build scripts read it.
+fn compiler_starts(compiler: &str) -> bool {
+    let mut words = compiler.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    starts(Command::new(compiler).arg("--version")) || starts(Command::new(program).args(words).arg("--version"))
 }
 
 /// Whether `command` starts and succeeds; its output is dropped.
@@ -118,6 +126,13 @@ mod tests {
         let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 1000 400 600 40% /\n";
         assert_eq!(free_bytes(df), Some(600 * 1024));
         assert_eq!(free_bytes("df: no such file\n"), None);
+    }
+
+    #[test]
+    fn a_compiler_may_follow_its_wrapper() {
+        // Any program with `--version` serves; rustc is there wherever this test is.
+        assert!(compiler_starts("rustc") && compiler_starts(" rustc -v "));
+        assert!(!compiler_starts("") && !compiler_starts("no-such-compiler rustc"));
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn storage(archive: &mut Archive, key: &str, spec: StorageSpec) -> Result<Storag
         None => return refuse(format!("storage {name:?} is missing; the file is damaged or hostile")),
     }
     let bytes = archive.read(&name)?.unwrap_or_default();
-    checked_bools(spec.dtype, bytes).map_err(|fault| fault.within(name))
+    checked_bools(spec.dtype, bytes).map_err(|fault| fault.within(format!("storage {name:?}")))
 }
 
 /// Writes the records in the order and layout of `torch.save` 2.11, then the configuration.

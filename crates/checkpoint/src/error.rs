@@ -10,7 +10,7 @@ use crate::Dtype;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The system refused to read the file.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}; check the path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -18,7 +18,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The system refused to write the file; nothing was left behind.
-    #[error("cannot write {}: {source}; no file was left behind: check the folder, its rights and the free space", path.display())]
+    #[error("cannot write {}, and no file was left behind; check the folder, its permissions and the free space", path.display())]
     Write {
         /// The file that was to be written.
         path: PathBuf,

@@ -64,7 +64,10 @@ fn expected_of(entry: &Json) -> Vec<Json> {
 fn every_good_fixture_reads_as_pytorch_reads_it() {
     let Some(folder) = fixtures() else { return };
     let mut declined = Vec::new();
-    for entry in manifest(&folder)["good"].as_array().unwrap() {
+    let manifest = manifest(&folder);
+    let good = manifest["good"].as_array().unwrap();
+    assert_eq!(good.len(), 55);
+    for entry in good {
         let file = entry["file"].as_str().unwrap();
         match read(folder.join(file)) {
             Ok(value) => assert_eq!(found_in(&value), expected_of(entry), "{file}"),
@@ -79,24 +82,45 @@ fn every_good_fixture_reads_as_pytorch_reads_it() {
 fn every_hostile_fixture_is_refused() {
     let Some(folder) = fixtures() else { return };
     let manifest = manifest(&folder);
-    for entry in manifest["bad"].as_array().unwrap().iter().chain(manifest["opaque"].as_array().unwrap()) {
+    let [bad, opaque] = ["bad", "opaque"].map(|kind| manifest[kind].as_array().unwrap());
+    assert_eq!((bad.len(), opaque.len()), (176, 9));
+    for entry in bad.iter().chain(opaque) {
         let file = entry["file"].as_str().unwrap();
         let result = read(folder.join(file));
         assert!(entry["expect"] == "either" || result.is_err(), "{file} was not refused");
     }
 }
 
+/// A bool stored as 2, in a storage whose key is made to move a terminal's cursor.
+#[test]
+fn names_from_a_file_are_escaped_in_messages() {
+    let mut zip = zip::Writer::new(Vec::new(), "net");
+    zip.record(
+        "data.pkl",
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nBoolStorage\nX\x02\0\0\0\x1b[\
+          X\x03\0\0\0cpuK\x01tQK\x00K\x01\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtR.",
+    )
+    .unwrap();
+    zip.record("version", b"3\n").unwrap();
+    zip.record("data/\x1b[", &[2]).unwrap();
+    let message = read_bytes(&zip.finish().unwrap()).unwrap_err().to_string();
+    assert!(message.contains(r"data/\u{1b}[") && message.contains("a bool is stored"), "{message:?}");
+}
+
 #[test]
 fn what_was_read_is_written_and_read_again() {
     let Some(folder) = fixtures() else { return };
     let out = tempfile::tempdir().unwrap();
+    let mut written = 0;
     for entry in manifest(&folder)["good"].as_array().unwrap() {
         let file = folder.join(entry["file"].as_str().unwrap());
         let Ok(value) = read(&file) else { continue };
         let copy = out.path().join(file.file_name().unwrap());
         write(&copy, &value).unwrap();
         assert_eq!(read(&copy).unwrap(), value, "{}", file.display());
+        written += 1;
     }
+    assert!(written >= 55 - 8, "only {written} of 55 were read");
 }
 
 #[test]

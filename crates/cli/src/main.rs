@@ -2,6 +2,7 @@
 
 mod command;
 mod device;
+mod guard;
 mod method;
 mod progress;
 mod stop;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Super-resolution research workbench: train SRCNN and SRGAN as published, judge them honestly, draw the figures.
+/// Super-resolution research workbench: train SRCNN and SRGAN, judge them honestly, draw the figures.
 #[derive(Parser)]
 #[command(name = "abbe", version, max_term_width = 110)]
 struct Arguments {
@@ -33,7 +34,8 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     stop::listen();
-    let result = match arguments.command {
+    guard::install();
+    let result = guard::guard(|| match arguments.command {
         Command::Demo(arguments) => command::demo::run(&arguments),
         Command::Train(arguments) => command::train::run(&arguments),
         Command::Eval(arguments) => command::eval::run(&arguments),
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
         Command::Figures(arguments) => command::figures::run(&arguments),
         Command::Inspect(arguments) => command::inspect::run(&arguments),
         Command::Models(arguments) => command::models::run(&arguments),
-    };
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,11 +1,9 @@
 //! An experiment from pictures to archive: each step one call.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use abbe_data::pair::{self, Pair, Source};
-use abbe_data::patches::Sampler;
 use abbe_eval::{Protocol, Results, Upscaler, evaluate};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, OpenVgg, Session, Setup};
@@ -13,9 +11,10 @@ use anyhow::{Context, Result, ensure};
 use tch::Device;
 
 use crate::device::DeviceArgument;
+use crate::guard::guard;
 use crate::{method, progress, stop};
 
-/// Runs `experiment` and writes everything into `out`.
+/// Runs `experiment` and writes everything into `out`. Whatever can be checked is checked before `out` is touched.
 ///
 /// # Errors
 /// What is wrong with the data, the training or the disk; the manifest then says why the run stopped.
@@ -25,34 +24,33 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let train = read_pairs("data.train", &experiment.data.train, experiment)?;
     let test = read_pairs("data.test", &experiment.data.test, experiment)?;
     check_apart(&train, &test)?;
+    check_judgeable(&test, &protocols(experiment))?;
     let vgg = open_vgg(experiment, at)?;
     let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref());
     let sampler = experiment.sampler(train)?;
     let folder = RunFolder::create(out, overwrite)?;
     write_atomic(&folder.experiment(), experiment.to_toml()?.as_bytes())?;
     manifest.write(&folder.manifest())?;
-    let done = train_and_judge(experiment, &folder, at, sampler, &test, vgg, &mut manifest);
+    let done = guard(|| {
+        let notices = manifest.notices.clone();
+        let setup = Setup { experiment, sampler, device: at, folder: &folder, notices: &notices, stop: &stop::STOP };
+        train_all(setup, vgg, &mut manifest)?;
+        let results = judge(experiment, &folder, at, &test, &notices)?;
+        println!("\n{}", results.to_text());
+        draw(&folder)
+    });
     manifest.outcome = done.as_ref().err().map_or_else(|| "finished".to_owned(), |error| format!("stopped: {error:#}"));
     manifest.seconds = started.elapsed().as_secs_f64();
-    manifest.write(&folder.manifest())?;
-    let results = done?;
-    let drawn = draw(&folder)?;
-    println!("\n{}", results.to_text());
-    say_where(&folder, &drawn);
-    println!("{:.1} minutes in all", started.elapsed().as_secs_f64() / 60.0);
+    let noted = manifest.write(&folder.manifest());
+    say_where(&folder, &done?);
+    noted?;
+    println!("{:.1} minutes in all", manifest.seconds / 60.0);
     Ok(())
 }
 
-fn train_and_judge(
-    experiment: &Experiment,
-    folder: &RunFolder,
-    device: Device,
-    sampler: Arc<Sampler>,
-    test: &[Pair],
-    vgg: Option<OpenVgg>,
-    manifest: &mut Manifest,
-) -> Result<Results> {
-    let setup = Setup { experiment, sampler, device, folder, stop: &stop::STOP };
+/// Trains every phase; the manifest learns the size of each network.
+fn train_all(setup: Setup, vgg: Option<OpenVgg>, manifest: &mut Manifest) -> Result<()> {
+    let experiment = setup.experiment;
     let mut session = Session::new(setup, vgg.map(|vgg| vgg.features))?;
     manifest.networks.extend(session.trainees.iter().map(|(name, trainee)| NetworkRecord {
         name: name.clone(),
@@ -61,8 +59,7 @@ fn train_and_judge(
     }));
     let names = experiment.phases.iter().map(|phase| phase.name.clone());
     let mut bars = progress::Training::new(names.enumerate().map(|(index, name)| (name, session.steps(index))));
-    abbe_train::train(&mut session, &mut |row| bars.show(row))?;
-    judge(experiment, folder, device, test, &manifest.notices)
+    abbe_train::train(&mut session, &mut |row| bars.show(row))
 }
 
 /// Scores bicubic and the final checkpoint of every phase; writes each picture's versions and the tables.
@@ -73,7 +70,7 @@ fn judge(
     test: &[Pair],
     notices: &[String],
 ) -> Result<Results> {
-    let protocols = vec![Protocol::y_crop(experiment.scale), Protocol::RGB];
+    let protocols = protocols(experiment);
     for pair in test {
         abbe_viz::save(&pair.hr, &folder.picture(&pair.name, "hr"))?;
         abbe_viz::save(&pair.lr, &folder.picture(&pair.name, "lr"))?;
@@ -81,7 +78,7 @@ fn judge(
     let mut upscalers = vec![("bicubic".to_owned(), Upscaler::Bicubic)];
     for phase in &experiment.phases {
         let path = folder.checkpoint(&format!("{}_final", phase.name));
-        upscalers.push((phase.name.clone(), method::open(&path.to_string_lossy(), None, device)?));
+        upscalers.push((phase.name.clone(), method::open(&path.to_string_lossy(), None, device)?.upscaler));
     }
     let bar = progress::bar("evaluation", (upscalers.len() * test.len()) as u64);
     let mut methods = Vec::new();
@@ -139,6 +136,20 @@ fn check_apart(train: &[Pair], test: &[Pair]) -> Result<()> {
             judged.name,
             same.map_or("", |pair| &pair.name)
         );
+    }
+    Ok(())
+}
+
+/// How every run is judged: Y with the scale as border, and RGB whole.
+fn protocols(experiment: &Experiment) -> Vec<Protocol> {
+    vec![Protocol::y_crop(experiment.scale), Protocol::RGB]
+}
+
+/// A picture too small for a protocol would be noticed only after training.
+fn check_judgeable(test: &[Pair], protocols: &[Protocol]) -> Result<()> {
+    for pair in test {
+        let fits = protocols.iter().try_for_each(|protocol| protocol.check(pair.hr.size()));
+        fits.with_context(|| format!("data.test: `{}`", pair.name))?;
     }
     Ok(())
 }

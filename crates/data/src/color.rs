@@ -2,19 +2,15 @@
 
 use crate::image::Rgb8;
 
-/// Y of each pixel, `height * width` values in 16.0..=235.0, not rounded.
+/// Y of each pixel, `height * width` values in 16.0..=235.0 rounded to whole numbers, as MATLAB's `rgb2ycbcr` gives it for
+/// 8-bit pixels.
 ///
-/// `Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255` with R, G, B in 0..=255, as BasicSR's `to_y_channel` has it.
-pub fn luma(picture: &Rgb8) -> Vec<f64> {
-    picture.pixels.chunks_exact(3).map(|pixel| luma_of([pixel[0], pixel[1], pixel[2]])).collect()
-}
-
-/// Y of each pixel rounded to a whole number, as MATLAB's `rgb2ycbcr` gives it for 8-bit pixels.
+/// `Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255` with R, G, B in 0..=255.
 pub fn luma_rounded(picture: &Rgb8) -> Vec<f64> {
-    luma(picture).into_iter().map(f64::round).collect()
+    picture.pixels.chunks_exact(3).map(|pixel| luma([pixel[0], pixel[1], pixel[2]]).round()).collect()
 }
 
-fn luma_of([red, green, blue]: [u8; 3]) -> f64 {
+fn luma([red, green, blue]: [u8; 3]) -> f64 {
     16.0 + (65.481 * f64::from(red) + 128.553 * f64::from(green) + 24.966 * f64::from(blue)) / 255.0
 }
 
@@ -25,10 +21,11 @@ mod tests {
     #[test]
     fn luma_of_black_white_and_red() {
         // The three weights add up to 219, so white is 16 + 219 = 235. Red is 16 + 65.481 = 81.481.
-        let picture = Rgb8::new(1, 3, vec![0, 0, 0, 255, 255, 255, 255, 0, 0]).unwrap();
-        for (y, expected) in luma(&picture).into_iter().zip([16.0, 235.0, 81.481]) {
-            assert!((y - expected).abs() < 1e-12, "{y} {expected}");
+        let pixels = [[0; 3], [255; 3], [255, 0, 0]];
+        for (pixel, expected) in pixels.into_iter().zip([16.0, 235.0, 81.481]) {
+            assert!((luma(pixel) - expected).abs() < 1e-12, "{pixel:?} {expected}");
         }
+        let picture = Rgb8::new(1, 3, pixels.concat()).unwrap();
         assert_eq!(luma_rounded(&picture), [16.0, 235.0, 81.0]);
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder that the system does not let us read.
-    #[error("{path}: cannot be read: {source}; check the path and its permissions")]
+    #[error("{path}: cannot be read; check the path and its permissions")]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -15,12 +15,14 @@ pub enum Error {
         source: io::Error,
     },
     /// A file that is not a whole picture in a known format.
-    #[error("{path}: expected a whole picture (png, jpeg, webp, bmp or tiff): {source}; replace or remove the file")]
+    #[error(
+        "{path}: expected a whole picture (png, jpeg, webp, bmp or tiff), found none: {reason}; replace or remove the file"
+    )]
     Decode {
         /// The file.
         path: PathBuf,
-        /// The decoder's reason.
-        source: ::image::ImageError,
+        /// The decoder's reason, with its causes.
+        reason: String,
     },
     /// A JPEG file whose end is missing; decoders fill the rest of such a picture with grey.
     #[error("{path}: the JPEG data breaks off before its end; replace or remove the file")]
@@ -51,14 +53,14 @@ pub enum Error {
         found: &'static str,
     },
     /// A picture that cannot be written as PNG.
-    #[error("a picture of {height}x{width} cannot be encoded as PNG: {source}")]
+    #[error("a picture of {height}x{width} cannot be encoded as PNG: {reason}")]
     Encode {
         /// Rows.
         height: usize,
         /// Columns.
         width: usize,
-        /// The encoder's reason.
-        source: ::image::ImageError,
+        /// The encoder's reason, with its causes.
+        reason: String,
     },
     /// Values whose number is not that of the picture's size.
     #[error(
@@ -186,7 +188,7 @@ pub enum Error {
         found: usize,
     },
     /// A worker thread that the system refused to start.
-    #[error("loader worker {worker} cannot be started: {source}; set a smaller number of workers")]
+    #[error("loader worker {worker} cannot be started; set a smaller number of workers")]
     Worker {
         /// Which one, from 0.
         worker: usize,

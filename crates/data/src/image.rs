@@ -5,7 +5,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use ::image::codecs::png::PngEncoder;
-use ::image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
+use ::image::{
+    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -95,7 +97,7 @@ fn check_length(height: usize, width: usize, found: usize) -> Result<(), Error> 
 /// [`Error::Conversion`], [`Error::Pixels`].
 pub fn read(path: &Path, conversion: Conversion) -> Result<Rgb8, Error> {
     let unreadable = |source| Error::Read { path: path.into(), source };
-    let undecodable = |source| Error::Decode { path: path.into(), source };
+    let undecodable = |error: ImageError| Error::Decode { path: path.into(), reason: error.to_string() };
     let file = fs::read(path).map_err(unreadable)?;
     let reader = ImageReader::new(Cursor::new(&file)).with_guessed_format().map_err(unreadable)?;
     if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_whole(&file) {
@@ -141,7 +143,7 @@ pub fn encode_png(picture: &Rgb8) -> Result<Vec<u8>, Error> {
     let mut file = Vec::new();
     PngEncoder::new(&mut file)
         .write_image(&picture.pixels, width as u32, height as u32, ExtendedColorType::Rgb8)
-        .map_err(|source| Error::Encode { height, width, source })?;
+        .map_err(|error| Error::Encode { height, width, reason: error.to_string() })?;
     Ok(file)
 }
 
@@ -299,5 +301,17 @@ mod tests {
         assert!(matches!(read(&text, Conversion::Refuse), Err(Error::Decode { .. })));
         assert!(matches!(read(&folder.path().join("absent.png"), Conversion::Refuse), Err(Error::Read { .. })));
         assert!(matches!(read(folder.path(), Conversion::Refuse), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn a_cause_is_told_once_along_the_chain_of_errors() {
+        let folder = TempDir::new().unwrap();
+        let text = folder.path().join("text.png");
+        fs::write(&text, "no picture").unwrap();
+        for path in [text, folder.path().join("absent.png")] {
+            let error = read(&path, Conversion::Refuse).unwrap_err();
+            let cause = std::error::Error::source(&error).map(|cause| cause.to_string());
+            assert!(cause.is_none_or(|cause| !error.to_string().contains(&cause)), "{error}");
+        }
     }
 }

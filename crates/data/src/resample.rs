@@ -214,13 +214,16 @@ mod tests {
             println!("skipped: {} is absent", set5.display());
             return;
         }
+        let mut pictures = 0;
         for scale in [2, 3, 4] {
             for name in ["baby.png", "bird.png", "butterfly.png", "head.png", "woman.png"] {
                 let hr = read(&set5.join(format!("HR_x{scale}")).join(name), Conversion::Refuse).unwrap();
                 let lr = read(&set5.join(format!("LR_x{scale}")).join(name), Conversion::Refuse).unwrap();
                 assert_eq!(hr.size(), (scale * lr.height, scale * lr.width));
                 assert!(bicubic(&hr, lr.height, lr.width, Border::Replicate) == lr, "{name} x{scale}");
+                pictures += 1;
             }
         }
+        assert_eq!(pictures, 15);
     }
 }

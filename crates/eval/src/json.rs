@@ -1,17 +1,23 @@
 //! A table of results as JSON and back.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 use crate::{Error, Method, Protocol, Results, Row};
 
+/// How the method `bicubic` interpolates ([`Upscaler::Bicubic`](crate::Upscaler::Bicubic)).
+const BICUBIC: &str = "MATLAB imresize, 8-bit passes, mirrored border";
+
 impl Results {
-    /// The whole table with the [`Convention`](crate::Convention) of each protocol, indented; the keys of values are the
-    /// columns' names.
+    /// The whole table with the [`Convention`](crate::Convention) of each protocol and that of bicubic interpolation,
+    /// indented; the keys of values are the columns' names.
     pub fn to_json(&self) -> String {
         let columns = self.columns();
         let table = json!({
             "scale": self.scale,
             "lr": self.lr,
+            "bicubic": BICUBIC,
             "notices": self.notices,
             "protocols": self.protocols.iter().map(Protocol::convention).collect::<Vec<_>>(),
             "methods": self.methods.iter().map(|method| method_json(method, &columns)).collect::<Vec<_>>(),
@@ -22,7 +28,8 @@ impl Results {
     /// Reads what [`Results::to_json`] wrote; means are taken anew.
     ///
     /// # Errors
-    /// The key that is missing or of another kind.
+    /// The key that is missing or of another kind; a name of a method or picture that is no plain file name, because files
+    /// are named after them.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let table: Value = serde_json::from_str(text).map_err(|error| Error::Table(error.to_string()))?;
         let protocols = list(&table, "protocols")?.iter().map(|protocol| string(protocol, "protocol")?.parse());
@@ -61,12 +68,12 @@ fn values(columns: &[String], values: &[f64]) -> Map<String, Value> {
 
 fn read_method(method: &Value, columns: &[String]) -> Result<Method, Error> {
     let rows = list(method, "pictures")?.iter().map(|row| read_row(row, columns)).collect::<Result<_, _>>()?;
-    Ok(Method { name: string(method, "name")?, rows })
+    Ok(Method { name: file_name(method, "name")?, rows })
 }
 
 fn read_row(row: &Value, columns: &[String]) -> Result<Row, Error> {
     let values = columns.iter().map(|column| number(row, column)).collect::<Result<_, _>>()?;
-    Ok(Row { picture: string(row, "picture")?, values })
+    Ok(Row { picture: file_name(row, "picture")?, values })
 }
 
 fn list<'a>(object: &'a Value, key: &str) -> Result<&'a Vec<Value>, Error> {
@@ -75,6 +82,15 @@ fn list<'a>(object: &'a Value, key: &str) -> Result<&'a Vec<Value>, Error> {
 
 fn string(object: &Value, key: &str) -> Result<String, Error> {
     object[key].as_str().map(str::to_owned).ok_or_else(|| expected("a string", key))
+}
+
+/// A name that is joined to a folder's path: it must not lead out of that folder.
+fn file_name(object: &Value, key: &str) -> Result<String, Error> {
+    let name = string(object, key)?;
+    match Path::new(&name).file_name() {
+        Some(whole) if whole == name.as_str() => Ok(name),
+        _ => Err(Error::Table(format!("expected a plain file name at `{key}`, found {name:?}"))),
+    }
 }
 
 fn number(object: &Value, key: &str) -> Result<f64, Error> {
@@ -98,6 +114,7 @@ mod tests {
         assert_eq!(json["methods"][1]["mean"]["psnr_y_crop4"], "inf");
         assert_eq!(json["methods"][0]["pictures"][1]["ssim_rgb"], 0.75);
         assert_eq!(json["protocols"][0]["border"], 4);
+        assert_eq!(json["bicubic"], "MATLAB imresize, 8-bit passes, mirrored border");
         assert_eq!(json["notices"][0], "VGG-19 with random weights (seed 0)");
         assert_eq!((&json["scale"], &json["lr"]), (&json!(4), &json!("bicubic, antialiased")));
     }
@@ -112,5 +129,16 @@ mod tests {
         let broken = results().to_json().replace("\"ssim_rgb\"", "\"ssim\"");
         assert!(Results::from_json(&broken).unwrap_err().to_string().contains("`ssim_rgb`"));
         assert!(Results::from_json("{").is_err());
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for name in ["", ".", "..", "../a.png", "a/b.png", "/a.png", "a.png/"] {
+            for old in ["\"a.png\"", "\"SRGAN\""] {
+                let table = results().to_json().replace(old, &format!("{name:?}"));
+                let error = Results::from_json(&table).unwrap_err().to_string();
+                assert!(error.contains("expected a plain file name at") && error.contains(name), "{error}");
+            }
+        }
     }
 }

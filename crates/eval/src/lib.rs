@@ -70,7 +70,7 @@ pub enum Error {
     #[error(transparent)]
     Infer(#[from] abbe_infer::Error),
     /// An error while the named picture was scored.
-    #[error("{picture}: {source}")]
+    #[error("{picture}")]
     Picture {
         /// Name of the picture in the table.
         picture: String,

@@ -68,14 +68,22 @@ impl Protocol {
         }
     }
 
-    /// The samples that this protocol compares: one plane for Y, three for RGB, the border cut off.
-    pub(crate) fn planes(&self, picture: &Rgb8) -> Result<Vec<Plane>, Error> {
-        let (height, width) = picture.size();
-        let border = self.border;
-        let least = border.saturating_mul(2).saturating_add(WINDOW);
+    /// Whether pictures of this size, (height, width) in pixels, can be scored.
+    ///
+    /// # Errors
+    /// [`Error::TooSmall`] when nothing, or less than the window of SSIM, is left inside the border.
+    pub fn check(&self, (height, width): (usize, usize)) -> Result<(), Error> {
+        let least = self.border.saturating_mul(2).saturating_add(WINDOW);
         if height.min(width) < least {
             return Err(Error::TooSmall { height, width, protocol: self.to_string(), least });
         }
+        Ok(())
+    }
+
+    /// The samples that this protocol compares: one plane for Y, three for RGB, the border cut off.
+    pub(crate) fn planes(&self, picture: &Rgb8) -> Result<Vec<Plane>, Error> {
+        self.check(picture.size())?;
+        let ((height, width), border) = (picture.size(), self.border);
         let (height, width) = (height - 2 * border, width - 2 * border);
         let inside = picture.crop(border, border, height, width)?;
         let plane = |values| Plane { height, width, values };

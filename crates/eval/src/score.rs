@@ -99,6 +99,27 @@ mod tests {
         assert_eq!(score(&enough, &enough, &Protocol::y_crop(4)).unwrap().ssim, 1.0);
     }
 
+    fn assert_close(found: Score, psnr: f64, ssim: f64, what: &str) {
+        assert!((found.psnr - psnr).abs() < 1e-4 && (found.ssim - ssim).abs() < 1e-5, "{what}: {found:?}");
+    }
+
+    /// Bicubic x4 on a part of a photograph against an independent implementation (tests/golden/metrics/make.py).
+    #[test]
+    fn a_photograph_matches_the_golden_scores() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/metrics");
+        let open = |file: &str| image::read(&golden.join(file), Conversion::Refuse).unwrap();
+        let (lr, hr) = (open("lr.png"), open("hr.png"));
+        assert!(lr == resample::bicubic(&hr, 24, 24, Border::Replicate));
+        let sr = resample::bicubic(&lr, 96, 96, Border::Mirror);
+        let text = std::fs::read_to_string(golden.join("scores.json")).unwrap();
+        let scores: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for protocol in [Protocol::y_crop(4), Protocol::RGB] {
+            let name = protocol.to_string();
+            let expected = |metric: &str| scores[&name][metric].as_f64().unwrap();
+            assert_close(score(&sr, &hr, &protocol).unwrap(), expected("psnr"), expected("ssim"), &name);
+        }
+    }
+
     /// Bicubic x4 on Set5 against an independent implementation (numpy) of the same conventions.
     #[test]
     fn set5_matches_the_reference() {
@@ -110,15 +131,15 @@ mod tests {
         let mut lines = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
         let header = lines.next().unwrap();
         let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
-        for line in lines.filter(|line| line[0] == "Set5") {
+        let rows: Vec<_> = lines.filter(|line| line[0] == "Set5").collect();
+        assert_eq!(rows.len(), 5);
+        for line in rows {
             let open = |folder: &str| image::read(&shared.join(folder).join(line[1]), Conversion::Refuse).unwrap();
             let (lr, hr) = (open("Set5/LR_x4"), open("Set5/HR_x4"));
             let sr = resample::bicubic(&lr, hr.height, hr.width, Border::Mirror);
             for (protocol, suffix) in [(Protocol::y_crop(4), "y"), (Protocol::RGB, "rgb")] {
-                let found = score(&sr, &hr, &protocol).unwrap();
-                let expected = |metric| line[column(&format!("{metric}_{suffix}"))].parse::<f64>().unwrap();
-                assert!((found.psnr - expected("psnr")).abs() < 1e-4, "{} {found:?}", line[1]);
-                assert!((found.ssim - expected("ssim")).abs() < 1e-5, "{} {found:?}", line[1]);
+                let expected = |metric| line[column(&format!("{metric}_{suffix}"))].parse().unwrap();
+                assert_close(score(&sr, &hr, &protocol).unwrap(), expected("psnr"), expected("ssim"), line[1]);
             }
         }
     }

@@ -211,7 +211,8 @@ Notice: VGG-19 with random weights (seed 0)
     #[test]
     fn an_error_names_its_picture() {
         let small = Rgb8 { height: 5, width: 5, pixels: vec![0; 75] };
-        let error = Row::score("a.png", &small, &small, &[Protocol::RGB]).unwrap_err().to_string();
-        assert!(error.starts_with("a.png: ") && error.contains("5x5"), "{error}");
+        let error = Row::score("a.png", &small, &small, &[Protocol::RGB]).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(error.to_string() == "a.png" && cause.contains("5x5"), "{error}: {cause}");
     }
 }

@@ -5,5 +5,4 @@
 mod tile;
 mod upscale;
 
-pub use tile::Tile;
 pub use upscale::{Error, upscale};

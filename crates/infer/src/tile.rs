@@ -7,11 +7,11 @@ use std::ops::Range;
 
 /// One tile along both axes, in LR pixels.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tile {
+pub(crate) struct Tile {
     /// Rows and columns that are kept.
-    pub core: [Range<usize>; 2],
+    pub(crate) core: [Range<usize>; 2],
     /// Rows and columns that the network sees.
-    pub seen: [Range<usize>; 2],
+    pub(crate) seen: [Range<usize>; 2],
 }
 
 /// Cuts a picture of `height` x `width` into cores of at most `side` x `side`, each seen with `radius` pixels around it.

@@ -14,7 +14,7 @@ const TILE: usize = 192;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// libtorch failed, most often because memory ran out.
-    #[error("upscaling a tile of {height}x{width} pixels failed: {source}")]
+    #[error("upscaling a tile of {height}x{width} pixels failed; free memory, or run on another device")]
     Tile {
         /// Rows that the network was given.
         height: usize,

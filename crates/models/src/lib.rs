@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-pub use open::{config_of, open};
+pub use open::{Card, card_of, open, save};
 pub use report::{LoadReport, Mismatch};
 pub use store::{Path, Store};
 pub use summary::{Summary, summary};
@@ -171,14 +171,14 @@ pub enum Error {
         "{} does not say which network it belongs to, as files saved in Python do not: name a checkpoint of Abbe's with \
          the same network by --like", .0.display()
     )]
-    NoConfig(PathBuf),
+    NoCard(PathBuf),
     /// A checkpoint whose network this version does not know.
-    #[error("{}: its network is not one that this version of Abbe knows: {source}", path.display())]
-    BadConfig {
+    #[error("{}: its network is not one that this version of Abbe knows: {reason}", path.display())]
+    BadCard {
         /// The checkpoint.
         path: PathBuf,
-        /// What does not fit.
-        source: serde_json::Error,
+        /// What does not fit, safe to print.
+        reason: String,
     },
     /// A picture that VGG's pools would shrink to nothing.
     #[error(

@@ -14,7 +14,7 @@ pub struct Config {
     pub scale: i64,
     /// Sides of the three kernels, odd, 1..=31: 9-1-5 or 9-5-5 in the paper.
     pub kernels: [i64; 3],
-    /// Channels after the first and the second convolution, 1..=1024: 64 and 32 in the paper.
+    /// Channels after the first and the second convolution, 1..=256: 64 and 32 in the paper.
     pub channels: [i64; 2],
 }
 
@@ -39,7 +39,7 @@ impl Config {
             )?;
         }
         for channels in self.channels {
-            require("srcnn.channels", "numbers from 1 to 1024", channels, (1..=1024).contains(&channels))?;
+            require("srcnn.channels", "numbers from 1 to 256", channels, (1..=256).contains(&channels))?;
         }
         Ok(())
     }

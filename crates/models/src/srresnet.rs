@@ -14,7 +14,7 @@ pub struct Config {
     pub scale: i64,
     /// Residual blocks, 1..=64; 16 in the paper.
     pub blocks: i64,
-    /// Channels of every hidden layer, 1..=1024; 64 in the paper.
+    /// Channels of every hidden layer, 1..=256; 64 in the paper.
     pub channels: i64,
     /// What follows the convolutions of the body; batch norm in the paper.
     pub norm: Norm,
@@ -57,7 +57,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), Error> {
         require("srresnet.scale", "2, 4 or 8", self.scale, [2, 4, 8].contains(&self.scale))?;
         require("srresnet.blocks", "a number from 1 to 64", self.blocks, (1..=64).contains(&self.blocks))?;
-        require("srresnet.channels", "a number from 1 to 1024", self.channels, (1..=1024).contains(&self.channels))
+        require("srresnet.channels", "a number from 1 to 256", self.channels, (1..=256).contains(&self.channels))
     }
 
     fn doublings(&self) -> i64 {

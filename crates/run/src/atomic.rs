@@ -5,6 +5,9 @@ use std::path::Path;
 
 use crate::{Error, io};
 
+/// The name of a file that is not yet whole begins so; a crash may leave one behind.
+pub const TEMPORARY: &str = ".abbe-";
+
 /// Writes `bytes` to a sibling of `path`, syncs it to the disk and renames it; makes the folder when it is missing.
 ///
 /// # Errors
@@ -24,7 +27,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Temporary files are private by default; ours become ordinary files, so they get ordinary rights (less the umask).
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".abbe-");
+    builder.prefix(TEMPORARY);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder
@@ -50,8 +53,9 @@ mod tests {
         let path = folder.path().join("taken");
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("kept"), b"x").unwrap();
-        let error = write_atomic(&path, b"one").unwrap_err().to_string();
-        assert!(error.contains("taken"), "{error}");
+        let error = write_atomic(&path, b"one").unwrap_err();
+        let (message, cause) = (error.to_string(), std::error::Error::source(&error).unwrap().to_string());
+        assert!(message.contains("taken") && !message.contains(&cause), "{message}: {cause}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -77,7 +77,7 @@ impl RunFolder {
         &self.root
     }
 
-    /// The experiment as it was run, every value resolved.
+    /// The experiment as it was run.
     pub fn experiment(&self) -> PathBuf {
         self.root.join("experiment.toml")
     }

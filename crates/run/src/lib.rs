@@ -9,7 +9,7 @@ mod manifest;
 
 use std::path::{Path, PathBuf};
 
-pub use atomic::write_atomic;
+pub use atomic::{TEMPORARY, write_atomic};
 pub use folder::RunFolder;
 pub use log::{Log, LogRow, read_log};
 pub use manifest::{DataRecord, Manifest, NetworkRecord};
@@ -18,7 +18,7 @@ pub use manifest::{DataRecord, Manifest, NetworkRecord};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused: a full disk, a missing right, a folder that is a file.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}; check the path, its permissions and the free space", path.display())]
     Io {
         /// What was tried, as a verb.
         action: &'static str,

@@ -1,7 +1,7 @@
 //! The log of a run: `log.jsonl`, one JSON object per training step.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,13 @@ pub struct LogRow {
     pub raw: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Appends rows to a log; a row reaches the file in one write, so a run that is cut off leaves whole lines.
+/// Appends rows to a log. A row reaches the file in one write, and what a failed write has left of it is removed, so a run
+/// that is cut off or fills the disk leaves whole lines.
 pub struct Log {
     path: PathBuf,
     file: File,
+    /// Of the whole lines, in bytes.
+    length: u64,
 }
 
 impl Log {
@@ -40,7 +43,7 @@ impl Log {
     /// The path and the system's reason.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let file = File::create(path).map_err(io("write", path))?;
-        Ok(Log { path: path.to_path_buf(), file })
+        Ok(Log { path: path.to_path_buf(), file, length: 0 })
     }
 
     /// Appends one row.
@@ -49,7 +52,18 @@ impl Log {
     /// The path and the system's reason (a full disk, say).
     pub fn write(&mut self, row: &LogRow) -> Result<(), Error> {
         let line = serde_json::to_string(row).map_err(|error| io("write", &self.path)(error.into()))?;
-        self.file.write_all(format!("{line}\n").as_bytes()).map_err(io("write", &self.path))
+        let written = self.file.write_all(format!("{line}\n").as_bytes());
+        match written {
+            Ok(()) => self.length += line.len() as u64 + 1,
+            Err(_) => self.cut().map_err(io("remove half a line from", &self.path))?,
+        }
+        written.map_err(io("write", &self.path))
+    }
+
+    /// Removes what follows the last whole line.
+    fn cut(&mut self) -> std::io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.seek(SeekFrom::Start(self.length)).map(drop)
     }
 }
 
@@ -73,12 +87,8 @@ pub fn read_log(path: &Path) -> Result<Vec<LogRow>, Error> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn rows_come_back_in_order_and_a_broken_line_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log.jsonl");
-        let mut log = Log::create(&path).unwrap();
-        let row = |step| LogRow {
+    fn row(step: u64) -> LogRow {
+        LogRow {
             phase: "warm-up".into(),
             step,
             epoch: 0,
@@ -86,7 +96,42 @@ mod tests {
             lr: 1e-4,
             terms: serde_json::Map::from_iter([("pixel".to_string(), 0.25.into())]),
             raw: serde_json::Map::new(),
-        };
+        }
+    }
+
+    /// A limit on the size of files stands in for the full disk: it ends a write in the middle of a line. It holds for a
+    /// whole process, so the test starts itself a second time under the limit.
+    #[cfg(unix)]
+    #[test]
+    fn a_full_disk_leaves_whole_lines() {
+        const LOG: &str = "ABBE_TEST_LOG";
+        if let Some(path) = std::env::var_os(LOG) {
+            let mut log = Log::create(Path::new(&path)).unwrap();
+            let full = (0..100).find(|step| log.write(&row(*step)).is_err());
+            assert!(full.is_some(), "the limit does not hold");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        let ended = std::process::Command::new("bash")
+            .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" --exact log::tests::a_full_disk_leaves_whole_lines"])
+            .arg(std::env::current_exe().unwrap())
+            .env(LOG, &path)
+            .output()
+            .unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        let rows = read_log(&path).unwrap();
+        assert_eq!(rows, (0..rows.len() as u64).map(row).collect::<Vec<_>>());
+        // The limit is 1024 bytes and a line has fewer than 128: the next one was begun and is gone.
+        let length = std::fs::metadata(&path).unwrap().len();
+        assert!((1024 - 128..1024).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn rows_come_back_in_order_and_a_broken_line_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        let mut log = Log::create(&path).unwrap();
         log.write(&row(0)).unwrap();
         log.write(&row(1)).unwrap();
         assert_eq!(read_log(&path).unwrap(), [row(0), row(1)]);

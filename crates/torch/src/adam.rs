@@ -44,7 +44,9 @@ impl Adam {
         Adam { config, parameters, state }
     }
 
-    /// Forgets every gradient.
+    /// Sets every gradient to 0 and keeps it (`zero_grad(set_to_none=False)` in PyTorch). A parameter that once had a gradient
+    /// therefore takes part in every later step: without a new one it still moves by its decaying momentum and by
+    /// `weight_decay`. One that never had a gradient stays out.
     pub fn zero_grad(&mut self) {
         self.parameters.iter_mut().for_each(Tensor::zero_grad);
     }

@@ -4,9 +4,8 @@
 use anyhow::{Context, Result};
 use tch::Tensor;
 
-use crate::check;
 use crate::experiment::DiscriminatorTraining;
-use crate::loss::{Terms, adversarial};
+use crate::loss::{Numbers, Terms, adversarial};
 use crate::session::{Critic, Report, Session, descend};
 
 /// Runs the phase with this index, whose adversarial loss is `config`.
@@ -16,20 +15,19 @@ pub(crate) fn run(session: &mut Session, index: usize, config: &adversarial::Con
     let steps = session.steps(index);
     for (step, batch) in (0..).zip(session.batches(index)?) {
         let (lr, hr) = session.tensors(&batch);
-        if step == 0 {
-            check::gradients(session, phase, &lr, &hr)?;
-        }
         let sr = session.trainees[&phase.network].forward(phase, &lr, true);
         let mut terms = session.terms(phase, &sr, &hr)?;
         let critic = session.critic.as_ref().context("the experiment has no [discriminator]")?;
-        // The generator's step needs no gradient for the discriminator's weights, only through them.
+        // The generator's step needs no gradient for the discriminator's weights, only through them. Its batch norm sees
+        // the batch as in training and follows its statistics, as is usual in PyTorch; its weights stay as they are.
         terms.0.push(critic.frozen(|network| adversarial::term(config, &network.forward(&sr, true))));
+        let mut numbers = terms.numbers().with_context(|| format!("at step {step}"))?.with_total();
         let rate = phase.schedule.at(phase.optimizer.lr, step, steps);
         session.trainees[&phase.network].step(phase, rate, &terms)?;
-        let critic = session.critic.as_mut().filter(|_| step.is_multiple_of(training.every));
-        let critic_terms = critic.map(|critic| critic.step(&training, &hr, &sr));
-        let critic_terms = critic_terms.transpose()?.unwrap_or(Terms(vec![]));
-        session.end_step(index, step, &terms, &critic_terms, report)?;
+        if let Some(critic) = session.critic.as_mut().filter(|_| step.is_multiple_of(training.every)) {
+            numbers.extend(critic.step(&training, &hr, &sr).with_context(|| format!("at step {step}"))?);
+        }
+        session.end_step(index, step, numbers, report)?;
     }
     session.end_phase(index)
 }
@@ -45,12 +43,13 @@ impl Critic {
     }
 
     /// One step towards telling `hr` from `sr`.
-    fn step(&mut self, training: &DiscriminatorTraining, hr: &Tensor, sr: &Tensor) -> Result<Terms> {
+    fn step(&mut self, training: &DiscriminatorTraining, hr: &Tensor, sr: &Tensor) -> Result<Numbers> {
         self.adam.config = training.optimizer.into();
         let real = self.network.forward(hr, true);
         let fake = self.network.forward(&sr.detach(), true);
         let terms = Terms(vec![adversarial::discriminator(&real, &fake)]);
+        let numbers = terms.numbers()?;
         descend(&mut self.adam, &terms, training.clamp_gradient)?;
-        Ok(terms)
+        Ok(numbers)
     }
 }

@@ -1,20 +1,29 @@
-//! Before a phase begins: does each term of its loss reach the network it trains?
+//! Before training begins: does each term of each phase's loss reach the network that the phase trains?
 //!
 //! A term that is cut off from the network (computed without a graph, clamped away, multiplied by zero) trains nothing and
 //! shows in no log; other tools have shipped generators that never heard of their discriminator.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 
 use crate::experiment::Phase;
 use crate::loss::{Term, Terms, adversarial};
 use crate::session::Session;
 
-/// Takes the gradient of each term alone, on one batch and in evaluation mode, so that nothing is changed.
+/// Takes the gradient of each term of each phase alone, on the phase's first batch and in evaluation mode, so that nothing
+/// is changed.
 ///
 /// # Errors
 /// A term with a weight above 0 whose gradient is zero in every parameter, or is not finite: by name.
-pub(crate) fn gradients(session: &mut Session, phase: &Phase, lr: &Tensor, hr: &Tensor) -> Result<()> {
+pub(crate) fn gradients(session: &Session) -> Result<()> {
+    for (index, phase) in session.setup.experiment.phases.iter().enumerate() {
+        let (lr, hr) = session.tensors(&session.first_batch(index));
+        phase_gradients(session, phase, &lr, &hr).with_context(|| format!("in phase `{}`", phase.name))?;
+    }
+    Ok(())
+}
+
+fn phase_gradients(session: &Session, phase: &Phase, lr: &Tensor, hr: &Tensor) -> Result<()> {
     let trainee = &session.trainees[&phase.network];
     let sr = trainee.forward(phase, lr, false);
     let Terms(mut terms) = session.terms(phase, &sr, hr)?;
@@ -52,8 +61,15 @@ fn largest(gradient: &Tensor) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use abbe_data::image::Rgb8;
+    use abbe_data::pair::Pair;
+    use abbe_run::RunFolder;
+    use tch::{Device, Kind};
+
     use super::*;
-    use tch::Kind;
+    use crate::{Experiment, Setup, train};
 
     #[test]
     fn a_term_must_reach_a_parameter_with_a_finite_gradient() {
@@ -67,5 +83,48 @@ mod tests {
         assert!(said(weight.detach() * 3.0).unwrap_err().contains("loss.pixel: it gives `generator` no gradient"));
         assert!(said(weight.clamp(0.0, 1.0)).unwrap_err().contains("no gradient"));
         assert!(said((&weight - 2.0).sqrt()).unwrap_err().contains("not finite"));
+    }
+
+    const EXPERIMENT: &str = r#"
+        name = "dead"
+        seed = 0
+        scale = 2
+        networks = { b = { srcnn = { scale = 2, kernels = [3, 1, 3], channels = [2, 2] } } }
+        [data]
+        train = { hr = "", lr = { folder = "" }, conversion = "refuse" }
+        test = { hr = "", lr = { folder = "" }, conversion = "refuse" }
+        patch = 8
+        batch = 1
+        patches_per_picture = 1
+        augment = false
+        workers = 1
+        [[phase]]
+        name = "dead"
+        network = "b"
+        length = { steps = 1 }
+        optimizer = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 }
+        schedule = "constant"
+        clamp_output = true
+        save_epochs = []
+        loss = { pixel = { weight = 1.0, distance = "l1" } }
+    "#;
+
+    #[test]
+    fn training_does_not_begin_with_a_network_that_learns_nothing() {
+        let picture = |side: usize| Rgb8::new(side, side, vec![90; side * side * 3]).unwrap();
+        let experiment = Experiment::parse(EXPERIMENT).unwrap();
+        let sampler = experiment.sampler(vec![Pair { name: "a".into(), hr: picture(16), lr: picture(8) }]).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let (folder, stop) = (RunFolder::create(root.path(), false).unwrap(), AtomicBool::new(false));
+        let setup =
+            Setup { experiment: &experiment, sampler, device: Device::Cpu, folder: &folder, notices: &[], stop: &stop };
+        let mut session = Session::new(setup, None).unwrap();
+        // With weights of 0 and biases of -1 SRCNN's output is -1 everywhere; clamped to 0, it has no gradient.
+        for mut weights in session.trainees["b"].model.store().parameters() {
+            let value = if weights.dim() == 1 { -1.0 } else { 0.0 };
+            tch::no_grad(|| drop(weights.fill_(value)));
+        }
+        let error = format!("{:#}", train(&mut session, &mut |_| unreachable!("no step is taken")).unwrap_err());
+        assert!(error.contains("in phase `dead`") && error.contains("no gradient"), "{error}");
     }
 }

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 pub use experiment::{
     Data, DiscriminatorTraining, Experiment, Length, Losses, Optimizer, Phase, Schedule, Vgg, Weights,
 };
-pub use session::{Report, Session, Setup};
+pub use session::{Report, Session, Setup, Trainee};
 pub use vgg_weights::{OpenVgg, cache_path, open as open_vgg};
 
 /// Runs the phases of an experiment one after the other: each ends with the checkpoint `<phase>_final.pth` of its network.
@@ -24,6 +24,7 @@ pub use vgg_weights::{OpenVgg, cache_path, open as open_vgg};
 /// A loss term that gives its network no gradient, or is not finite (by step and term); Ctrl-C (`setup.stop`); a file that
 /// cannot be written. What was written before is whole.
 pub fn train(session: &mut Session, report: Report) -> Result<()> {
+    check::gradients(session)?;
     let phases = &session.setup.experiment.phases;
     for (index, phase) in phases.iter().enumerate() {
         let run = match &phase.loss.adversarial {

@@ -8,15 +8,15 @@ use std::time::Instant;
 use abbe_data::loader::{Batch, Loader};
 use abbe_data::patches::Sampler;
 use abbe_models::discriminator::Discriminator;
-use abbe_models::{SrModel, vgg};
+use abbe_models::{Card, SrModel, vgg};
 use abbe_run::{Log, LogRow, RunFolder};
 use abbe_torch::{Adam, channels_last};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use indexmap::IndexMap;
 use tch::{Device, Tensor};
 
-use crate::experiment::{Experiment, Length, Optimizer, Phase};
-use crate::loss::{Terms, content, pixel};
+use crate::experiment::{Experiment, Optimizer, Phase};
+use crate::loss::{Numbers, Terms, content, pixel};
 
 /// Called after each step with its row of the log.
 pub type Report<'a> = &'a mut dyn FnMut(&LogRow);
@@ -31,6 +31,8 @@ pub struct Setup<'a> {
     pub device: Device,
     /// Where to write.
     pub folder: &'a RunFolder,
+    /// What every checkpoint says of itself beside its network, such as random VGG weights.
+    pub notices: &'a [String],
     /// Set by Ctrl-C: training stops after the step it is at.
     pub stop: &'a AtomicBool,
 }
@@ -44,7 +46,7 @@ pub struct Trainee {
 }
 
 /// The discriminator and its optimiser.
-pub struct Critic {
+pub(crate) struct Critic {
     /// The network.
     pub network: Discriminator,
     /// Over all its parameters.
@@ -58,9 +60,9 @@ pub struct Session<'a> {
     /// By their names in the experiment.
     pub trainees: IndexMap<String, Trainee>,
     /// When a phase is adversarial.
-    pub critic: Option<Critic>,
+    pub(crate) critic: Option<Critic>,
     /// When a phase has a content loss.
-    pub vgg: Option<vgg::Features>,
+    vgg: Option<vgg::Features>,
     log: Log,
     started: Instant,
 }
@@ -77,7 +79,7 @@ impl<'a> Session<'a> {
         for (name, config) in &experiment.networks {
             let model = abbe_models::build(config, setup.device).with_context(|| format!("networks.{name}"))?;
             let first = experiment.phases.iter().find(|phase| &phase.network == name);
-            let Some(phase) = first else { bail!("networks.{name}: no phase trains it") };
+            let phase = first.with_context(|| format!("networks.{name}: no phase trains it"))?;
             let adam = Adam::new(model.store().parameters(), phase.optimizer.into());
             trainees.insert(name.clone(), Trainee { model, adam });
         }
@@ -96,25 +98,31 @@ impl<'a> Session<'a> {
 
     /// Steps of the phase with this index.
     pub fn steps(&self, index: usize) -> u64 {
-        let experiment = self.setup.experiment;
-        match experiment.phases[index].length {
-            Length::Steps(steps) => steps,
-            Length::Epochs(epochs) => epochs * experiment.steps_per_epoch(self.setup.sampler.pictures()),
-        }
+        self.setup.experiment.steps(index, self.setup.sampler.pictures())
     }
 
-    /// The batches of a phase. Patches are numbered through all phases, so that no phase repeats those of another.
+    /// The steps of a phase among those of all phases: patches are numbered through, so that no phase repeats another's.
+    fn numbers(&self, index: usize) -> std::ops::Range<u64> {
+        let start = (0..index).map(|earlier| self.steps(earlier)).sum();
+        start..start + self.steps(index)
+    }
+
+    /// The batches of a phase.
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn batches(&self, index: usize) -> Result<Loader> {
+    pub(crate) fn batches(&self, index: usize) -> Result<Loader> {
         let data = &self.setup.experiment.data;
-        let start = (0..index).map(|earlier| self.steps(earlier)).sum();
-        Ok(Loader::new(self.setup.sampler.clone(), data.batch, start..start + self.steps(index), data.workers)?)
+        Ok(Loader::new(self.setup.sampler.clone(), data.batch, self.numbers(index), data.workers)?)
+    }
+
+    /// The first batch of a phase.
+    pub(crate) fn first_batch(&self, index: usize) -> Batch {
+        Batch::of(&self.setup.sampler, self.numbers(index).start, self.setup.experiment.data.batch)
     }
 
     /// A batch as tensors on the device: lr `[N, 3, h, w]` and hr `[N, 3, H, W]`.
-    pub fn tensors(&self, batch: &Batch) -> (Tensor, Tensor) {
+    pub(crate) fn tensors(&self, batch: &Batch) -> (Tensor, Tensor) {
         let tensor = |values: &[f32], side: usize| {
             let shape = [batch.count as i64, 3, side as i64, side as i64];
             channels_last(&Tensor::from_slice(values).view(shape).to_device(self.setup.device))
@@ -126,7 +134,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A VGG layer that does not exist.
-    pub fn terms(&self, phase: &Phase, sr: &Tensor, hr: &Tensor) -> Result<Terms> {
+    pub(crate) fn terms(&self, phase: &Phase, sr: &Tensor, hr: &Tensor) -> Result<Terms> {
         let mut terms = Vec::new();
         if let (Some(config), Some(vgg)) = (&phase.loss.content, &self.vgg) {
             terms.push(content::term(config, vgg, sr, hr)?);
@@ -135,18 +143,13 @@ impl<'a> Session<'a> {
         Ok(Terms(terms))
     }
 
-    /// Ends a step: checks its numbers, logs them, keeps a checkpoint where one is due, and stops when told to.
+    /// Ends a step: logs its numbers, keeps a checkpoint where one is due, and stops when told to.
     ///
     /// # Errors
-    /// A term that is not finite, a file that cannot be written, Ctrl-C.
-    pub fn end_step(&mut self, index: usize, step: u64, terms: &Terms, critic: &Terms, report: Report) -> Result<()> {
+    /// A file that cannot be written, Ctrl-C.
+    pub(crate) fn end_step(&mut self, index: usize, step: u64, numbers: Numbers, report: Report) -> Result<()> {
         let experiment = self.setup.experiment;
         let phase = &experiment.phases[index];
-        let at = || format!("at step {step}");
-        let (mut weighted, mut raw) = terms.numbers().with_context(at)?;
-        let (_, discriminator) = critic.numbers().with_context(at)?;
-        weighted.extend(discriminator.clone());
-        raw.extend(discriminator);
         let steps_per_epoch = experiment.steps_per_epoch(self.setup.sampler.pictures());
         let row = LogRow {
             phase: phase.name.clone(),
@@ -154,8 +157,8 @@ impl<'a> Session<'a> {
             epoch: step / steps_per_epoch,
             seconds: self.started.elapsed().as_secs_f64(),
             lr: self.trainees[&phase.network].adam.config.lr,
-            terms: weighted,
-            raw,
+            terms: numbers.weighted,
+            raw: numbers.raw,
         };
         self.log.write(&row)?;
         report(&row);
@@ -174,7 +177,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn end_phase(&self, index: usize) -> Result<()> {
+    pub(crate) fn end_phase(&self, index: usize) -> Result<()> {
         let phase = &self.setup.experiment.phases[index];
         self.save(phase, "final")?;
         if let (Some(_), Some(critic)) = (&phase.discriminator, &self.critic) {
@@ -186,16 +189,22 @@ impl<'a> Session<'a> {
 
     fn save(&self, phase: &Phase, stage: &str) -> Result<PathBuf> {
         let path = self.setup.folder.checkpoint(&format!("{}_{stage}", phase.name));
-        let config = serde_json::to_string(self.setup.experiment.network(&phase.network)?)?;
-        let state = self.trainees[&phase.network].model.store().state_dict();
-        abbe_checkpoint::save_state_dict(&path, &state, Some(&config))?;
+        let network = *self.setup.experiment.network(&phase.network)?;
+        let model = self.trainees[&phase.network].model.as_ref();
+        let finite = |weights: &Tensor| weights.isfinite().all().int64_value(&[]) == 1;
+        ensure!(
+            model.store().parameters().iter().all(finite),
+            "the weights of `{}` are no longer finite",
+            phase.network
+        );
+        abbe_models::save(&path, model, &Card { network, notices: self.setup.notices.to_vec() })?;
         Ok(path)
     }
 }
 
 impl Trainee {
     /// SR for `lr`, as the losses of the phase see it.
-    pub fn forward(&self, phase: &Phase, lr: &Tensor, train: bool) -> Tensor {
+    pub(crate) fn forward(&self, phase: &Phase, lr: &Tensor, train: bool) -> Tensor {
         let sr = self.model.forward(lr, train);
         if phase.clamp_output { sr.clamp(0.0, 1.0) } else { sr }
     }
@@ -204,7 +213,7 @@ impl Trainee {
     ///
     /// # Errors
     /// What libtorch says.
-    pub fn step(&mut self, phase: &Phase, lr: f64, terms: &Terms) -> Result<()> {
+    pub(crate) fn step(&mut self, phase: &Phase, lr: f64, terms: &Terms) -> Result<()> {
         self.adam.config = Optimizer { lr, ..phase.optimizer }.into();
         descend(&mut self.adam, terms, phase.clamp_gradient)
     }
@@ -214,7 +223,7 @@ impl Trainee {
 ///
 /// # Errors
 /// What libtorch says.
-pub fn descend(adam: &mut Adam, terms: &Terms, clamp_gradient: Option<f64>) -> Result<()> {
+pub(crate) fn descend(adam: &mut Adam, terms: &Terms, clamp_gradient: Option<f64>) -> Result<()> {
     adam.zero_grad();
     terms.total().f_backward()?;
     if let Some(limit) = clamp_gradient {

@@ -13,7 +13,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 ///
 /// `files` are paths below `run_dir`, and named from there inside the zip; of a folder all files are taken, however deep.
 /// The same files give the same bytes: entries are sorted by name, dated 1980-01-01 and readable by everyone. The archive
-/// never holds itself. It is put together in memory.
+/// never holds itself, nor a file that is not yet whole ([`abbe_run::TEMPORARY`]). It is put together in memory.
 ///
 /// # Errors
 /// A path that leads out of `run_dir`, a file that cannot be read, an archive that cannot be written: each with its path.
@@ -39,6 +39,9 @@ fn is_name(part: Component) -> bool {
 
 /// Gathers the file, or all files below the folder.
 fn collect(path: &Path, entries: &mut BTreeSet<PathBuf>) -> Result<()> {
+    if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(abbe_run::TEMPORARY.as_bytes())) {
+        return Ok(());
+    }
     if !path.is_dir() {
         entries.insert(path.to_owned());
         return Ok(());
@@ -72,7 +75,9 @@ mod tests {
     fn contents_read_back_sorted_and_without_the_archive_itself() {
         let run = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(run.path().join("figures/deep")).unwrap();
-        for (file, text) in [("metrics.csv", "a,b\n"), ("figures/z.png", "zz"), ("figures/deep/a.png", "aa")] {
+        for (file, text) in
+            [("metrics.csv", "a,b\n"), ("figures/z.png", "zz"), ("figures/deep/a.png", "aa"), ("figures/.abbe-x7", "a")]
+        {
             std::fs::write(run.path().join(file), text).unwrap();
         }
         let files = ["metrics.csv", "figures", "figures/z.png", "srgan_results.zip"].map(|file| run.path().join(file));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use abbe_data::image::{Conversion, Rgb8, read};
-use abbe_eval::{Method, Results, Score, score};
+use abbe_eval::{Method, Results, Row, Score, score};
 use abbe_run::{RunFolder, read_log, write_atomic};
 use anyhow::{Context, Result, ensure};
 
@@ -48,18 +48,30 @@ pub fn figures(run: &RunFolder) -> Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-/// Whole pictures first, then the same quarter of each picture in turn.
+/// Whole pictures first; where they are too few, the same quarter of each large picture in turn.
 fn views(run: &RunFolder, judged: &Method) -> Result<Vec<View>> {
     let whole = judged.rows.iter().map(|row| View { picture: row.picture.clone(), quarter: None });
     let mut views: Vec<View> = whole.take(FIGURES).collect();
-    let quarters = QUARTERS.iter().flat_map(|quarter| judged.rows.iter().map(move |row| (row, quarter)));
-    for (row, quarter) in quarters {
-        let (height, width) = read(&run.picture(&row.picture, "hr"), Conversion::Refuse)?.size();
-        if views.len() < FIGURES && height.min(width) >= 2 * LEAST {
-            views.push(View { picture: row.picture.clone(), quarter: Some(*quarter) });
-        }
+    let missing = FIGURES - views.len();
+    if missing > 0 {
+        let large = large_pictures(run, judged)?;
+        let quarter =
+            |quarter| large.iter().map(move |picture| View { picture: picture.clone(), quarter: Some(quarter) });
+        views.extend(QUARTERS.into_iter().flat_map(quarter).take(missing));
     }
     Ok(views)
+}
+
+/// The judged pictures that are large enough for quarters.
+fn large_pictures(run: &RunFolder, judged: &Method) -> Result<Vec<String>> {
+    let mut large = Vec::new();
+    for Row { picture, .. } in &judged.rows {
+        let (height, width) = read(&run.picture(picture, "hr"), Conversion::Refuse)?.size();
+        if height.min(width) >= 2 * LEAST {
+            large.push(picture.clone());
+        }
+    }
+    Ok(large)
 }
 
 impl View {
@@ -146,7 +158,7 @@ fn draw_curves(run: &RunFolder, results: &Results) -> Result<[PathBuf; 2]> {
 mod tests {
     use std::io::Cursor;
 
-    use abbe_eval::{Protocol, Row};
+    use abbe_eval::Protocol;
 
     use super::*;
 
@@ -204,6 +216,7 @@ mod tests {
         };
         let quarters = ["grid_0_upper_left.png", "grid_1_upper_left.png", "grid_0_lower_right.png"];
         assert_eq!(files(0..2), [&["grid_0.png", "grid_1.png"][..], &quarters].concat());
+        std::fs::remove_file(run.picture("0", "hr")).unwrap(); // five whole pictures are enough: no size is asked for
         assert_eq!(files(0..6).len(), FIGURES);
         // A quarter of 5x4 LR pixels at scale 4 is 2x2 of them: rows 3 and 4, columns 2 and 3 at the lower right.
         let lr = Rgb8::new(5, 4, (0..60).collect()).unwrap();

@@ -9,7 +9,7 @@ use plotters::style::{FontStyle, RGBColor, register_font};
 
 /// The one font family; in an SVG the reader's own sans-serif stands in for it.
 pub(crate) const FAMILY: &str = "sans-serif";
-/// Its font file.
+/// Its font file, under the licence in FONT-LICENSE.txt beside this crate's Cargo.toml.
 const FONT: &[u8] = epaint_default_fonts::UBUNTU_LIGHT;
 /// Colour of titles and numbers.
 pub(crate) const INK: RGBColor = RGBColor(34, 34, 34);

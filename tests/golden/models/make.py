@@ -5,15 +5,19 @@
 Made with torch 2.11.0 on CPU. Each .pth beside this script is one flat dict of tensors: `state.*` (the weights), `input`,
 `output` (of VGG `output.LAYER`) and, after a pass in training mode, `after.*` (batch norm's buffers).
 crates/models/tests/golden.rs demands the same output from the same weights. The VGG files hold no weights: both sides
-compute them from `hashed`. init.pth holds the first values that a seed gives.
+compute them from `hashed`. init.pth holds the first values that a seed gives. The networks are those of
+tests/python/networks.py, with bicubic upscaling from its formula in float64.
 """
+import sys
 from pathlib import Path
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parents[1] / "python"))
+import networks
+from networks import Discriminator, Srcnn, SrResNet
 
 
 def cubic(x):
@@ -31,82 +35,12 @@ def bicubic_matrix(size, scale):
     return torch.zeros(size * scale, size, dtype=torch.float64).index_add_(1, source.clamp(0, size - 1), weight)
 
 
-def upscale(lr, scale):
+def bicubic(lr, scale):
     rows, columns = bicubic_matrix(lr.shape[2], scale), bicubic_matrix(lr.shape[3], scale)
     return (rows @ lr.double() @ columns.T).float()
 
 
-class ResidualBlock(nn.Module):
-    def __init__(self, channels, norm):
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        if norm:
-            self.bn1 = nn.BatchNorm2d(channels)
-        self.prelu = nn.PReLU()
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        if norm:
-            self.bn2 = nn.BatchNorm2d(channels)
-        self.norm = norm
-
-    def forward(self, x):
-        y = self.conv1(x)
-        y = self.conv2(self.prelu(self.bn1(y) if self.norm else y))
-        return x + (self.bn2(y) if self.norm else y)
-
-
-class Upsample(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, 4 * channels, 3, padding=1)
-        self.prelu = nn.PReLU()
-
-    def forward(self, x):
-        return self.prelu(F.pixel_shuffle(self.conv(x), 2))
-
-
-class SrResNet(nn.Module):
-    def __init__(self, scale, blocks, channels, norm, bicubic_input, bicubic_skip):
-        super().__init__()
-        c_in = 3 * scale**2 if bicubic_input else 3
-        self.head = nn.Sequential(nn.Conv2d(c_in, channels, 9, padding=4), nn.PReLU())
-        self.body = nn.Sequential(*[ResidualBlock(channels, norm) for _ in range(blocks)])
-        fuse = [nn.Conv2d(channels, channels, 3, padding=1)] + ([nn.BatchNorm2d(channels)] if norm else [])
-        self.fuse = nn.Sequential(*fuse)
-        self.upsample = nn.Sequential(*[Upsample(channels) for _ in range(scale.bit_length() - 1)])
-        self.tail = nn.Conv2d(channels, 3, 9, padding=4)
-        self.scale, self.bicubic_input, self.bicubic_skip = scale, bicubic_input, bicubic_skip
-
-    def forward(self, lr):
-        h = self.head(F.pixel_unshuffle(upscale(lr, self.scale), self.scale) if self.bicubic_input else lr)
-        sr = self.tail(self.upsample(self.fuse(self.body(h)) + h))
-        return sr + upscale(lr, self.scale) if self.bicubic_skip else sr
-
-
-class Srcnn(nn.Module):
-    def __init__(self, scale, kernels, channels):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, channels[0], kernels[0], padding=kernels[0] // 2)
-        self.conv2 = nn.Conv2d(channels[0], channels[1], kernels[1], padding=kernels[1] // 2)
-        self.conv3 = nn.Conv2d(channels[1], 3, kernels[2], padding=kernels[2] // 2)
-        self.scale = scale
-
-    def forward(self, lr):
-        return self.conv3(self.conv2(self.conv1(upscale(lr, self.scale)).relu()).relu())
-
-
-class Discriminator(nn.Module):
-    def __init__(self, patch, channels):
-        super().__init__()
-        layers, c_in = [nn.Conv2d(3, channels, 3, 1, 1), nn.LeakyReLU(0.2)], channels
-        for width, stride in [(1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)]:
-            c_out = width * channels
-            layers += [nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.BatchNorm2d(c_out), nn.LeakyReLU(0.2)]
-            c_in = c_out
-        self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(nn.Linear(c_in * (patch // 16) ** 2, 1024), nn.LeakyReLU(0.2), nn.Linear(1024, 1))
-
-    def forward(self, x):
-        return self.classifier(self.features(x).flatten(1))
+networks.bicubic = bicubic
 
 
 def perturb(module):
@@ -167,15 +101,15 @@ def vgg(name, convolutions, layers):
 
 if __name__ == "__main__":
     torch.manual_seed(7)
-    save("init", state=SrResNet(4, 1, 4, True, False, False).state_dict())
+    save("init", state=SrResNet(1, 4).state_dict())
     torch.manual_seed(0)
-    golden("srresnet_none", SrResNet(4, 2, 4, False, False, False), (2, 3, 5, 6))
-    golden("srresnet_batch", SrResNet(2, 2, 4, True, False, False), (2, 3, 5, 6))
-    golden("srresnet_batch_train", SrResNet(2, 2, 4, True, False, False), (2, 3, 5, 6), train=True)
-    golden("srresnet_bicubic_input", SrResNet(2, 1, 4, False, True, False), (1, 3, 5, 6))
-    golden("srresnet_bicubic_skip", SrResNet(8, 1, 3, True, False, True), (1, 3, 3, 4))
-    golden("srcnn_915", Srcnn(4, [9, 1, 5], [8, 4]), (1, 3, 5, 6))
-    golden("srcnn_955", Srcnn(3, [9, 5, 5], [8, 4]), (1, 3, 5, 6))
+    golden("srresnet_none", SrResNet(2, 4, norm=False), (2, 3, 5, 6))
+    golden("srresnet_batch", SrResNet(2, 4, scale=2), (2, 3, 5, 6))
+    golden("srresnet_batch_train", SrResNet(2, 4, scale=2), (2, 3, 5, 6), train=True)
+    golden("srresnet_bicubic_input", SrResNet(1, 4, norm=False, bicubic_input=True, scale=2), (1, 3, 5, 6))
+    golden("srresnet_bicubic_skip", SrResNet(1, 3, skip=True, scale=8), (1, 3, 3, 4))
+    golden("srcnn_915", Srcnn([9, 1, 5], [8, 4], 4), (1, 3, 5, 6))
+    golden("srcnn_955", Srcnn([9, 5, 5], [8, 4], 3), (1, 3, 5, 6))
     golden("discriminator", Discriminator(32, 1), (3, 3, 32, 32))
     golden("discriminator_train", Discriminator(16, 2), (3, 3, 16, 16), train=True)
     vgg("vgg11", [1, 1, 2, 2, 2], ["relu3_2", "pool4", "conv5_2"])

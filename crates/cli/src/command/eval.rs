@@ -62,24 +62,28 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ensure!(!names[..index].contains(name), "two models are called `{name}`: rename one of the files");
     }
     let open = |model: &String| method::open(model, arguments.like.as_deref(), device);
-    let upscalers = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let models = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
     let pairs = pair::load(&source, arguments.scale)?;
     let mut protocols = arguments.protocols.clone();
     if protocols.is_empty() {
         protocols = vec![Protocol::y_crop(arguments.scale), Protocol::RGB];
     }
-    let bar = progress::bar("evaluation", (pairs.len() * upscalers.len()) as u64);
+    let bar = progress::bar("evaluation", (pairs.len() * models.len()) as u64);
     let mut methods = Vec::new();
-    for (name, upscaler) in names.iter().zip(&upscalers) {
+    for (name, model) in names.iter().zip(&models) {
         let keep = |_: &Pair, _: &_| -> Result<()> {
             bar.inc(1);
             stop::check()
         };
-        methods.push(evaluate(name, upscaler, &pairs, arguments.scale, &protocols, keep)?);
+        methods.push(evaluate(name, &model.upscaler, &pairs, arguments.scale, &protocols, keep)?);
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&source);
-    let results = Results { scale: arguments.scale, lr, protocols, methods, notices: Vec::new() };
+    let said = |(name, model): (&String, &method::Method)| {
+        model.notices.iter().map(|notice| format!("{name}: {notice}")).collect::<Vec<_>>()
+    };
+    let notices = names.iter().zip(&models).flat_map(said).collect();
+    let results = Results { scale: arguments.scale, lr, protocols, methods, notices };
     if let Some(out) = &arguments.out {
         let path = |ending: &str| out.join(format!("metrics.{ending}"));
         workflow::write_tables(&results, path).context("the tables")?;

@@ -25,17 +25,17 @@ pub struct Arguments {
 /// A file that is no checkpoint, or that cannot be read safely.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let value = abbe_checkpoint::read(&arguments.checkpoint)?;
-    let config = abbe_checkpoint::read_config(&arguments.checkpoint)?;
+    let card = abbe_checkpoint::read_config(&arguments.checkpoint)?;
     let mut lines = Vec::new();
     list(String::new(), &value, &mut lines);
     let numbers = lines.iter().filter_map(|(_, value)| tensor(value)).map(Tensor::numel).sum::<usize>();
     if arguments.json {
         let entries: Vec<_> = lines.iter().map(|(name, value)| json(name, value)).collect();
-        println!("{:#}", json!({ "network": config, "numbers": numbers, "entries": entries }));
+        println!("{:#}", json!({ "card": card, "numbers": numbers, "entries": entries }));
         return Ok(());
     }
-    if let Some(config) = config {
-        println!("network  {config}");
+    if let Some(card) = card {
+        println!("card  {}", card.escape_debug());
     }
     let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     for (name, value) in &lines {

@@ -83,7 +83,7 @@ fn config(name: &str) -> Result<Config> {
     if !path.is_file() {
         bail!("no network and no file is called `{name}`; the networks are: {}", names().join(", "));
     }
-    Ok(abbe_models::config_of(path)?)
+    Ok(abbe_models::card_of(path)?.network)
 }
 
 fn as_json(summary: &Summary) -> serde_json::Value {

@@ -43,13 +43,16 @@ pub struct Arguments {
 /// # Errors
 /// What is wrong with the model, a picture or the place to write to. Pictures finished before are whole.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let upscaler = method::open(&arguments.model, arguments.like.as_deref(), arguments.device.find()?)?;
+    let method = method::open(&arguments.model, arguments.like.as_deref(), arguments.device.find()?)?;
+    method.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
+    let upscaler = method.upscaler;
     let scale = match &upscaler {
         Upscaler::Bicubic => arguments.scale.unwrap_or(4),
         Upscaler::Network(network) => arguments.scale.unwrap_or(network.scale() as usize),
     };
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let work = plan(&arguments.inputs, &arguments.output)?;
+    work.iter().try_for_each(|(input, output)| keep_apart(input, output))?;
     let bar = progress::bar("upscale", work.len() as u64);
     for (input, output) in &work {
         stop::check()?;
@@ -60,6 +63,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bar.suspend(|| println!("{} {}x{} -> {}", output.display(), picture.width, picture.height, size(&sr)));
     }
     bar.finish_and_clear();
+    Ok(())
+}
+
+/// A picture must not be replaced by its enlargement.
+fn keep_apart(input: &Path, output: &Path) -> Result<()> {
+    let same = input.canonicalize().is_ok_and(|input| output.canonicalize().is_ok_and(|output| input == output));
+    ensure!(
+        !same,
+        "{} would be overwritten by its own enlargement: name another file or folder with -o",
+        input.display()
+    );
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! An experiment file: everything that decides a run, complete in one TOML file, every key required.
+//! An experiment file: everything that decides a run, complete in one TOML file. What may be left out is what then is not
+//! there: a loss term, a bound on the gradient, a network that no phase needs. There are no hidden defaults.
 
 mod phase;
 mod validate;
@@ -115,15 +116,24 @@ impl Experiment {
     /// What cuts the patches of this experiment from its training pictures.
     ///
     /// # Errors
-    /// No picture, or one smaller than the patch.
+    /// No picture, one smaller than the patch, or an epoch of `save_epochs` that never comes with so many pictures.
     pub fn sampler(&self, pairs: Vec<Pair>) -> Result<Arc<Sampler>> {
         let Data { patch, augment, .. } = self.data;
+        validate::save_epochs(self, pairs.len())?;
         Ok(Arc::new(Sampler::new(Arc::new(pairs), self.scale, patch, self.seed, augment).context("data.train")?))
     }
 
     /// Steps of one epoch over `pictures` training pictures; a last batch that is not full counts.
     pub fn steps_per_epoch(&self, pictures: usize) -> u64 {
-        (pictures * self.data.patches_per_picture).div_ceil(self.data.batch) as u64
+        (pictures as u64 * self.data.patches_per_picture as u64).div_ceil(self.data.batch as u64)
+    }
+
+    /// Steps of the phase with this index.
+    pub fn steps(&self, index: usize, pictures: usize) -> u64 {
+        match self.phases[index].length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) => epochs * self.steps_per_epoch(pictures),
+        }
     }
 
     fn validate(&self) -> Result<()> {

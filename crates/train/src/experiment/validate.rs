@@ -19,7 +19,7 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
     for (key, value) in
         [("batch", data.batch), ("patches_per_picture", data.patches_per_picture), ("workers", data.workers)]
     {
-        ensure!(value > 0, "data.{key}: expected at least 1, found 0");
+        ensure!((1..=1_000_000).contains(&value), "data.{key}: expected 1 to 1000000, found {value}");
     }
     for (name, config) in &experiment.networks {
         config.validate().with_context(|| format!("networks.{name}"))?;
@@ -49,6 +49,35 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
             item.name
         );
     }
+    unused(experiment)
+}
+
+/// What is described and never used is most likely a slip.
+fn unused(experiment: &Experiment) -> Result<()> {
+    let any = |uses: fn(&Phase) -> bool| experiment.phases.iter().any(uses);
+    for name in experiment.networks.keys() {
+        let trained = experiment.phases.iter().any(|phase| &phase.network == name);
+        ensure!(trained, "networks.{name}: no phase trains it");
+    }
+    let adversarial = any(|phase| phase.loss.adversarial.is_some());
+    ensure!(experiment.discriminator.is_none() || adversarial, "discriminator: no phase has an adversarial loss");
+    let content = any(|phase| phase.loss.content.is_some());
+    ensure!(experiment.vgg.is_none() || content, "vgg: no phase has a content loss");
+    Ok(())
+}
+
+/// The epochs after which checkpoints are kept must come.
+pub(super) fn save_epochs(experiment: &Experiment, pictures: usize) -> Result<()> {
+    for (index, phase) in experiment.phases.iter().enumerate() {
+        let epochs = experiment.steps(index, pictures) / experiment.steps_per_epoch(pictures).max(1);
+        for epoch in &phase.save_epochs {
+            ensure!(
+                (1..=epochs).contains(epoch),
+                "phase `{}`: save_epochs: {epoch} never comes; with {pictures} pictures the phase has {epochs} whole epochs",
+                phase.name
+            );
+        }
+    }
     Ok(())
 }
 
@@ -56,7 +85,7 @@ fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
     ensure!(is_file_name(&phase.name), "name: expected letters, digits, `-`, `_` or `.`, found `{}`", phase.name);
     experiment.network(&phase.network).context("network")?;
     let (Length::Epochs(length) | Length::Steps(length)) = phase.length;
-    ensure!(length > 0, "length: expected at least 1, found 0");
+    ensure!((1..=1_000_000_000).contains(&length), "length: expected 1 to 1000000000, found {length}");
     optimizer(&phase.optimizer).context("optimizer")?;
     if let Schedule::Cosine { to } = phase.schedule {
         ensure!((0.0..=phase.optimizer.lr).contains(&to), "schedule.cosine.to: expected 0 to the lr, found {to}");

@@ -54,20 +54,42 @@ impl Terms {
         self.0.iter().map(Term::weighted).reduce(|sum, term| sum + term).unwrap_or_default()
     }
 
-    /// The numbers for the log: weighted terms with their `total`, and the raw values.
+    /// The terms as numbers.
     ///
     /// # Errors
     /// A term that is not finite, by name.
-    pub fn numbers(&self) -> Result<(Map<String, Value>, Map<String, Value>)> {
-        let (mut weighted, mut raw, mut total) = (Map::new(), Map::new(), 0.0);
-        for term in &self.0 {
-            let value = term.value.double_value(&[]);
-            ensure!(value.is_finite(), "the term `{}` of the loss is {value}", term.name);
-            total += value * term.weight;
-            weighted.insert(term.name.into(), (value * term.weight).into());
-            raw.insert(term.name.into(), value.into());
+    pub fn numbers(&self) -> Result<Numbers> {
+        let mut numbers = Numbers::default();
+        for Term { name, weight, value } in &self.0 {
+            let value = value.double_value(&[]);
+            ensure!(value.is_finite(), "the term `{name}` of the loss is {value}");
+            numbers.weighted.insert((*name).into(), (value * weight).into());
+            numbers.raw.insert((*name).into(), value.into());
         }
-        weighted.insert("total".into(), total.into());
-        Ok((weighted, raw))
+        Ok(numbers)
+    }
+}
+
+/// The terms of a step as the log has them.
+#[derive(Default)]
+pub struct Numbers {
+    /// Each term times its weight.
+    pub weighted: Map<String, Value>,
+    /// Each term before its weight.
+    pub raw: Map<String, Value>,
+}
+
+impl Numbers {
+    /// Adds the sum of the weighted terms as `total`.
+    pub fn with_total(mut self) -> Self {
+        let total: f64 = self.weighted.values().filter_map(Value::as_f64).sum();
+        self.weighted.insert("total".into(), total.into());
+        self
+    }
+
+    /// Adds those of another loss.
+    pub fn extend(&mut self, other: Numbers) {
+        self.weighted.extend(other.weighted);
+        self.raw.extend(other.raw);
     }
 }

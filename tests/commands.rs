@@ -1,0 +1,99 @@
+//! The commands, used as they are meant: what they print and write.
+
+use abbe_data::image::{Conversion, read};
+use serde_json::Value;
+
+use crate::support::{EXPERIMENT, repository, small_experiment};
+
+#[test]
+fn models_lists_and_shows_every_network() {
+    let scratch = small_experiment();
+    let listed = scratch.abbe("models").ok();
+    for name in listed.lines().filter_map(|line| line.split_whitespace().next()) {
+        let shown = scratch.abbe(&format!("models {name}")).ok();
+        assert!(shown.contains("Conv2d") && shown.contains("total"), "{name}:\n{shown}");
+    }
+    // 138,357,544 parameters, 102,760,448 weights and 4,096 biases of them in the first dense layer.
+    let vgg16: Value = serde_json::from_str(&scratch.abbe("models vgg16 --json").ok()).unwrap();
+    assert_eq!(vgg16["parameters"], 138_357_544);
+    let layers = vgg16["layers"].as_array().unwrap();
+    assert!(layers.iter().any(|layer| layer["parameters"] == 102_760_448 + 4_096));
+    let shape = |size: &str| {
+        let json: Value = serde_json::from_str(&scratch.abbe(&format!("models srresnet --json {size}")).ok()).unwrap();
+        json["layers"].as_array().unwrap().last().unwrap()["shape"].clone()
+    };
+    assert_eq!(shape("--size 10x12"), serde_json::json!([1, 3, 40, 48]));
+    scratch.abbe("models resnet").fails_with(&["resnet", "srresnet", "vgg19"]);
+    scratch.abbe("models vgg16 --size 10x10").fails_with(&["224x224"]);
+}
+
+#[test]
+fn eval_takes_lr_folders_and_protocols_and_writes_tables() {
+    let scratch = small_experiment();
+    scratch.abbe("eval --model bicubic --hr test --out made").ok();
+    for name in ["scene2", "scene3"] {
+        let hr = read(&scratch.path(&format!("test/{name}.png")), Conversion::Refuse).unwrap();
+        let hr = hr.crop(0, 0, 96, 128).unwrap();
+        let lr = abbe_data::resample::bicubic(&hr, 24, 32, abbe_data::resample::Border::Replicate);
+        scratch.picture(&format!("lr/{name}x4.png"), &lr);
+    }
+    scratch.abbe("eval --model bicubic --hr test --lr lr --out read").ok();
+    assert_eq!(scratch.files("read"), ["read/metrics.csv", "read/metrics.json", "read/metrics.txt"]);
+    let table = |folder: &str| std::fs::read_to_string(scratch.path(&format!("{folder}/metrics.csv"))).unwrap();
+    assert_eq!(table("made"), table("read"));
+    let printed = scratch.abbe("eval --model bicubic --hr test --protocol y-crop2 --protocol rgb-crop8").ok();
+    assert!(printed.contains("psnr_y_crop2") && printed.contains("ssim_rgb_crop8"), "{printed}");
+    scratch.abbe("eval --model bicubic --hr test --protocol lab").fails_with(&["lab", "y-cropN"]);
+
+    let source = "{ bicubic = { border = \"replicate\" } }, conversion = \"refuse\" }\npatch";
+    let folder = "{ folder = \"lr\" }, conversion = \"refuse\" }\npatch";
+    assert!(EXPERIMENT.contains(source));
+    scratch.write("pairs.toml", EXPERIMENT.replace(source, folder));
+    scratch.abbe("train pairs.toml --out pairs").ok();
+    assert!(std::fs::read_to_string(scratch.path("pairs/manifest.json")).unwrap().contains("read from lr"));
+}
+
+#[test]
+fn upscale_takes_folders_and_inspect_lists_tensors() {
+    let scratch = small_experiment();
+    scratch.abbe("train small.toml --out run").ok();
+    let model = "--model run/checkpoints/srgan_final.pth";
+    let ended = scratch.abbe(&format!("upscale test train/scene0.png -o big {model}"));
+    assert!(ended.stderr.contains("RANDOM"), "the weights' notice is not in: {}", ended.stderr);
+    ended.ok();
+    assert_eq!(scratch.files("big"), ["big/scene0.png", "big/scene2.png", "big/scene3.png"]);
+    assert_eq!(read(&scratch.path("big/scene0.png"), Conversion::Refuse).unwrap().size(), (4 * 97, 4 * 130));
+
+    let listed = scratch.abbe("inspect run/checkpoints/srgan_final.pth").ok();
+    assert!(listed.contains("head.0.weight") && listed.contains("float32 [32, 3, 9, 9]"), "{listed}");
+    assert!(listed.contains("srresnet") && listed.contains("RANDOM"), "{listed}");
+    let json: Value =
+        serde_json::from_str(&scratch.abbe("inspect run/checkpoints/srgan_final.pth --json").ok()).unwrap();
+    assert_eq!(json["entries"][0]["shape"], serde_json::json!([32, 3, 9, 9]));
+
+    let grid = scratch.path("run/figures/grid_scene2.png");
+    let first = std::fs::read(&grid).unwrap();
+    std::fs::remove_dir_all(scratch.path("run/figures")).unwrap();
+    scratch.abbe("figures run").ok();
+    assert_eq!(std::fs::read(&grid).unwrap(), first);
+    scratch.abbe("train small.toml --out run --overwrite").ok();
+}
+
+/// The main job on real photographs takes minutes, so it is run where minutes are there: when CI says so.
+#[test]
+fn the_demonstration_beats_bicubic() {
+    if std::env::var_os("CI").is_none() {
+        println!("skipped: the demonstration takes 4 minutes and runs when CI is set");
+        return;
+    }
+    let scratch = crate::support::Scratch::new();
+    std::os::unix::fs::symlink(repository("photographs"), scratch.path("photographs")).unwrap();
+    scratch.abbe("demo").ok();
+    let table: Value = serde_json::from_slice(&std::fs::read(scratch.path("runs/demo/metrics.json")).unwrap()).unwrap();
+    let psnr = |name: &str| {
+        let methods = table["methods"].as_array().unwrap();
+        methods.iter().find(|method| method["name"] == name).unwrap()["mean"]["psnr_y_crop4"].as_f64().unwrap()
+    };
+    println!("bicubic {:.2} dB, warm-up {:.2} dB", psnr("bicubic"), psnr("warm-up"));
+    assert!(psnr("warm-up") >= psnr("bicubic") + 0.3);
+}
