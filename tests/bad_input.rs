@@ -13,7 +13,7 @@ fn train_with(scratch: &Scratch, from: &str, to: &str) -> crate::support::Finish
 fn experiments() {
     let scratch = small_experiment();
     scratch.abbe("train nowhere.toml").fails_with(&["nowhere.toml"]);
-    let cases: [(&str, &str, &[&str]); 19] = [
+    let cases: [(&str, &str, &[&str]); 20] = [
         ("batch = 2", "bach = 2", &["changed.toml", "bach", "batch"]),
         ("batch = 2", "batch = \"two\"", &["changed.toml", "batch", "two"]),
         ("batch = 2", "batch = 0", &["changed.toml", "data.batch", "expected 1 to 1000000", "0"]),
@@ -28,6 +28,7 @@ fn experiments() {
         ("name = \"warm-up\"", "name = \"srcnn\"", &["phase 2", "srcnn"]),
         ("weights = { random = { seed = 0 } }", "weights = { file = \"vgg.pth\" }", &["vgg.pth", "curl", "random"]),
         ("batch = 2", "batch = 1000000000", &["data.batch", "1000000000"]),
+        ("batch = 2", "batch = 500000", &["data.batch", "GiB"]),
         ("length = { epochs = 2 }", "length = { steps = 0 }", &["phase 1 (`srcnn`)", "length"]),
         ("save_epochs = [1]", "save_epochs = [3]", &["srcnn", "save_epochs", "3 never comes"]),
         ("network = \"baseline\"", "network = \"generator\"", &["networks.baseline", "no phase trains it"]),
@@ -58,8 +59,8 @@ fn pictures() {
         scratch.write(&format!("odd/{name}"), file);
         train_with(&scratch, "hr = \"train\"", "hr = \"odd\"").fails_with(&[name, "conversion"]);
         let model = "--model bicubic";
-        scratch.abbe(&format!("upscale odd/{name} -o out.png {model}")).fails_with(&[name, "--convert"]);
-        scratch.abbe(&format!("upscale odd/{name} -o out.png {model} --convert")).ok();
+        scratch.abbe(&format!("upscale odd/{name} -o out.png {model} --overwrite")).fails_with(&[name, "--convert"]);
+        scratch.abbe(&format!("upscale odd/{name} -o out.png {model} --convert --overwrite")).ok();
         std::fs::remove_file(scratch.path(&format!("odd/{name}"))).unwrap();
     }
 

@@ -43,6 +43,7 @@ fn eval_takes_lr_folders_and_protocols_and_writes_tables() {
     assert_eq!(table("made"), table("read"));
     let printed = scratch.abbe("eval --model bicubic --hr test --protocol y-crop2 --protocol rgb-crop8").ok();
     assert!(printed.contains("psnr_y_crop2") && printed.contains("ssim_rgb_crop8"), "{printed}");
+    scratch.abbe("eval --model bicubic --hr test --protocol y --protocol y-crop0").fails_with(&["given twice"]);
     scratch.abbe("eval --model bicubic --hr test --protocol lab").fails_with(&["lab", "y-cropN"]);
 
     let source = "{ bicubic = { border = \"replicate\" } }, conversion = \"refuse\" }\npatch";
@@ -61,6 +62,8 @@ fn upscale_takes_folders_and_inspect_lists_tensors() {
     let ended = scratch.abbe(&format!("upscale test train/scene0.png -o big {model}"));
     assert!(ended.stderr.contains("RANDOM"), "the weights' notice is not in: {}", ended.stderr);
     ended.ok();
+    scratch.abbe(&format!("upscale test -o big {model}")).fails_with(&["big/scene2.png", "--overwrite"]);
+    scratch.abbe(&format!("upscale test/scene2.png -o big {model} --overwrite")).ok();
     assert_eq!(scratch.files("big"), ["big/scene0.png", "big/scene2.png", "big/scene3.png"]);
     assert_eq!(read(&scratch.path("big/scene0.png"), Conversion::Refuse).unwrap().size(), (4 * 97, 4 * 130));
 

@@ -121,7 +121,8 @@ fn replace(path: &Path, value: &Value, config: Option<&str>) -> Result<(), Fault
     // Temporary files are private by default; a checkpoint is an ordinary file (its rights less the umask).
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut sibling = builder.prefix(".abbe-").tempfile_in(folder)?;
+    let mut sibling =
+        builder.prefix(".abbe-").tempfile_in(folder).map_err(|error| std::io::Error::from(error.kind()))?;
     archive::write(BufWriter::new(&mut sibling), prefix(path), value, config)?;
     sibling.as_file().sync_all()?;
     sibling.persist(path).map_err(|error| error.error)?;

@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 pub fn install() {
     let default = take_hook();
     let hook = move |info: &PanicHookInfo| match info.payload_as_str() {
-        Some(text) if of_libtorch(text).is_some() || is_closed_pipe(text) => {}
+        Some(text) if of_libtorch(text).is_some() || is_of_stdout(text) => {}
         _ => default(info),
     };
     set_hook(Box::new(hook));
@@ -28,7 +28,8 @@ pub fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         Err(panic) => panic,
     };
     match panic.downcast_ref::<String>().map(String::as_str) {
-        Some(text) if is_closed_pipe(text) => std::process::exit(141), // as a program that SIGPIPE ends
+        Some(text) if is_of_stdout(text) && text.contains("Broken pipe") => std::process::exit(141), // as by SIGPIPE
+        Some(text) if is_of_stdout(text) => Err(anyhow!("{text}")),
         Some(text) if of_libtorch(text).is_some() => {
             let reason = of_libtorch(text).unwrap_or_default();
             Err(anyhow!("libtorch failed: {reason}; if memory ran out, use smaller pictures, patches or batches"))
@@ -43,8 +44,9 @@ fn of_libtorch(text: &str) -> Option<&str> {
     Some(reason.split("\\n").next().unwrap_or(reason).trim_end_matches("\")"))
 }
 
-fn is_closed_pipe(text: &str) -> bool {
-    text.starts_with("failed printing to stdout") && text.contains("Broken pipe")
+/// What `println!` panics with.
+fn is_of_stdout(text: &str) -> bool {
+    text.starts_with("failed printing to stdout")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use abbe_eval::Upscaler;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tch::Device;
 
 /// A method that was opened.
@@ -28,7 +28,29 @@ pub fn open(model: &str, like: Option<&Path>, device: Device) -> Result<Method> 
     Ok(Method { upscaler: Upscaler::Network(network), notices: card.notices })
 }
 
-/// A method's name in tables: its own, or the checkpoint's file name without its ending.
-pub fn name(model: &str) -> String {
-    Path::new(model).file_stem().map_or_else(|| model.to_owned(), |stem| stem.to_string_lossy().into_owned())
+/// What methods are called in tables: their own names, or the checkpoints' file names without ending; where two checkpoints
+/// have the same, their paths.
+///
+/// # Errors
+/// A model that is given twice.
+pub fn names(models: &[String]) -> Result<Vec<String>> {
+    for (index, model) in models.iter().enumerate() {
+        ensure!(!models[..index].contains(model), "--model {model}: given twice");
+    }
+    let stem = |model: &String| Path::new(model).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let is_shared = |model: &String| models.iter().filter(|other| stem(other) == stem(model)).count() > 1;
+    let name = |model: &String| stem(model).filter(|_| !is_shared(model)).unwrap_or_else(|| model.clone());
+    Ok(models.iter().map(name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_called_by_what_tells_them_apart() {
+        let models = ["bicubic", "a/srgan_final.pth", "b/srgan_final.pth", "b/srcnn.v2.pth"].map(String::from);
+        assert_eq!(names(&models).unwrap(), ["bicubic", "a/srgan_final.pth", "b/srgan_final.pth", "srcnn.v2"]);
+        assert!(names(&["bicubic".into(), "bicubic".into()]).is_err());
+    }
 }

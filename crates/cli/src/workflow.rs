@@ -1,7 +1,7 @@
 //! An experiment from pictures to archive: each step one call.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
 use abbe_eval::{Protocol, Results, Upscaler, evaluate};
@@ -179,6 +179,7 @@ fn describe(
     Manifest {
         experiment: experiment.name.clone(),
         outcome: "unfinished".into(),
+        started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         abbe: env!("CARGO_PKG_VERSION").into(),
         libtorch: abbe_torch::libtorch_version(),
         device: device.name().into(),

@@ -106,7 +106,7 @@ pub fn lr_description(source: &Source) -> String {
     match &source.lr {
         Lr::Bicubic { border } => {
             let border = if *border == Border::Replicate { "replicate" } else { "mirror" };
-            format!("bicubic (MATLAB imresize, antialiased), 8-bit passes, {border} border")
+            format!("bicubic (as MATLAB's imresize: a = -0.5, antialiased), 8-bit passes, {border} border")
         }
         Lr::Folder(folder) => format!("read from {}", folder.display()),
     }
@@ -223,7 +223,10 @@ mod tests {
         let text = "hr = \"photographs\"\nlr = { bicubic = { border = \"mirror\" } }\nconversion = \"convert\"\n";
         let source: Source = toml::from_str(text).unwrap();
         assert_eq!(source.lr, Lr::Bicubic { border: Border::Mirror });
-        assert_eq!(lr_description(&source), "bicubic (MATLAB imresize, antialiased), 8-bit passes, mirror border");
+        assert_eq!(
+            lr_description(&source),
+            "bicubic (as MATLAB's imresize: a = -0.5, antialiased), 8-bit passes, mirror border"
+        );
         assert_eq!(toml::from_str::<Source>(&toml::to_string(&source).unwrap()).unwrap(), source);
         for (right, wrong) in
             [("conversion", "convertion"), ("border", "boarder"), ("bicubic", "cubic"), ("mirror", "miror")]

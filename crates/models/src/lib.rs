@@ -168,8 +168,8 @@ pub enum Error {
     Checkpoint(#[from] abbe_checkpoint::Error),
     /// A checkpoint that does not say which network it belongs to.
     #[error(
-        "{} does not say which network it belongs to, as files saved in Python do not: name a checkpoint of Abbe's with \
-         the same network by --like", .0.display()
+        "{} does not say which super-resolution network it belongs to (files saved in Python do not, discriminators \
+         belong to none): name a checkpoint of Abbe's with the same network by --like", .0.display()
     )]
     NoCard(PathBuf),
     /// A checkpoint whose network this version does not know.

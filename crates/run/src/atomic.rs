@@ -18,7 +18,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         _ => Path::new("."),
     };
     std::fs::create_dir_all(folder).map_err(io("make the folder", folder))?;
-    let mut file = builder().tempfile_in(folder).map_err(io("write", path))?;
+    let mut file = builder().tempfile_in(folder).map_err(|error| io("write", path)(error.kind().into()))?; // without the sibling's name
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io("write", path))?;
     file.persist(path).map_err(|error| io("write", path)(error.error))?;
     Ok(())

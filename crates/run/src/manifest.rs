@@ -13,6 +13,8 @@ pub struct Manifest {
     pub experiment: String,
     /// `unfinished` while it runs, `finished`, or why it stopped.
     pub outcome: String,
+    /// When it began, in seconds since 1970-01-01 UTC.
+    pub started_unix: u64,
     /// Version of Abbe.
     pub abbe: String,
     /// Version of libtorch.

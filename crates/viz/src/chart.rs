@@ -55,14 +55,16 @@ impl Chart {
         let run = self.curves.iter().map(Vec::len).max().unwrap_or(0).div_ceil(POINTS);
         let curves: Vec<Vec<(f64, f64)>> = self.curves.iter().map(|curve| averaged(curve, run)).collect();
         let name = if run > 1 { format!("{} (means of {run} steps)", self.term) } else { self.term.clone() };
+        let is_wide = |values: &Range<f64>| values.start > 0.0 && values.end > WIDE * values.start;
         let (mut steps, values) = (range(&curves, |point| point.0)?, range(&curves, |point| point.1)?);
         if steps.is_empty() {
             steps = steps.start - 0.5..steps.end + 0.5;
         }
         let mut builder = ChartBuilder::on(area);
         builder.margin(12 * fine).margin_right(24 * fine).x_label_area_size(40 * fine).y_label_area_size(64 * fine);
+        let name = if is_wide(&values) { format!("{name}, logarithmic") } else { name };
         builder.caption(name, (FAMILY, 17 * fine).into_font().color(&INK));
-        if values.start > 0.0 && values.end > WIDE * values.start {
+        if is_wide(&values) {
             draw_curves(
                 builder.build_cartesian_2d(steps, (values.start / 1.2..values.end * 1.2).log_scale())?,
                 &curves,

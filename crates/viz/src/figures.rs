@@ -128,12 +128,14 @@ fn draw_view(run: &RunFolder, results: &Results, view: &View, methods: [&str; 2]
         Ok(panel(methods[i], &restored[i], format!("{psnr:.2} dB / {ssim:.4}")))
     };
     let (bicubic, sr) = (panel_of(0)?, panel_of(1)?);
-    let (lr, hr) = (panel("LR", &lr, String::new()), panel("HR", &hr, metrics));
-    let heading = [vec![format!("{}, ×{}", view.title(), results.scale)], results.notices.clone()].concat().join("\n");
+    let (lr, hr) = (panel("LR", &lr, String::new()), panel("HR", &hr, String::new()));
+    let title = format!("{}, ×{}", view.title(), results.scale);
+    let heading = [vec![title], results.notices.clone()].concat().join("\n");
+    let with_metrics = format!("{heading}\nNumbers: {metrics}");
     let paths = ["grid", "zoom"].map(|kind| run.figure(&view.file(kind)));
     // What stands under a whole picture is not true of its centre.
     let patches = [&hr, &bicubic, &sr].map(|panel| Panel { caption: String::new(), ..panel.clone() });
-    let drawn = [grid(&[lr, bicubic, sr, hr], &heading), zoom(&patches, &heading)];
+    let drawn = [grid(&[lr, bicubic, sr, hr], &with_metrics), zoom(&patches, &heading)];
     for (figure, path) in drawn.into_iter().zip(&paths) {
         save(&figure.with_context(|| format!("cannot draw {}", path.display()))?, path)?;
     }
@@ -147,7 +149,8 @@ fn panel<'a>(title: &str, picture: &'a Rgb8, caption: String) -> Panel<'a> {
 fn draw_curves(run: &RunFolder, results: &Results) -> Result<[PathBuf; 2]> {
     let log = read_log(&run.log())?;
     ensure!(!log.is_empty(), "{}: expected the rows of a training, found none", run.log().display());
-    let heading = [vec!["Training loss".to_owned()], results.notices.clone()].concat().join("\n");
+    let heading =
+        [vec!["Training loss, each term times its weight".to_owned()], results.notices.clone()].concat().join("\n");
     let paths = ["png", "svg"].map(|ending| run.figure(&format!("curves.{ending}")));
     save(&curves::png(&log, &heading)?, &paths[0])?;
     write_atomic(&paths[1], curves::svg(&log, &heading)?.as_bytes())?;

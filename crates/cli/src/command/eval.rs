@@ -34,7 +34,7 @@ pub struct Arguments {
     /// y, rgb, y-cropN or rgb-cropN; may be given several times [default: y-crop<scale> and rgb]
     #[arg(long = "protocol", value_name = "P")]
     protocols: Vec<Protocol>,
-    /// Turn grey, 16-bit and transparent pictures into 8-bit RGB instead of refusing them
+    /// Accept grey (made three channels), 16-bit (rounded) and transparent pictures (alpha is dropped)
     #[arg(long)]
     convert: bool,
     /// Also write metrics.csv, .json and .txt there
@@ -57,16 +57,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let made = Lr::Bicubic { border: Border::Replicate };
     let lr = arguments.lr.clone().map_or(made, Lr::Folder);
     let source = Source { hr: arguments.hr.clone(), lr, conversion };
-    let names: Vec<String> = arguments.models.iter().map(|model| method::name(model)).collect();
-    for (index, name) in names.iter().enumerate() {
-        ensure!(!names[..index].contains(name), "two models are called `{name}`: rename one of the files");
-    }
+    let names = method::names(&arguments.models)?;
     let open = |model: &String| method::open(model, arguments.like.as_deref(), device);
     let models = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
     let pairs = pair::load(&source, arguments.scale)?;
     let mut protocols = arguments.protocols.clone();
     if protocols.is_empty() {
         protocols = vec![Protocol::y_crop(arguments.scale), Protocol::RGB];
+    }
+    for (index, protocol) in protocols.iter().enumerate() {
+        ensure!(!protocols[..index].contains(protocol), "--protocol {protocol}: given twice");
     }
     let bar = progress::bar("evaluation", (pairs.len() * models.len()) as u64);
     let mut methods = Vec::new();

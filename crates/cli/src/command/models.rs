@@ -12,7 +12,7 @@ use tch::Device;
 /// Example: abbe models srresnet --size 96x96
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// srcnn, srresnet, discriminator, vgg11, vgg13, vgg16, vgg19, or a checkpoint of Abbe's
+    /// srcnn (9-1-5), srresnet, discriminator, each as in its paper; vgg11, 13, 16, 19; or a checkpoint of Abbe's
     #[arg(value_name = "NAME|CKPT")]
     name: Option<String>,
     /// Height and width of the input [default: 24x24 for LR, 96x96 for the discriminator, 224x224 for VGG]
@@ -33,7 +33,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         None => list(),
         Some(name) => {
             let summary = show(name, arguments.size)?;
-            if arguments.json { println!("{:#}", as_json(&summary)) } else { print!("{summary}") }
+            if arguments.json {
+                println!("{:#}", as_json(&summary));
+            } else {
+                print!("{summary}");
+                println!("memory is that of all outputs in float32, as training holds them");
+            }
         }
     }
     Ok(())

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// Where to write [default: runs/<name of the experiment>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Replace an earlier run there
+    /// Replace an earlier run there: its checkpoints, pictures, figures, tables and log are removed
     #[arg(long)]
     overwrite: bool,
     #[command(flatten)]

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// Pictures, or folders of pictures
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// A PNG file for one picture, else a folder
+    /// A PNG file for one picture, or a folder
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// A checkpoint, or `bicubic`
@@ -31,9 +31,12 @@ pub struct Arguments {
     /// How many times larger, for `bicubic` [default: 4]; a network has its own
     #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16))]
     scale: Option<usize>,
-    /// Turn grey, 16-bit and transparent pictures into 8-bit RGB instead of refusing them
+    /// Accept grey (made three channels), 16-bit (rounded) and transparent pictures (alpha is dropped)
     #[arg(long)]
     convert: bool,
+    /// Replace pictures that are there already
+    #[arg(long)]
+    overwrite: bool,
     #[command(flatten)]
     device: DeviceArgument,
 }
@@ -52,12 +55,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let work = plan(&arguments.inputs, &arguments.output)?;
-    work.iter().try_for_each(|(input, output)| keep_apart(input, output))?;
+    work.iter().try_for_each(|(input, output)| keep_apart(input, output, arguments.overwrite))?;
     let bar = progress::bar("upscale", work.len() as u64);
     for (input, output) in &work {
         stop::check()?;
         let picture = image::read(input, conversion)?;
         let sr = upscaler.upscale(&picture, scale).with_context(|| input.display().to_string())?;
+        stop::check()?;
         write_atomic(output, &image::encode_png(&sr)?)?;
         bar.inc(1);
         bar.suspend(|| println!("{} {}x{} -> {}", output.display(), picture.width, picture.height, size(&sr)));
@@ -66,14 +70,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A picture must not be replaced by its enlargement.
-fn keep_apart(input: &Path, output: &Path) -> Result<()> {
+/// A picture must not be replaced by its enlargement, and no other unasked.
+fn keep_apart(input: &Path, output: &Path, overwrite: bool) -> Result<()> {
     let same = input.canonicalize().is_ok_and(|input| output.canonicalize().is_ok_and(|output| input == output));
     ensure!(
         !same,
         "{} would be overwritten by its own enlargement: name another file or folder with -o",
         input.display()
     );
+    let free = overwrite || !output.exists();
+    ensure!(free, "{} is there already: choose another place with -o, or pass --overwrite", output.display());
     Ok(())
 }
 
@@ -85,6 +91,7 @@ fn size(picture: &image::Rgb8) -> String {
 fn plan(inputs: &[PathBuf], output: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     if let [input] = inputs
         && !input.is_dir()
+        && !output.is_dir()
     {
         ensure!(
             output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")),

@@ -9,7 +9,11 @@ use super::{Experiment, Length, Optimizer, Phase, Schedule};
 /// Checks everything that can be checked before a picture is read.
 pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
     let Experiment { scale, data, .. } = experiment;
-    ensure!(is_file_name(&experiment.name), "name: expected a file name, found `{}`", experiment.name);
+    ensure!(
+        is_file_name(&experiment.name),
+        "name: expected letters, digits, `-`, `_` or `.`, found `{}`",
+        experiment.name
+    );
     ensure!([2, 3, 4, 8].contains(scale), "scale: expected 2, 3, 4 or 8, found {scale}");
     ensure!(
         data.patch > 0 && data.patch % scale == 0,
@@ -21,6 +25,14 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
     {
         ensure!((1..=1_000_000).contains(&value), "data.{key}: expected 1 to 1000000, found {value}");
     }
+    let bytes = 12 * data.batch as u128 * (data.patch as u128).pow(2); // 3 channels of 4 bytes
+    ensure!(
+        bytes <= 1 << 31,
+        "data.batch: {batch} patches of {patch}x{patch} take {:.1} GiB a batch, expected at most 2: use fewer or smaller ones",
+        bytes as f64 / (1u64 << 30) as f64,
+        batch = data.batch,
+        patch = data.patch,
+    );
     for (name, config) in &experiment.networks {
         config.validate().with_context(|| format!("networks.{name}"))?;
         ensure!(
