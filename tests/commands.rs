@@ -70,6 +70,8 @@ fn upscale_takes_folders_and_inspect_lists_tensors() {
     let listed = scratch.abbe("inspect run/checkpoints/srgan_final.pth").ok();
     assert!(listed.contains("head.0.weight") && listed.contains("float32 [32, 3, 9, 9]"), "{listed}");
     assert!(listed.contains("srresnet") && listed.contains("RANDOM"), "{listed}");
+    let srcnn = scratch.abbe("inspect run/checkpoints/srcnn_final.pth").ok();
+    assert!(srcnn.contains("srcnn") && !srcnn.contains("RANDOM"), "SRCNN never saw VGG:\n{srcnn}");
     let json: Value =
         serde_json::from_str(&scratch.abbe("inspect run/checkpoints/srgan_final.pth --json").ok()).unwrap();
     assert_eq!(json["entries"][0]["shape"], serde_json::json!([32, 3, 9, 9]));

@@ -61,6 +61,10 @@ fn a_run_writes_everything_and_repeats_its_losses() {
     assert!(manifest["notices"][0].as_str().unwrap().contains("RANDOM"));
     assert_eq!(manifest["train"]["sha256"].as_str().unwrap().len(), 64);
 
+    let packed = scratch
+        .python("import zipfile; print(zipfile.ZipFile('run/srgan_results.zip').read('manifest.json').decode())");
+    assert_eq!(serde_json::from_str::<Value>(&packed.ok()).unwrap(), manifest);
+
     judged_again_it_is_the_same(&scratch);
     // The resolved experiment is an experiment.
     std::fs::copy(scratch.path("run/experiment.toml"), scratch.path("again.toml")).unwrap();

@@ -31,19 +31,27 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let folder = RunFolder::create(out, overwrite)?;
     write_atomic(&folder.experiment(), experiment.to_toml()?.as_bytes())?;
     manifest.write(&folder.manifest())?;
+    let note = |manifest: &mut Manifest, outcome: String| {
+        manifest.outcome = outcome;
+        manifest.seconds = started.elapsed().as_secs_f64();
+        manifest.write(&folder.manifest())
+    };
     let done = guard(|| {
         let notices = manifest.notices.clone();
         let setup = Setup { experiment, sampler, device: at, folder: &folder, notices: &notices, stop: &stop::STOP };
         train_all(setup, vgg, &mut manifest)?;
         let results = judge(experiment, &folder, at, &test, &notices)?;
         println!("\n{}", results.to_text());
-        draw(&folder)
+        let mut written = abbe_viz::figures(&folder)?;
+        note(&mut manifest, "finished".into())?;
+        written.push(abbe_viz::results_archive(&folder)?);
+        Ok(written)
     });
-    manifest.outcome = done.as_ref().err().map_or_else(|| "finished".to_owned(), |error| format!("stopped: {error:#}"));
-    manifest.seconds = started.elapsed().as_secs_f64();
-    let noted = manifest.write(&folder.manifest());
+    if let Err(error) = &done {
+        // What stopped the run matters more than a disk that cannot take the note.
+        let _ = note(&mut manifest, format!("stopped: {error:#}"));
+    }
     say_where(&folder, &done?);
-    noted?;
     println!("{:.1} minutes in all", manifest.seconds / 60.0);
     Ok(())
 }
@@ -107,17 +115,6 @@ pub fn write_tables(results: &Results, path: impl Fn(&str) -> std::path::PathBuf
         write_atomic(&path(ending), text.as_bytes())?;
     }
     Ok(())
-}
-
-/// Draws every figure of a run and packs its results; the paths written.
-///
-/// # Errors
-/// A file of the run that is missing or does not read, or one that cannot be written.
-pub fn draw(folder: &RunFolder) -> Result<Vec<std::path::PathBuf>> {
-    stop::check()?;
-    let mut drawn = abbe_viz::figures(folder)?;
-    drawn.push(abbe_viz::results_archive(folder)?);
-    Ok(drawn)
 }
 
 fn read_pairs(key: &str, source: &Source, experiment: &Experiment) -> Result<Vec<Pair>> {

@@ -31,7 +31,7 @@ pub struct Setup<'a> {
     pub device: Device,
     /// Where to write.
     pub folder: &'a RunFolder,
-    /// What every checkpoint says of itself beside its network, such as random VGG weights.
+    /// What the checkpoints of networks that are trained with a content loss say of it, such as random VGG weights.
     pub notices: &'a [String],
     /// Set by Ctrl-C: training stops after the step it is at.
     pub stop: &'a AtomicBool,
@@ -197,7 +197,10 @@ impl<'a> Session<'a> {
             "the weights of `{}` are no longer finite",
             phase.network
         );
-        abbe_models::save(&path, model, &Card { network, notices: self.setup.notices.to_vec() })?;
+        let has_content = |other: &&Phase| other.network == phase.network && other.loss.content.is_some();
+        let notices =
+            self.setup.experiment.phases.iter().find(has_content).map_or(vec![], |_| self.setup.notices.to_vec());
+        abbe_models::save(&path, model, &Card { network, notices })?;
         Ok(path)
     }
 }

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use abbe_run::RunFolder;
 use anyhow::Result;
 
-use crate::workflow;
-
 /// Draw the figures of a run again from its files, and pack its results
 ///
 /// Example: abbe figures runs/demo
@@ -22,7 +20,8 @@ pub struct Arguments {
 /// # Errors
 /// A folder without a run, a file of the run that does not read, or one that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    for path in workflow::draw(&RunFolder::open(&arguments.run)?)? {
+    let folder = RunFolder::open(&arguments.run)?;
+    for path in abbe_viz::figures(&folder)?.into_iter().chain([abbe_viz::results_archive(&folder)?]) {
         println!("{}", path.display());
     }
     Ok(())
