@@ -152,6 +152,12 @@ fn training_takes_vgg_weights_from_a_legacy_torchvision_file() {
     // Its name promises torchvision's bytes, which these are not; that is said, and the run goes on.
     assert!(ended.stderr.contains("8a719046"), "{}", ended.stderr);
     ended.ok();
-    let manifest = std::fs::read_to_string(scratch.path("run/manifest.json")).unwrap();
-    assert!(manifest.contains(file) && !manifest.contains("RANDOM"), "{manifest}");
+    scratch.write("cache.toml", EXPERIMENT.replace(random, "weights = \"cache\""));
+    scratch.abbe("train cache.toml --out cached").ok();
+    for run in ["run", "cached"] {
+        let manifest = std::fs::read_to_string(scratch.path(&format!("{run}/manifest.json"))).unwrap();
+        assert!(manifest.contains(file) && !manifest.contains("RANDOM"), "{manifest}");
+    }
+    std::fs::remove_file(scratch.path(file)).unwrap();
+    scratch.abbe("train cache.toml --out again").fails_with(&[file, "curl", "random"]);
 }

@@ -32,10 +32,10 @@ impl Scratch {
         self.write(name, encode_png(picture).unwrap())
     }
 
-    /// Runs the program here; `arguments` are split at blanks.
+    /// Runs the program here, where PyTorch's cache is too (`hub/checkpoints`); `arguments` are split at blanks.
     pub fn abbe(&self, arguments: &str) -> Finished {
         let mut command = Command::new(env!("CARGO_BIN_EXE_abbe"));
-        Finished::of(command.args(arguments.split_whitespace()).current_dir(self.0.path()))
+        Finished::of(command.args(arguments.split_whitespace()).current_dir(self.0.path()).env("TORCH_HOME", "."))
     }
 
     /// Runs Python here, with PyTorch at hand.

@@ -151,3 +151,34 @@ impl Experiment {
         config.context("checked above")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_experiment_of_the_project_is_complete_and_comes_back_from_its_own_text() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<PathBuf> =
+            files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
+        assert!(files.len() >= 5);
+        for path in files {
+            let text = Experiment::read(&path).unwrap().to_toml().unwrap();
+            assert_eq!(Experiment::parse(&text).unwrap().to_toml().unwrap(), text, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_every_patch_of_every_picture_and_its_last_batch_may_be_short() {
+        let text = include_str!("../../../../experiments/report.toml");
+        let experiment = Experiment::parse(text).unwrap();
+        // 800 pictures of 16 patches in batches of 16: 800 steps; the report's 2 and 16 epochs are 1,600 and 12,800.
+        assert_eq!(experiment.steps_per_epoch(800), 800);
+        assert_eq!([0, 1, 2].map(|phase| experiment.steps(phase, 800)), [1_600, 1_600, 12_800]);
+        // One picture of 16 patches and a batch of 16: one step; batches of 10 would need two.
+        assert_eq!(experiment.steps_per_epoch(1), 1);
+        let tens = Experiment::parse(&text.replace("batch = 16", "batch = 10")).unwrap();
+        assert_eq!(tens.steps_per_epoch(1), 2);
+    }
+}
