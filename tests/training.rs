@@ -110,6 +110,17 @@ fn judged_again_it_is_the_same(scratch: &crate::support::Scratch) {
 
 #[cfg(unix)]
 #[test]
+fn a_run_folder_may_have_any_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let scratch = small_experiment();
+    let out = std::ffi::OsStr::from_bytes(b"run\xff");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_abbe"));
+    Finished::of(command.args(["train", "small.toml", "--out"]).arg(out).current_dir(scratch.path("."))).ok();
+    assert!(scratch.path(".").join(out).join("metrics.csv").is_file());
+}
+
+#[cfg(unix)]
+#[test]
 fn ctrl_c_stops_after_a_whole_step_and_leaves_whole_files() {
     use std::io::Read;
     use std::process::{Command, Stdio};

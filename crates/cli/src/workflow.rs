@@ -12,7 +12,7 @@ use tch::Device;
 
 use crate::device::DeviceArgument;
 use crate::guard::guard;
-use crate::{method, progress, stop};
+use crate::{progress, stop};
 
 /// Runs `experiment` and writes everything into `out`. Whatever can be checked is checked before `out` is touched.
 ///
@@ -86,7 +86,7 @@ fn judge(
     let mut upscalers = vec![("bicubic".to_owned(), Upscaler::Bicubic)];
     for phase in &experiment.phases {
         let path = folder.checkpoint(&format!("{}_final", phase.name));
-        upscalers.push((phase.name.clone(), method::open(&path.to_string_lossy(), None, device)?.upscaler));
+        upscalers.push((phase.name.clone(), Upscaler::Network(abbe_models::open(&path, None, device)?.0)));
     }
     let bar = progress::bar("evaluation", (upscalers.len() * test.len()) as u64);
     let mut methods = Vec::new();
@@ -151,10 +151,9 @@ fn check_judgeable(test: &[Pair], protocols: &[Protocol]) -> Result<()> {
     Ok(())
 }
 
-/// The VGG of the experiment, when a phase has a content loss.
+/// The VGG of the experiment, which it has when a phase has a content loss.
 fn open_vgg(experiment: &Experiment, device: Device) -> Result<Option<OpenVgg>> {
-    let wanted = experiment.phases.iter().any(|phase| phase.loss.content.is_some());
-    let vgg = experiment.vgg.as_ref().filter(|_| wanted).map(|vgg| abbe_train::open_vgg(vgg, device)).transpose()?;
+    let vgg = experiment.vgg.as_ref().map(|vgg| abbe_train::open_vgg(vgg, device)).transpose()?;
     if let Some(notice) = vgg.as_ref().and_then(|vgg| vgg.notice.as_ref()) {
         eprintln!("notice: {notice}");
     }

@@ -197,9 +197,9 @@ impl<'a> Session<'a> {
             "the weights of `{}` are no longer finite",
             phase.network
         );
-        let has_content = |other: &&Phase| other.network == phase.network && other.loss.content.is_some();
-        let notices =
-            self.setup.experiment.phases.iter().find(has_content).map_or(vec![], |_| self.setup.notices.to_vec());
+        let has_content = |other: &Phase| other.network == phase.network && other.loss.content.is_some();
+        let met_vgg = self.setup.experiment.phases.iter().any(has_content);
+        let notices = if met_vgg { self.setup.notices.to_vec() } else { Vec::new() };
         abbe_models::save(&path, model, &Card { network, notices })?;
         Ok(path)
     }
