@@ -1,8 +1,8 @@
-//! Losses, their gradients, and Adam against numbers that PyTorch made (`tests/golden/train/make.py`).
+//! Losses, their gradients, and optimisers against numbers that PyTorch made (`tests/golden/train/make.py`).
 
 use abbe_checkpoint::StateDict;
 use abbe_models::vgg::{Features, Net};
-use abbe_torch::{Adam, AdamConfig};
+use abbe_torch::{Adam, AdamConfig, Sgd, SgdConfig};
 use abbe_train::loss::{Distance, adversarial, content, pixel};
 use tch::{Device, Kind, Tensor};
 
@@ -86,30 +86,56 @@ fn losses_and_their_gradients_are_pytorchs() {
     }
 }
 
-#[test]
-fn a_hundred_steps_of_adam_are_pytorchs() {
-    let golden = Golden::read("adam.pth");
+/// A hundred steps with the gradients of a golden file; the parameters and what is kept for each must be PyTorch's.
+fn check_optimizer<O>(
+    file: &str,
+    new: impl Fn(Vec<Tensor>) -> O,
+    step: impl Fn(&mut O),
+    kept: impl Fn(&O, usize) -> Vec<(&'static str, Tensor)>,
+) {
+    let golden = Golden::read(file);
     let parameters = ["a", "b"].map(|name| golden.tensor(name).set_requires_grad(true));
     let gradients = ["a", "b"].map(|name| golden.tensor(&format!("gradients_{name}")));
-    let config = AdamConfig { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
-    let mut adam = Adam::new(parameters.iter().map(Tensor::shallow_clone).collect(), config);
-    for step in 0..100 {
-        adam.zero_grad();
+    let mut optimizer = new(parameters.iter().map(Tensor::shallow_clone).collect());
+    for index in 0..100 {
         for (parameter, gradient) in parameters.iter().zip(&gradients) {
-            (parameter * gradient.get(step)).sum(Kind::Float).backward(); // the gradient of sum(p * g) is g
+            parameter.shallow_clone().zero_grad();
+            (parameter * gradient.get(index)).sum(Kind::Float).backward(); // the gradient of sum(p * g) is g
         }
-        adam.step().unwrap();
+        step(&mut optimizer);
     }
     for (index, name) in ["a", "b"].into_iter().enumerate() {
-        let state = adam.state()[index].as_ref().unwrap();
-        let pairs =
-            [("final", &parameters[index].detach()), ("exp_avg", &state.exp_avg), ("exp_avg_sq", &state.exp_avg_sq)];
+        let mut pairs = kept(&optimizer, index);
+        pairs.push(("final", parameters[index].detach()));
         for (what, ours) in pairs {
-            let difference = difference(ours, &golden.tensor(&format!("{what}_{name}")));
-            println!("{what}_{name}: {difference:.1e}");
-            // A hundred roundings of float32 (6e-8 each) that point the same way would make 6e-6.
-            assert!(difference < 2e-6, "{what}_{name}: {difference:e}");
+            let difference = difference(&ours, &golden.tensor(&format!("{what}_{name}")));
+            println!("{file}, {what}_{name}: {difference:.1e}");
+            assert!(difference < 1e-6, "{file}, {what}_{name}: {difference:e}");
         }
-        assert_eq!(state.step.double_value(&[]), 100.0);
+    }
+}
+
+#[test]
+fn a_hundred_steps_of_adam_and_adamw_are_pytorchs() {
+    let adam =
+        AdamConfig { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled_weight_decay: false };
+    let adamw = AdamConfig { weight_decay: 0.1, decoupled_weight_decay: true, ..adam };
+    for (file, config) in [("adam.pth", adam), ("adamw.pth", adamw)] {
+        let kept = |adam: &Adam, index: usize| {
+            let state = adam.state()[index].as_ref().unwrap();
+            assert_eq!(state.step.double_value(&[]), 100.0);
+            vec![("exp_avg", state.exp_avg.shallow_clone()), ("exp_avg_sq", state.exp_avg_sq.shallow_clone())]
+        };
+        check_optimizer(file, |parameters| Adam::new(parameters, config), |adam| adam.step().unwrap(), kept);
+    }
+}
+
+#[test]
+fn a_hundred_steps_of_sgd_are_pytorchs() {
+    for (file, nesterov) in [("sgd.pth", false), ("nesterov.pth", true)] {
+        let config = SgdConfig { lr: 1e-2, momentum: 0.9, weight_decay: 0.1, nesterov };
+        let kept =
+            |sgd: &Sgd, index: usize| vec![("momentum_buffer", sgd.state()[index].as_ref().unwrap().shallow_clone())];
+        check_optimizer(file, |parameters| Sgd::new(parameters, config), |sgd| sgd.step().unwrap(), kept);
     }
 }

@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
 #include <torch/headeronly/version.h>
 
 #include <cstdlib>
@@ -19,23 +21,45 @@ std::vector<at::Tensor> list(at::Tensor *const *tensors, size_t count) {
   return out;
 }
 
-}  // namespace
-
-extern "C" {
-
-// One step of Adam on every tensor of five lists of equal length; `steps` are float32 scalars that already count this step.
-char *abbe_fused_adam(at::Tensor *const *params, at::Tensor *const *grads, at::Tensor *const *exp_avgs,
-                      at::Tensor *const *exp_avg_sqs, at::Tensor *const *steps, size_t count, double lr, double beta1,
-                      double beta2, double eps, double weight_decay) {
+template <typename Call>
+char *message_of(Call call) {
   try {
-    at::_fused_adam_(list(params, count), list(grads, count), list(exp_avgs, count), list(exp_avg_sqs, count), {},
-                     list(steps, count), lr, beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false);
+    call();
     return nullptr;
   } catch (const std::exception &error) {
     return strdup(error.what());
   } catch (...) {
     return strdup("an exception that is not a std::exception");
   }
+}
+
+}  // namespace
+
+extern "C" {
+
+// One step of Adam, or of AdamW if `decoupled`, on every tensor of five lists of equal length; `steps` are float32 scalars
+// that already count this step.
+char *abbe_fused_adam(at::Tensor *const *params, at::Tensor *const *grads, at::Tensor *const *exp_avgs,
+                      at::Tensor *const *exp_avg_sqs, at::Tensor *const *steps, size_t count, double lr, double beta1,
+                      double beta2, double eps, double weight_decay, bool decoupled) {
+  return message_of([&] {
+    auto kernel = [&](auto step) {
+      step(list(params, count), list(grads, count), list(exp_avgs, count), list(exp_avg_sqs, count), at::TensorList(),
+           list(steps, count), lr, beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false,
+           std::optional<at::Tensor>(), std::optional<at::Tensor>());
+    };
+    decoupled ? kernel(at::_ops::_fused_adamw_::call) : kernel(at::_ops::_fused_adam_::call);
+  });
+}
+
+// One step of SGD without dampening on every tensor of two lists of equal length. `buffers` is as long, or empty (null)
+// where there is no momentum. A buffer of zeros is one before its first step: it becomes the gradient itself.
+char *abbe_fused_sgd(at::Tensor *const *params, at::Tensor *const *grads, at::Tensor *const *buffers, size_t count,
+                     double lr, double momentum, double weight_decay, bool nesterov) {
+  return message_of([&] {
+    at::_fused_sgd_(list(params, count), list(grads, count), list(buffers, buffers ? count : 0), weight_decay, momentum,
+                    lr, /*dampening=*/0.0, nesterov, /*maximize=*/false, /*is_first_step=*/false);
+  });
 }
 
 const char *abbe_libtorch_version() { return TORCH_VERSION; }

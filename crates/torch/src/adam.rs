@@ -1,8 +1,10 @@
-//! Adam (Kingma and Ba, arXiv 1412.6980) over libtorch's fused kernel, with state that can be read, saved and restored.
+//! Adam (Kingma and Ba, arXiv 1412.6980) and AdamW (Loshchilov and Hutter, arXiv 1711.05101) over libtorch's fused kernels,
+//! with state that can be read, saved and restored.
 
 use tch::{Kind, TchError, Tensor};
 
-use crate::ffi;
+use crate::restore::{Place, RestoreError};
+use crate::{ffi, restore};
 
 /// The numbers of Adam; the names are those of `torch.optim.Adam`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,8 +15,10 @@ pub struct AdamConfig {
     pub betas: [f64; 2],
     /// Added to the denominator, above 0.
     pub eps: f64,
-    /// L2 penalty added to the gradient, 0 for none.
+    /// L2 penalty, 0 for none.
     pub weight_decay: f64,
+    /// Whether the penalty shrinks the parameter itself (AdamW) instead of being added to the gradient.
+    pub decoupled_weight_decay: bool,
 }
 
 /// Adam's memory of one parameter, as in PyTorch's `state_dict`: `step` is a float32 scalar, the moments have the
@@ -94,6 +98,15 @@ impl Adam {
     pub fn state(&self) -> &[Option<ParameterState>] {
         &self.state
     }
+
+    /// Goes on from a copy of this state, which is as in [`Adam::state`], on any device.
+    ///
+    /// # Errors
+    /// Another number of entries than parameters, or a shape that is not its parameter's; then nothing has changed.
+    pub fn restore(&mut self, state: &[Option<ParameterState>]) -> Result<(), RestoreError> {
+        self.state = restore::each(&self.parameters, state, ParameterState::at)?;
+        Ok(())
+    }
 }
 
 impl ParameterState {
@@ -104,13 +117,22 @@ impl ParameterState {
             exp_avg_sq: parameter.zeros_like(),
         }
     }
+
+    fn at(place: Place, saved: &Self) -> Result<Self, RestoreError> {
+        Ok(ParameterState {
+            step: place.step(&saved.step)?,
+            exp_avg: place.like_parameter("exp_avg", &saved.exp_avg)?,
+            exp_avg_sq: place.like_parameter("exp_avg_sq", &saved.exp_avg_sq)?,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CONFIG: AdamConfig = AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
+    const CONFIG: AdamConfig =
+        AdamConfig { lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled_weight_decay: false };
 
     #[test]
     fn the_first_step_moves_by_the_learning_rate_against_the_gradient() {
@@ -144,5 +166,39 @@ mod tests {
         assert_eq!(Vec::<f32>::try_from(&parameter.grad()).unwrap(), [1.0, -0.5]);
         adam.zero_grad();
         assert_eq!(Vec::<f32>::try_from(&parameter.grad()).unwrap(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn decoupled_decay_shrinks_the_parameter_whatever_the_gradient() {
+        // The first step moves by lr = 0.1 as without decay; before it the parameter 2 shrinks by lr * 0.5 * 2 = 0.1.
+        let parameter = Tensor::from(2.0f32).set_requires_grad(true);
+        let config = AdamConfig { weight_decay: 0.5, decoupled_weight_decay: true, ..CONFIG };
+        let mut adam = Adam::new(vec![parameter.shallow_clone()], config);
+        (&parameter * 7.0).backward();
+        adam.step().unwrap();
+        assert!((parameter.detach().double_value(&[]) - 1.8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_restored_state_is_gone_on_from_and_a_wrong_one_changes_nothing() {
+        let saved = |step: Tensor, moment: Tensor| {
+            let exp_avg_sq = moment.square();
+            Some(ParameterState { step, exp_avg: moment, exp_avg_sq })
+        };
+        let parameter = Tensor::from(1.0f32).set_requires_grad(true);
+        let mut adam = Adam::new(vec![parameter.shallow_clone()], AdamConfig { betas: [0.5, 0.5], ..CONFIG });
+        adam.restore(&[saved(Tensor::from(1.0f32), Tensor::from(0.25f32))]).unwrap();
+        let wrong =
+            adam.restore(&[saved(Tensor::from(1.0f32), Tensor::from_slice(&[1.0f32]))]).unwrap_err().to_string();
+        assert!(wrong.contains("exp_avg of parameter 0") && wrong.contains("[1], expected []"), "{wrong}");
+        let wrong = adam.restore(&[saved(Tensor::from_slice(&[1.0f32]), Tensor::from(1.0f32))]);
+        assert!(matches!(wrong, Err(RestoreError::Shape { name: "step", .. })));
+        assert!(matches!(adam.restore(&[]), Err(RestoreError::Count { expected: 1, found: 0 })));
+        parameter.backward();
+        adam.step().unwrap();
+        // With gradient 1 at step 2 the moments are (1/4 + 1) / 2 = 5/8 and (1/16 + 1) / 2 = 17/32, each to be divided by
+        // 1 - (1/2)^2 = 3/4: 5/6 and 17/24. The move is 0.1 * (5/6) / sqrt(17/24) = 0.0990148.
+        assert!((parameter.detach().double_value(&[]) - (1.0 - 0.099_014_8)).abs() < 1e-6);
+        assert_eq!(adam.state()[0].as_ref().unwrap().step.double_value(&[]), 2.0);
     }
 }

@@ -7,6 +7,7 @@ use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
 use crate::adam::AdamConfig;
+use crate::sgd::SgdConfig;
 
 unsafe extern "C" {
     fn abbe_fused_adam(
@@ -21,6 +22,17 @@ unsafe extern "C" {
         beta2: f64,
         eps: f64,
         weight_decay: f64,
+        decoupled: bool,
+    ) -> *mut c_char;
+    fn abbe_fused_sgd(
+        params: *const *const C_tensor,
+        grads: *const *const C_tensor,
+        buffers: *const *const C_tensor,
+        count: usize,
+        lr: f64,
+        momentum: f64,
+        weight_decay: f64,
+        nesterov: bool,
     ) -> *mut c_char;
     fn abbe_libtorch_version() -> *const c_char;
     fn abbe_free_message(message: *mut c_char);
@@ -35,9 +47,12 @@ pub(crate) struct AdamLists<'a> {
     pub steps: Vec<&'a Tensor>,
 }
 
-/// Runs libtorch's fused Adam kernel in place on `params`, `exp_avgs` and `exp_avg_sqs`.
+fn pointers(tensors: &[&Tensor]) -> Vec<*const C_tensor> {
+    tensors.iter().map(|tensor| tensor.as_ptr()).collect()
+}
+
+/// Runs libtorch's fused Adam or AdamW kernel in place on `params`, `exp_avgs` and `exp_avg_sqs`.
 pub(crate) fn fused_adam(lists: &AdamLists, config: &AdamConfig) -> Result<(), TchError> {
-    let pointers = |tensors: &[&Tensor]| tensors.iter().map(|t| t.as_ptr()).collect::<Vec<_>>();
     let (params, grads) = (pointers(&lists.params), pointers(&lists.grads));
     let (exp_avgs, exp_avg_sqs) = (pointers(&lists.exp_avgs), pointers(&lists.exp_avg_sqs));
     let steps = pointers(&lists.steps);
@@ -56,8 +71,42 @@ pub(crate) fn fused_adam(lists: &AdamLists, config: &AdamConfig) -> Result<(), T
             beta2,
             config.eps,
             config.weight_decay,
+            config.decoupled_weight_decay,
         )
     };
+    checked(message)
+}
+
+/// The three tensor lists of one SGD step, in the order of `at::_fused_sgd_`: `buffers` are as many as `params`, or none
+/// where there is no momentum.
+pub(crate) struct SgdLists<'a> {
+    pub params: Vec<&'a Tensor>,
+    pub grads: Vec<&'a Tensor>,
+    pub buffers: Vec<&'a Tensor>,
+}
+
+/// Runs libtorch's fused SGD kernel in place on `params` and `buffers`.
+pub(crate) fn fused_sgd(lists: &SgdLists, config: &SgdConfig) -> Result<(), TchError> {
+    let (params, grads, buffers) = (pointers(&lists.params), pointers(&lists.grads), pointers(&lists.buffers));
+    // SAFETY: every pointer comes from a live tensor that `lists` borrows; `grads` has `params.len()` entries, and `buffers`
+    // too, unless it is empty and passed as null.
+    let message = unsafe {
+        abbe_fused_sgd(
+            params.as_ptr(),
+            grads.as_ptr(),
+            if buffers.is_empty() { std::ptr::null() } else { buffers.as_ptr() },
+            params.len(),
+            config.lr,
+            config.momentum,
+            config.weight_decay,
+            config.nesterov,
+        )
+    };
+    checked(message)
+}
+
+/// What a call of ours returned, as a result.
+fn checked(message: *mut c_char) -> Result<(), TchError> {
     if message.is_null() {
         return Ok(());
     }

@@ -1,4 +1,5 @@
-//! What libtorch has and tch lacks, behind a safe interface: devices found at run time, Adam with state that we own.
+//! What libtorch has and tch lacks, behind a safe interface: devices found at run time, optimisers with state that
+//! we own.
 //!
 //! Never: a network, a file, a picture. It is the only crate with unsafe code and the only one with C++.
 
@@ -6,8 +7,12 @@ mod adam;
 mod device;
 mod ffi;
 mod layout;
+mod restore;
+mod sgd;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use device::{DeviceError, parse_device};
 pub use ffi::libtorch_version;
 pub use layout::channels_last;
+pub use restore::RestoreError;
+pub use sgd::{Sgd, SgdConfig};

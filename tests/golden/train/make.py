@@ -1,10 +1,12 @@
-"""Makes the goldens of the losses and of Adam with PyTorch 2.11.0: `PYTHONPATH=.libtorch python3 tests/golden/train/make.py`.
+"""Makes the goldens of the losses and the optimisers with PyTorch 2.11.0: `PYTHONPATH=.libtorch python3 tests/golden/train/make.py`.
 
 losses.pth   sr, hr, logits; each loss's value, and its gradient for sr or for the logits.
-adam.pth     100 steps of torch.optim.Adam (not fused) on two tensors with given gradients.
+adam.pth     100 steps of torch.optim.Adam (not fused) on two tensors with given gradients; adamw.pth, sgd.pth (with momentum)
+             and nesterov.pth are made alike.
 VGG-19 is filled by a formula that the Rust test repeats, so its 20 million numbers need not be stored.
 """
 import pathlib
+from functools import partial
 
 import torch
 from torch.nn import functional as F
@@ -67,23 +69,28 @@ def losses():
     torch.save(out, HERE / "losses.pth")
 
 
-def adam():
+def optimizer(name, make, fields):
+    """A hundred steps on two tensors with given gradients, and what the optimiser then holds of each."""
     torch.manual_seed(1)
     a, b = torch.randn(7, 5, requires_grad=True), torch.randn(11, requires_grad=True)
     out = {"a": a.detach().clone(), "b": b.detach().clone()}
     gradients = [torch.randn(100, 7, 5), torch.randn(100, 11) * 1e-3]
     out["gradients_a"], out["gradients_b"] = gradients
-    optimizer = torch.optim.Adam([a, b], lr=1e-2, betas=(0.9, 0.999), eps=1e-8, fused=False, foreach=False)
+    optimizer = make([a, b], fused=False, foreach=False)
     for step in range(100):
         a.grad, b.grad = gradients[0][step].clone(), gradients[1][step].clone()
         optimizer.step()
-    for name, tensor in (("a", a), ("b", b)):
-        state = optimizer.state[tensor]
-        out["final_" + name] = tensor.detach().clone()
-        out["exp_avg_" + name], out["exp_avg_sq_" + name] = state["exp_avg"], state["exp_avg_sq"]
-    torch.save(out, HERE / "adam.pth")
+    for tensor_name, tensor in (("a", a), ("b", b)):
+        out[f"final_{tensor_name}"] = tensor.detach().clone()
+        out.update({f"{field}_{tensor_name}": optimizer.state[tensor][field] for field in fields})
+    torch.save(out, HERE / f"{name}.pth")
 
 
 if __name__ == "__main__":
     losses()
-    adam()
+    moments = ["exp_avg", "exp_avg_sq"]
+    optimizer("adam", partial(torch.optim.Adam, lr=1e-2, betas=(0.9, 0.999), eps=1e-8), moments)
+    optimizer("adamw", partial(torch.optim.AdamW, lr=1e-2, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.1), moments)
+    sgd = partial(torch.optim.SGD, lr=1e-2, momentum=0.9, weight_decay=0.1)
+    optimizer("sgd", sgd, ["momentum_buffer"])
+    optimizer("nesterov", partial(sgd, nesterov=True), ["momentum_buffer"])

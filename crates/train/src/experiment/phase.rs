@@ -55,7 +55,8 @@ pub struct Optimizer {
 
 impl From<Optimizer> for AdamConfig {
     fn from(optimizer: Optimizer) -> Self {
-        AdamConfig { lr: optimizer.lr, betas: optimizer.betas, eps: optimizer.eps, weight_decay: 0.0 }
+        let Optimizer { lr, betas, eps } = optimizer;
+        AdamConfig { lr, betas, eps, weight_decay: 0.0, decoupled_weight_decay: false }
     }
 }
 
