@@ -4,6 +4,7 @@ mod arrows; // the crates' dependencies are those of the plan
 mod bad_input; // what a user can get wrong
 mod commands; // the commands, used as they are meant
 mod golden; // losses and Adam against PyTorch's stored numbers
+mod native; // networks as other projects save them
 mod python; // files to and from PyTorch
 mod support; // scratch folders, pictures, running the program
 mod training; // a whole run, and its sequence of losses

@@ -1,7 +1,7 @@
 //! Files to and from PyTorch. Needs the PyTorch that `cargo xtask setup` installs.
 
 use abbe_checkpoint::{StateDict, Tensor as Stored};
-use abbe_models::{Config, build, discriminator, srcnn, srresnet};
+use abbe_models::{Choice, NETWORKS};
 use tch::{Device, Kind, Tensor};
 
 use crate::support::{EXPERIMENT, Scratch, repository, small_experiment};
@@ -29,73 +29,57 @@ fn save(scratch: &Scratch, name: &str, tensor: &Tensor) {
 }
 
 fn load(scratch: &Scratch, name: &str) -> Tensor {
-    let state = abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(scratch.path(name)).unwrap()).unwrap();
-    let shape: Vec<i64> = state["x"].shape().iter().map(|&side| side as i64).collect();
-    Tensor::from_slice(&state["x"].to_f32().unwrap()).view(&shape[..])
+    load_from(scratch, name, "x")
 }
 
-fn assert_close(ours: &Tensor, theirs: &Tensor, what: &str) {
+/// The tensor under a key of a file that Python saved.
+pub fn load_from(scratch: &Scratch, name: &str, key: &str) -> Tensor {
+    let state = abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(scratch.path(name)).unwrap()).unwrap();
+    let shape: Vec<i64> = state[key].shape().iter().map(|&side| side as i64).collect();
+    Tensor::from_slice(&state[key].to_f32().unwrap()).view(&shape[..])
+}
+
+/// The largest difference is below 1e-5 of the largest value.
+pub fn assert_close(ours: &Tensor, theirs: &Tensor, what: &str) {
     let difference = (ours - theirs).abs().max().double_value(&[]) / theirs.abs().max().double_value(&[]);
     println!("{what}: {difference:.1e}");
     assert!(difference < 1e-5, "{what}: {difference:e}");
 }
 
-/// `state = torch.load(...)` strictly into `module`, which is run on x.pth; the result comes back in y.pth.
-fn run_in_pytorch(scratch: &Scratch, file: &str, module: &str) -> Tensor {
-    let code = format!(
-        "{}\nmodule = {module}.eval()\n\
-         module.load_state_dict(torch.load('{file}', weights_only=True), strict=True)\n\
-         with torch.no_grad(): y = module(torch.load('x.pth', weights_only=True)['x'])\n\
-         torch.save({{'x': y}}, 'y.pth')",
-        networks()
-    );
-    scratch.python(&code).ok();
-    load(scratch, "y.pth")
-}
-
+/// Each network's module as `abbe models NAME --python` prints it takes our file strictly, counts batches as ours does and
+/// computes the same.
 #[test]
-fn our_checkpoints_load_strictly_into_plain_pytorch_and_compute_the_same() {
+fn our_checkpoints_load_strictly_into_the_modules_that_we_print() {
     let scratch = Scratch::new();
     tch::manual_seed(5);
-    let cases = [
-        (
-            Config::Srcnn(srcnn::Config { scale: 4, kernels: [9, 1, 5], channels: [8, 4] }),
-            "Srcnn([9, 1, 5], [8, 4], 4)",
-        ),
-        (srresnet_config(srresnet::Norm::None, srresnet::Input::Lr, true), "SrResNet(2, 8, norm=False, skip=True)"),
-        (srresnet_config(srresnet::Norm::Batch, srresnet::Input::Lr, false), "SrResNet(2, 8)"),
-        (srresnet_config(srresnet::Norm::Batch, srresnet::Input::Bicubic, false), "SrResNet(2, 8, bicubic_input=True)"),
-    ];
-    let lr = Tensor::rand([2, 3, 9, 14], (Kind::Float, Device::Cpu));
-    save(&scratch, "x.pth", &lr);
-    for (config, module) in cases {
-        let model = build(&config, Device::Cpu).unwrap();
-        let _ = model.forward(&lr, true); // moves batch norm's statistics and counts a batch
-        abbe_checkpoint::save_state_dict(scratch.path("ours.pth"), &model.store().state_dict(), None).unwrap();
-        let theirs = run_in_pytorch(&scratch, "ours.pth", module);
-        assert_close(&tch::no_grad(|| model.forward(&lr, false)), &theirs, module);
+    let samples: Vec<_> = NETWORKS.iter().flat_map(|network| (network.samples)()).collect();
+    let built: Vec<_> = samples.iter().map(|config| config.build(Device::Cpu).unwrap()).collect();
+    let mut inputs = Vec::new();
+    for ((config, built), i) in samples.iter().zip(&built).zip(0..) {
+        let [channels, height, width] = config.input();
+        let [height, width] = if config.scale().is_some() { [7, 10] } else { [height, width] };
+        let x = Tensor::rand([2, channels, height, width], (Kind::Float, Device::Cpu));
+        let _ = tch::no_grad(|| built.network().forward(&x, true)); // moves batch norm's statistics and counts a batch
+        save(&scratch, &format!("x{i}.pth"), &x);
+        let state = built.network().store().state_dict();
+        abbe_checkpoint::save_state_dict(scratch.path(&format!("{i}.pth")), &state, None).unwrap();
+        scratch.write(&format!("network{i}.py"), config.python());
+        inputs.push(x);
     }
-}
-
-fn srresnet_config(norm: srresnet::Norm, input: srresnet::Input, bicubic_skip: bool) -> Config {
-    Config::Srresnet(srresnet::Config { scale: 4, blocks: 2, channels: 8, norm, input, bicubic_skip })
-}
-
-#[test]
-fn the_discriminator_travels_with_its_statistics() {
-    let scratch = Scratch::new();
-    tch::manual_seed(6);
-    let network =
-        discriminator::Discriminator::new(&discriminator::Config { patch: 32, channels: 4 }, Device::Cpu).unwrap();
-    let hr = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
-    save(&scratch, "x.pth", &hr);
-    let _ = network.forward(&hr, true);
-    abbe_checkpoint::save_state_dict(scratch.path("ours.pth"), &network.store().state_dict(), None).unwrap();
-    let theirs = run_in_pytorch(&scratch, "ours.pth", "Discriminator(32, 4)");
-    assert_close(&tch::no_grad(|| network.forward(&hr, false)), &theirs, "discriminator");
-    let counted = scratch
-        .python("import torch; print(torch.load('ours.pth', weights_only=True)['features.3.num_batches_tracked'])");
-    assert_eq!(counted.ok().trim(), "tensor(1)");
+    let code = "
+import torch
+for i in range(COUNT):
+    module = __import__(f'network{i}').model.eval()
+    module.load_state_dict(torch.load(f'{i}.pth', weights_only=True), strict=True)
+    with torch.no_grad(): torch.save({'x': module(torch.load(f'x{i}.pth', weights_only=True)['x'])}, f'y{i}.pth')
+";
+    scratch
+        .python(&format!("import sys; sys.path.insert(0, '.')\n{}", code.replace("COUNT", &samples.len().to_string())))
+        .ok();
+    for (((config, built), x), i) in samples.iter().zip(&built).zip(&inputs).zip(0..) {
+        let ours = tch::no_grad(|| built.network().forward(x, false));
+        assert_close(&ours, &load(&scratch, &format!("y{i}.pth")), &format!("{config:?}"));
+    }
 }
 
 #[test]
@@ -115,8 +99,9 @@ torch.save({'params': model.half().state_dict()}, 'half.pth')
     scratch.python(&format!("{code}{more}")).ok();
 
     let ours = scratch.path("runs/demo/checkpoints/srgan_final.pth");
-    let (model, card) = abbe_models::open(&ours, None, Device::Cpu).unwrap();
-    assert!(card.notices[0].contains("RANDOM"), "{card:?}");
+    let opened = abbe_models::open(&ours, &Choice::default(), Device::Cpu).unwrap();
+    assert!(opened.notices[0].contains("RANDOM"), "{:?}", opened.notices);
+    let model = opened.sr().unwrap();
     assert_close(&tch::no_grad(|| model.forward(&lr, false)), &load(&scratch, "y.pth"), "README");
     let table = |model: &str| {
         let like = "--like runs/demo/checkpoints/srgan_final.pth";

@@ -23,7 +23,7 @@ use std::path::Path;
 
 pub use dtype::Dtype;
 pub use error::Error;
-pub use state_dict::{StateDict, state_dict_of};
+pub use state_dict::{StateDict, Unwrapped, state_dict_of, unwrap};
 pub use tensor::Tensor;
 pub use value::Value;
 

@@ -7,20 +7,75 @@ use crate::{Error, Tensor, Value};
 /// Tensors by name, in the order of the file.
 pub type StateDict = IndexMap<String, Tensor>;
 
-/// The keys under which projects wrap a state dict, the averaged weights first.
-const WRAPPERS: [&str; 3] = ["params_ema", "params", "state_dict"];
+/// The keys under which projects wrap a state dict, averaged weights first: BasicSR, neosr, the StyleGAN family, Lornatang's
+/// SRGAN; then the plain ones of BasicSR, of most training scripts, and of others.
+const WRAPPERS: [&str; 11] = [
+    "params_ema",
+    "params-ema",
+    "g_ema",
+    "ema_state_dict",
+    "params",
+    "state_dict",
+    "model_state_dict",
+    "g",
+    "generator",
+    "model",
+    "net",
+];
 
-/// The state dict in a checkpoint: the checkpoint itself if it is one, else what is under `params_ema`, `params` or
-/// `state_dict`, in this order. Names are kept as they are.
+/// A state dict, and where in the checkpoint it was.
+pub struct Unwrapped {
+    /// The key that it was under; none when it is the checkpoint itself.
+    pub key: Option<String>,
+    /// The tensors; their names are kept as they are.
+    pub state: StateDict,
+    /// Other keys that have a state dict too.
+    pub others: Vec<String>,
+}
+
+/// The state dict in a checkpoint. With `key` it is what is under that; else the checkpoint itself if it is one, else what
+/// is under the first of the keys that projects use, averaged weights before plain ones; else under the only key of any name
+/// that has one.
+///
+/// # Errors
+/// [`Error::NoStateDict`] with what was found instead.
+pub fn unwrap(checkpoint: &Value, key: Option<&str>) -> Result<Unwrapped, Error> {
+    let none = |expected: &str| Error::NoStateDict { expected: expected.into(), found: describe(checkpoint) };
+    if let Some(key) = key {
+        let state = checkpoint.get(key).and_then(bare).ok_or_else(|| none(&key.escape_debug().to_string()))?;
+        return Ok(Unwrapped { key: Some(key.into()), state, others: others(checkpoint, key) });
+    }
+    if let Some(state) = bare(checkpoint) {
+        return Ok(Unwrapped { key: None, state, others: Vec::new() });
+    }
+    let only = wrapped(checkpoint).map(|(key, _)| key);
+    let only = only.collect::<Vec<_>>();
+    let only = if let [only] = only.as_slice() { Some(*only) } else { None };
+    let mut keys = WRAPPERS.into_iter().chain(only);
+    let found = keys.find_map(|key| Some((key, checkpoint.get(key).and_then(bare)?)));
+    let (key, state) = found.ok_or_else(|| none(&WRAPPERS.join(", ")))?;
+    Ok(Unwrapped { key: Some(key.into()), state, others: others(checkpoint, key) })
+}
+
+/// The state dict in a checkpoint, as [`unwrap`] finds it without a key.
 ///
 /// # Errors
 /// [`Error::NoStateDict`] with what was found instead.
 pub fn state_dict_of(checkpoint: &Value) -> Result<StateDict, Error> {
-    let wrapped = WRAPPERS.iter().filter_map(|key| checkpoint.get(key));
-    std::iter::once(checkpoint)
-        .chain(wrapped)
-        .find_map(bare)
-        .ok_or_else(|| Error::NoStateDict { expected: WRAPPERS.join(", "), found: describe(checkpoint) })
+    Ok(unwrap(checkpoint, None)?.state)
+}
+
+/// The keys of a checkpoint that have a state dict.
+fn wrapped(checkpoint: &Value) -> impl Iterator<Item = (&str, StateDict)> {
+    checkpoint.entries().unwrap_or_default().iter().filter_map(|(key, value)| match key {
+        Value::Text(key) => Some((key.as_str(), bare(value)?)),
+        _ => None,
+    })
+}
+
+fn others(checkpoint: &Value, key: &str) -> Vec<String> {
+    let names = wrapped(checkpoint).map(|(name, _)| name).filter(|name| *name != key);
+    names.map(|name| name.escape_debug().to_string()).collect()
 }
 
 /// `value` as a state dict, if it is a dict of text to tensors with at least one tensor.
@@ -57,11 +112,31 @@ mod tests {
         Value::OrderedDict(vec![(text("w"), Value::Tensor(Tensor::from_f32(&[1], &[value])))])
     }
 
+    fn number(unwrapped: &Unwrapped) -> f32 {
+        unwrapped.state["w"].to_f32().unwrap()[0]
+    }
+
     #[test]
-    fn averaged_weights_come_before_plain_ones() {
+    fn averaged_weights_come_before_plain_ones_unless_asked_for() {
         let both = Value::Dict(vec![(text("params"), weights(1.0)), (text("params_ema"), weights(2.0))]);
-        assert_eq!(state_dict_of(&both).unwrap()["w"].to_f32().unwrap(), [2.0]);
-        assert_eq!(state_dict_of(&weights(3.0)).unwrap()["w"].to_f32().unwrap(), [3.0]);
+        let found = unwrap(&both, None).unwrap();
+        assert_eq!((number(&found), found.key.as_deref()), (2.0, Some("params_ema")));
+        assert_eq!(found.others, ["params"]);
+        assert_eq!(number(&unwrap(&both, Some("params")).unwrap()), 1.0);
+        assert!(unwrap(&both, Some("state_dict")).is_err());
+        let bare = unwrap(&weights(3.0), None).unwrap();
+        assert_eq!((number(&bare), bare.key), (3.0, None));
+    }
+
+    #[test]
+    fn an_average_that_is_none_gives_way_and_a_key_of_any_name_will_do_when_it_is_the_only_one() {
+        let lornatang = [("epoch", Value::Int(3)), ("ema_state_dict", Value::None), ("state_dict", weights(4.0))];
+        let lornatang = Value::Dict(lornatang.map(|(key, value)| (text(key), value)).into());
+        assert_eq!(number(&unwrap(&lornatang, None).unwrap()), 4.0);
+        let odd = Value::Dict(vec![(text("my_net"), weights(5.0)), (text("epoch"), Value::Int(3))]);
+        assert_eq!(unwrap(&odd, None).unwrap().key.as_deref(), Some("my_net"));
+        let two = Value::Dict(vec![(text("a"), weights(5.0)), (text("b"), weights(6.0))]);
+        assert!(unwrap(&two, None).is_err());
     }
 
     #[test]

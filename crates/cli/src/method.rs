@@ -1,10 +1,48 @@
 //! The option `--model`: a checkpoint file, or a method by name.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use abbe_eval::Upscaler;
+use abbe_models::{Activation, Choice, Hints};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
+
+/// What can be said of a checkpoint that does not tell everything itself.
+#[derive(clap::Args)]
+pub struct CheckpointArguments {
+    /// A checkpoint of Abbe's with the same network, for a model whose network nothing else tells
+    #[arg(long, value_name = "CKPT")]
+    like: Option<PathBuf>,
+    /// Where in the checkpoint the weights are, such as params [default: averaged weights before plain ones]
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The activation of a network that has no tensor for it
+    #[arg(long, value_name = "relu|leaky-relu", value_parser = activation)]
+    activation: Option<Activation>,
+    /// What the residuals of EDSR or RCAN are multiplied by, which no tensor tells
+    #[arg(long, value_name = "FACTOR")]
+    res_scale: Option<f64>,
+    /// Load the tensors that fit, and say which did not
+    #[arg(long)]
+    partial: bool,
+}
+
+impl CheckpointArguments {
+    /// The same for the library; `scale` is told by its own option.
+    pub fn choice(&self, scale: Option<usize>) -> Choice<'_> {
+        let hints =
+            Hints { scale: scale.map(|scale| scale as i64), activation: self.activation, res_scale: self.res_scale };
+        Choice { like: self.like.as_deref(), key: self.key.as_deref(), hints, partial: self.partial }
+    }
+}
+
+fn activation(text: &str) -> Result<Activation, String> {
+    match text {
+        "relu" => Ok(Activation::Relu),
+        "leaky-relu" => Ok(Activation::LeakyRelu),
+        _ => Err("expected relu or leaky-relu".into()),
+    }
+}
 
 /// A method that was opened.
 pub struct Method {
@@ -14,18 +52,18 @@ pub struct Method {
     pub notices: Vec<String>,
 }
 
-/// Opens what `--model` names: `bicubic`, or a checkpoint. A checkpoint that Abbe wrote says which network it belongs to;
-/// for one that came back from Python, `like` names a file of Abbe's with the same network.
+/// Opens what `--model` names: `bicubic`, or a checkpoint, from Abbe or from elsewhere.
 ///
 /// # Errors
-/// A file that is no checkpoint, that says nothing of its network, or whose tensors are another network's.
-pub fn open(model: &str, like: Option<&Path>, device: Device) -> Result<Method> {
+/// A file that is no checkpoint, whose network is not known, or whose tensors are another network's.
+pub fn open(model: &str, choice: &Choice, device: Device) -> Result<Method> {
     if model == "bicubic" {
         return Ok(Method { upscaler: Upscaler::Bicubic, notices: Vec::new() });
     }
-    let opened = abbe_models::open(Path::new(model), like, device);
-    let (network, card) = opened.with_context(|| format!("the model {model}"))?;
-    Ok(Method { upscaler: Upscaler::Network(network), notices: card.notices })
+    let opened = abbe_models::open(Path::new(model), choice, device).with_context(|| format!("the model {model}"))?;
+    let notices = opened.notices.clone();
+    let network = opened.sr().with_context(|| format!("the model {model}"))?;
+    Ok(Method { upscaler: Upscaler::Network(network), notices })
 }
 
 /// What methods are called in tables: their own names, or the checkpoints' file names without ending; where two checkpoints

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
 use abbe_eval::{Protocol, Results, Upscaler, evaluate};
+use abbe_models::Choice;
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, OpenVgg, Session, Setup};
 use anyhow::{Context, Result, ensure};
@@ -86,7 +87,8 @@ fn judge(
     let mut upscalers = vec![("bicubic".to_owned(), Upscaler::Bicubic)];
     for phase in &experiment.phases {
         let path = folder.checkpoint(&format!("{}_final", phase.name));
-        upscalers.push((phase.name.clone(), Upscaler::Network(abbe_models::open(&path, None, device)?.0)));
+        let model = abbe_models::open(&path, &Choice::default(), device)?.sr()?;
+        upscalers.push((phase.name.clone(), Upscaler::Network(model)));
     }
     let bar = progress::bar("evaluation", (upscalers.len() * test.len()) as u64);
     let mut methods = Vec::new();

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, Linear, leaky_relu};
-use crate::{Error, Path, Store, require};
+use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Store, require};
 
 /// What decides a discriminator's shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Side of the square pictures that it judges: a multiple of 16 from 16 to 512; 96 in the paper.
@@ -16,21 +16,34 @@ pub struct Config {
     pub channels: i64,
 }
 
-impl Config {
-    /// Checks every value against its range.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first key whose value is out of range.
-    pub fn validate(&self) -> Result<(), Error> {
+impl Architecture for Config {
+    const PAPER: &'static str = "Ledig et al., arXiv 1609.04802";
+    const SAMPLES: &'static [Self] = &[Config { patch: 96, channels: 64 }, Config { patch: 32, channels: 4 }];
+    const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("lornatang", detect)];
+    const PYTHON: Python = Python { source: include_str!("../python/discriminator.py"), class: "Discriminator" };
+
+    fn validate(&self) -> Result<(), Error> {
         let Config { patch, channels } = *self;
-        require(
-            "discriminator.patch",
-            "a multiple of 16 from 16 to 512",
-            patch,
-            (16..=512).contains(&patch) && patch % 16 == 0,
-        )?;
+        let is_fit = (16..=512).contains(&patch) && patch % 16 == 0;
+        require("discriminator.patch", "a multiple of 16 from 16 to 512", patch, is_fit)?;
         require("discriminator.channels", "a number from 1 to 256", channels, (1..=256).contains(&channels))
     }
+
+    fn input(&self) -> [i64; 3] {
+        [3, self.patch, self.patch]
+    }
+
+    fn build(&self, device: Device) -> Result<Built, Error> {
+        Ok(Built::Other(Box::new(Discriminator::new(self, device)?)))
+    }
+}
+
+/// The first dense layer sees 8 * channels * (patch / 16)^2 features.
+fn detect(keys: &Keys, _: &Hints) -> Option<Result<Config, Error>> {
+    let [channels, ..] = keys.shape::<4>("features.0.weight")?;
+    let [DENSE, features] = keys.shape("classifier.0.weight")? else { return None };
+    let patch = 16 * (features / (8 * channels.max(1))).isqrt();
+    keys.has("features.20.weight").then_some(Ok(Config { patch, channels }))
 }
 
 /// The network, with the state-dict names of Lornatang's SRGAN-PyTorch: `features.0` (convolution with bias), then
@@ -52,7 +65,7 @@ impl Discriminator {
     /// A network with PyTorch's first values.
     ///
     /// # Errors
-    /// Those of [`Config::validate`].
+    /// Those of [`Architecture::validate`].
     pub fn new(config: &Config, device: Device) -> Result<Self, Error> {
         config.validate()?;
         let store = Store::new(device);
@@ -66,18 +79,19 @@ impl Discriminator {
         ];
         Ok(Discriminator { first, features, classifier, store })
     }
+}
 
+impl Network for Discriminator {
     /// `[N, 3, patch, patch]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The sigmoid is left to
-    /// the loss, which needs it not to overflow. With `train` batch norm uses and tracks the batch's statistics.
-    pub fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
+    /// the loss, which needs it not to overflow.
+    fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
         let xs = leaky_relu(&self.first.forward(pictures));
         let xs = self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train)));
         let [dense, logit] = &self.classifier;
         logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1))))
     }
 
-    /// The named tensors.
-    pub fn store(&self) -> &Store {
+    fn store(&self) -> &Store {
         &self.store
     }
 }

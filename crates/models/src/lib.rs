@@ -3,14 +3,18 @@
 //! Never: reads a picture, converts a colour, takes an optimiser step.
 //!
 //! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1]. A network's tensors live in a [`Store`], under the names and in the
-//! order that a PyTorch user's module has. A new super-resolution network is one file, one variant of [`Config`] and one
-//! row of [`NETWORKS`], over which the tests loop.
+//! order that a PyTorch user's module has. A new network is one file and one row of the table in `config.rs`, which gives the
+//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
 
+mod architecture;
 pub mod bicubic;
+mod config;
 mod convert;
 pub mod discriminator;
 pub mod layer;
+mod layout;
 mod open;
+mod recognise;
 mod report;
 pub mod srcnn;
 pub mod srresnet;
@@ -18,120 +22,17 @@ mod store;
 pub mod summary;
 pub mod vgg;
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
-
-pub use open::{Card, card_of, open, save};
+pub use architecture::{Architecture, Built, Network, Python, SrModel};
+pub use config::{Config, NETWORKS, Naming, NetworkInfo, build};
+pub use layout::{Activation, Hints, Keys, Layout};
+pub use open::{Card, Choice, Opened, card_of, open, save};
+pub use recognise::{Recognised, fit, recognise};
 pub use report::{LoadReport, Mismatch};
 pub use store::{Path, Store};
 pub use summary::{Summary, summary};
-
-/// A network that enlarges pictures.
-pub trait SrModel: Send {
-    /// `[N, 3, h, w]` in [0, 1] to `[N, 3, h * scale, w * scale]`, not clamped. With `train` batch norm uses and tracks the
-    /// statistics of the batch.
-    fn forward(&self, lr: &Tensor, train: bool) -> Tensor;
-
-    /// Output pixels per input pixel along each side.
-    fn scale(&self) -> i64;
-
-    /// LR pixels on each side of an output pixel's own LR pixel that can influence it, unless `train`: a tile needs that
-    /// much margin.
-    fn radius(&self) -> i64;
-
-    /// The named tensors.
-    fn store(&self) -> &Store;
-}
-
-/// The super-resolution networks and what decides their shapes, as written in an experiment file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Config {
-    /// SRCNN.
-    Srcnn(srcnn::Config),
-    /// SRResNet, SRGAN's generator.
-    Srresnet(srresnet::Config),
-}
-
-impl Config {
-    /// Checks every value against its range.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first key whose value is out of range.
-    pub fn validate(&self) -> Result<(), Error> {
-        match self {
-            Config::Srcnn(config) => config.validate(),
-            Config::Srresnet(config) => config.validate(),
-        }
-    }
-
-    /// Output pixels per input pixel along each side.
-    pub fn scale(&self) -> i64 {
-        match self {
-            Config::Srcnn(config) => config.scale,
-            Config::Srresnet(config) => config.scale,
-        }
-    }
-}
-
-/// The network that `config` describes, on `device`, with PyTorch's first values: `tch::manual_seed` decides them.
-///
-/// # Errors
-/// [`Error::Config`] when a value is out of range.
-pub fn build(config: &Config, device: Device) -> Result<Box<dyn SrModel>, Error> {
-    Ok(match config {
-        Config::Srcnn(config) => Box::new(srcnn::Srcnn::new(config, device)?),
-        Config::Srresnet(config) => Box::new(srresnet::SrResNet::new(config, device)?),
-    })
-}
-
-/// A row of [`NETWORKS`].
-pub struct Network {
-    /// Its name in experiment files.
-    pub name: &'static str,
-    /// Where it comes from.
-    pub paper: &'static str,
-    /// The paper's configuration first, then others that differ from it in every key.
-    pub samples: &'static [Config],
-}
-
-/// Every super-resolution network.
-pub const NETWORKS: &[Network] = &[
-    Network {
-        name: "srcnn",
-        paper: "Dong et al., arXiv 1501.00092",
-        samples: &[
-            Config::Srcnn(srcnn::Config::paper(4)),
-            Config::Srcnn(srcnn::Config { scale: 3, kernels: [5, 3, 1], channels: [6, 5] }),
-            Config::Srcnn(srcnn::Config { scale: 2, kernels: [9, 5, 5], channels: [8, 4] }),
-        ],
-    },
-    Network {
-        name: "srresnet",
-        paper: "Ledig et al., arXiv 1609.04802",
-        samples: &[
-            Config::Srresnet(srresnet::Config::paper(4)),
-            Config::Srresnet(srresnet::Config {
-                scale: 2,
-                blocks: 1,
-                channels: 5,
-                norm: srresnet::Norm::None,
-                input: srresnet::Input::Bicubic,
-                bicubic_skip: true,
-            }),
-            Config::Srresnet(srresnet::Config {
-                scale: 8,
-                blocks: 2,
-                channels: 4,
-                norm: srresnet::Norm::None,
-                input: srresnet::Input::Lr,
-                bicubic_skip: true,
-            }),
-        ],
-    },
-];
 
 /// What can be wrong with a configuration, a layer's name or a checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +46,7 @@ pub enum Error {
         /// The valid values.
         expected: &'static str,
         /// The value.
-        found: i64,
+        found: String,
     },
     /// A layer that the VGG network lacks.
     #[error("{net} has no layer `{layer}`: choose from {}", valid.join(", "))]
@@ -162,7 +63,7 @@ pub enum Error {
         "the checkpoint does not fit this network, and nothing was loaded; give the configuration that it was trained \
          with, or another checkpoint:\n{0}"
     )]
-    Load(LoadReport),
+    Load(Box<LoadReport>),
     /// A checkpoint that cannot be read, or a tensor of it that does not convert.
     #[error(transparent)]
     Checkpoint(#[from] abbe_checkpoint::Error),
@@ -179,6 +80,50 @@ pub enum Error {
         path: PathBuf,
         /// What does not fit, safe to print.
         reason: String,
+    },
+    /// What a file's tensors do not tell of its network.
+    #[error("{network}: the file does not tell {what}; say it with {option}")]
+    Ask {
+        /// The network.
+        network: &'static str,
+        /// What is not known.
+        what: &'static str,
+        /// The option that tells it.
+        option: &'static str,
+    },
+    /// Tensors of no network that is known here.
+    #[error(
+        "no network that Abbe knows has these names: {}, ...; for a network of Abbe's, name another checkpoint with the same one by \
+         --like. `abbe inspect` lists what is in the file, `abbe models` the networks",
+        names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    Unrecognised {
+        /// The first names of the file.
+        names: Vec<String>,
+    },
+    /// A network that does not enlarge pictures, where one that does is needed.
+    #[error("{network} does not enlarge pictures: give a super-resolution network")]
+    NotSr {
+        /// Its name.
+        network: &'static str,
+    },
+    /// A layout that the network does not have.
+    #[error("{network} has no layout `{}`: choose from {}", layout.escape_debug(), valid.join(", "))]
+    UnknownLayout {
+        /// The network.
+        network: &'static str,
+        /// The name that was asked for.
+        layout: String,
+        /// The names that there are.
+        valid: Vec<&'static str>,
+    },
+    /// A layout whose project could not run a network of this configuration.
+    #[error("the layout `{layout}` cannot hold this network: {reason}")]
+    Obstacle {
+        /// The layout.
+        layout: &'static str,
+        /// What differs.
+        reason: &'static str,
     },
     /// A picture that VGG's pools would shrink to nothing.
     #[error(
@@ -198,8 +143,8 @@ pub enum Error {
     },
 }
 
-fn require(key: &'static str, expected: &'static str, found: i64, holds: bool) -> Result<(), Error> {
-    if holds { Ok(()) } else { Err(Error::Config { key, expected, found }) }
+fn require(key: &'static str, expected: &'static str, found: impl Display, holds: bool) -> Result<(), Error> {
+    if holds { Ok(()) } else { Err(Error::Config { key, expected, found: found.to_string() }) }
 }
 
 #[cfg(test)]

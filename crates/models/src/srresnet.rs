@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::layer::{BatchNorm2d, Conv2d, PRelu, pixel_shuffle};
-use crate::{Error, Path, SrModel, Store, bicubic, require};
+use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, SrModel, Store, bicubic, require};
 
 /// What decides an SRResNet's shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Enlargement: 2, 4 or 8.
@@ -50,19 +50,47 @@ impl Config {
         Config { scale, blocks: 16, channels: 64, norm: Norm::Batch, input: Input::Lr, bicubic_skip: false }
     }
 
-    /// Checks every value against its range.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the first key whose value is out of range.
-    pub fn validate(&self) -> Result<(), Error> {
+    fn doublings(&self) -> i64 {
+        i64::from(self.scale.ilog2())
+    }
+}
+
+impl Architecture for Config {
+    const PAPER: &'static str = "Ledig et al., arXiv 1609.04802";
+    const SAMPLES: &'static [Self] = &[
+        Config::paper(4),
+        Config { scale: 2, blocks: 1, channels: 5, norm: Norm::None, input: Input::Bicubic, bicubic_skip: true },
+        Config { scale: 8, blocks: 2, channels: 4, norm: Norm::None, input: Input::Lr, bicubic_skip: true },
+    ];
+    const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("abbe", detect)];
+    const PYTHON: Python = Python { source: include_str!("../python/srresnet.py"), class: "SrResNet" };
+
+    fn validate(&self) -> Result<(), Error> {
         require("srresnet.scale", "2, 4 or 8", self.scale, [2, 4, 8].contains(&self.scale))?;
         require("srresnet.blocks", "a number from 1 to 64", self.blocks, (1..=64).contains(&self.blocks))?;
         require("srresnet.channels", "a number from 1 to 256", self.channels, (1..=256).contains(&self.channels))
     }
 
-    fn doublings(&self) -> i64 {
-        i64::from(self.scale.ilog2())
+    fn input(&self) -> [i64; 3] {
+        [3, 24, 24]
     }
+
+    fn scale(&self) -> Option<i64> {
+        Some(self.scale)
+    }
+
+    fn build(&self, device: Device) -> Result<Built, Error> {
+        Ok(Built::Sr(Box::new(SrResNet::new(self, device)?)))
+    }
+}
+
+/// Everything can be told but whether the bicubic-upscaled picture is added.
+fn detect(keys: &Keys, _: &Hints) -> Option<Result<Config, Error>> {
+    (keys.has("head.0.weight") && keys.has("body.0.prelu.weight")).then_some(Err(Error::Ask {
+        network: "SRResNet of Abbe's",
+        what: "whether the bicubic-upscaled picture is added to its output",
+        option: "--like and a checkpoint of Abbe's with the same network",
+    }))
 }
 
 /// The network. State-dict names: `head.0` (9x9 convolution), `head.1` (PReLU), `body.i.{conv1, bn1, prelu, conv2, bn2}`,
@@ -94,7 +122,7 @@ impl SrResNet {
     /// A network with PyTorch's first values.
     ///
     /// # Errors
-    /// Those of [`Config::validate`].
+    /// Those of [`Architecture::validate`].
     pub fn new(config: &Config, device: Device) -> Result<Self, Error> {
         config.validate()?;
         let store = Store::new(device);
@@ -113,7 +141,7 @@ impl SrResNet {
     }
 }
 
-impl SrModel for SrResNet {
+impl Network for SrResNet {
     fn forward(&self, lr: &Tensor, train: bool) -> Tensor {
         let Config { scale, input, bicubic_skip, .. } = self.config;
         let upscaled = (input == Input::Bicubic || bicubic_skip).then(|| bicubic::upscale(lr, scale));
@@ -132,6 +160,12 @@ impl SrModel for SrResNet {
         }
     }
 
+    fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl SrModel for SrResNet {
     fn scale(&self) -> i64 {
         self.config.scale
     }
@@ -144,10 +178,6 @@ impl SrModel for SrResNet {
             Input::Lr => network,
             Input::Bicubic => network + bicubic::RADIUS,
         }
-    }
-
-    fn store(&self) -> &Store {
-        &self.store
     }
 }
 

@@ -1,13 +1,14 @@
 //! The named tensors of a network, in PyTorch's order, and strict loading.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::Div;
 
 use abbe_checkpoint::StateDict;
 use tch::{Device, Tensor};
 
-use crate::{Error, LoadReport, convert};
+use crate::{Error, LoadReport, Naming, convert};
 
 /// An ordered list of named tensors on one device: what PyTorch calls a module's `state_dict`.
 ///
@@ -71,40 +72,89 @@ impl Store {
 
     /// Compares names, shapes and types with `state`, and changes nothing.
     pub fn compare(&self, state: &StateDict) -> LoadReport {
-        let mut report = LoadReport::default();
-        let entries = self.entries.borrow();
-        for Entry { name, tensor, .. } in entries.iter() {
-            match state.get(name) {
-                Some(found) => report.compare(name, tensor, found),
-                None if fills_with_zero(name) => {}
-                None => report.missing.push(name.clone()),
-            }
-        }
-        let is_known = |name: &str| entries.iter().any(|entry| entry.name == name);
-        report.unexpected.extend(state.iter().map(|(name, _)| name).filter(|name| !is_known(name)).cloned());
-        report
+        self.compare_as(state, &|name| name.to_string(), &StateDict::new())
     }
 
     /// Copies the tensors of `state` into this network: all of them, or none.
     ///
-    /// Other floating-point types become float32, as in PyTorch. A missing `num_batches_tracked` becomes 0, which is what
-    /// PyTorch does with files written before 0.4.1.
+    /// Other floating-point types become float32, as in PyTorch, which the report tells. A missing `num_batches_tracked`
+    /// becomes 0, which is what PyTorch does with files written before 0.4.1.
     ///
     /// # Errors
     /// [`Error::Load`] with every difference when a name is missing or unexpected, or a shape or type does not fit.
-    pub fn load(&self, state: &StateDict) -> Result<(), Error> {
+    pub fn load(&self, state: &StateDict) -> Result<LoadReport, Error> {
+        self.load_renamed(state, &|name| name.to_string(), &StateDict::new())
+    }
+
+    /// The same for a state dict whose tensors are named as another project names them; the report has its names.
+    ///
+    /// # Errors
+    /// As those of [`Store::load`].
+    pub fn load_as(&self, state: &StateDict, naming: &Naming) -> Result<LoadReport, Error> {
+        self.load_renamed(state, &|name| naming.rename(name), &naming.constants())
+    }
+
+    /// Copies those tensors of `state` whose name, shape and type fit, and leaves the others of this network as they are.
+    /// The report tells which were left, and what of `state` found no place.
+    ///
+    /// # Errors
+    /// None but [`Error::Checkpoint`], when a number of the file cannot be converted.
+    pub fn load_partial(&self, state: &StateDict) -> Result<LoadReport, Error> {
         let report = self.compare(state);
+        let unfit: HashSet<_> = report.shape.iter().chain(&report.dtype).map(|mismatch| &mismatch.name).collect();
+        let fit = state.iter().filter(|(name, _)| !unfit.contains(name));
+        let mut values = Vec::new();
+        for (name, saved) in fit {
+            let entries = self.entries.borrow();
+            if let Some(entry) = entries.iter().find(|entry| entry.name == *name) {
+                values.push((entry.tensor.shallow_clone(), convert::from_checkpoint(saved, entry.tensor.kind())?));
+            }
+        }
+        tch::no_grad(|| values.iter_mut().for_each(|(tensor, value)| tensor.copy_(value)));
+        Ok(report)
+    }
+
+    /// The state dict in another project's names, with the tensors that its files have besides.
+    pub fn state_dict_as(&self, naming: &Naming) -> StateDict {
+        let renamed = self.state_dict().into_iter().map(|(name, tensor)| (naming.rename(&name), tensor));
+        renamed.chain(naming.constants()).collect()
+    }
+
+    fn compare_as(&self, state: &StateDict, rename: &dyn Fn(&str) -> String, constants: &StateDict) -> LoadReport {
+        let mut report = LoadReport::default();
+        let mut known: HashSet<String> = constants.keys().cloned().collect();
+        for Entry { name, tensor, .. } in self.entries.borrow().iter() {
+            let name = rename(name);
+            match state.get(&name) {
+                Some(found) => report.compare(&name, tensor, found),
+                None if fills_with_zero(&name) => {}
+                None => report.missing.push(name.clone()),
+            }
+            known.insert(name);
+        }
+        constants.iter().for_each(|(name, constant)| report.compare_constant(name, constant, state.get(name)));
+        report.unexpected.extend(state.keys().filter(|name| !known.contains(*name)).cloned());
+        report
+    }
+
+    fn load_renamed(
+        &self,
+        state: &StateDict,
+        rename: &dyn Fn(&str) -> String,
+        constants: &StateDict,
+    ) -> Result<LoadReport, Error> {
+        let report = self.compare_as(state, rename, constants);
         if !report.fits() {
-            return Err(Error::Load(report));
+            return Err(Error::Load(Box::new(report)));
         }
         let mut entries = self.entries.borrow_mut();
-        let value = |entry: &Entry| match state.get(&entry.name) {
+        let value = |entry: &Entry| match state.get(&rename(&entry.name)) {
             Some(saved) => convert::from_checkpoint(saved, entry.tensor.kind()),
             None => Ok(entry.tensor.zeros_like()),
         };
         let values = entries.iter().map(value).collect::<Result<Vec<_>, _>>()?;
         tch::no_grad(|| entries.iter_mut().zip(&values).for_each(|(entry, value)| entry.tensor.copy_(value)));
-        Ok(())
+        Ok(report)
     }
 
     fn add(&self, name: String, tensor: Tensor, role: Role) -> Tensor {
@@ -205,6 +255,17 @@ mod tests {
         assert_eq!(report.dtype.len(), 1, "{report}");
         assert!(store.load(&state).is_err());
         assert_eq!(Vec::<f32>::try_from(&store.parameters()[0].detach()).unwrap(), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_partial_load_takes_what_fits_and_names_the_rest() {
+        let store = store();
+        let other = store.root().parameter("other", Tensor::zeros([3], (Kind::Float, Device::Cpu)));
+        let state = [("body.0.bn.weight", saved(&[5.0, 6.0])), ("other", saved(&[1.0])), ("extra", saved(&[1.0]))];
+        let report = store.load_partial(&state.map(|(name, tensor)| (name.to_string(), tensor)).into()).unwrap();
+        assert_eq!(Vec::<f32>::try_from(&store.parameters()[0].detach()).unwrap(), [5.0, 6.0]);
+        assert_eq!(f64::try_from(other.sum(Kind::Float)).unwrap(), 0.0);
+        assert_eq!((report.shape[0].name.as_str(), report.unexpected[0].as_str()), ("other", "extra"));
     }
 
     #[test]

@@ -7,11 +7,26 @@ use tch::{Device, Kind, Tensor};
 use super::*;
 
 fn samples() -> impl Iterator<Item = Config> {
-    NETWORKS.iter().flat_map(|network| network.samples).copied()
+    NETWORKS.iter().flat_map(|network| (network.samples)())
 }
 
-fn built(config: &Config) -> Box<dyn SrModel> {
-    build(config, Device::Cpu).unwrap()
+fn built(config: &Config) -> Built {
+    config.build(Device::Cpu).unwrap()
+}
+
+/// Networks that enlarge pictures, with their configurations.
+fn sr_models() -> impl Iterator<Item = (Config, Box<dyn SrModel>)> {
+    samples().filter_map(|config| match built(&config) {
+        Built::Sr(model) => Some((config, model)),
+        Built::Other(_) => None,
+    })
+}
+
+/// A batch of two of the network's usual inputs; smaller ones for networks that enlarge pictures.
+fn input(config: &Config) -> Tensor {
+    let [channels, height, width] = config.input();
+    let [height, width] = if config.scale().is_some() { [6, 5] } else { [height, width] };
+    noise(&[2, channels, height, width])
 }
 
 fn noise(shape: &[i64]) -> Tensor {
@@ -20,12 +35,11 @@ fn noise(shape: &[i64]) -> Tensor {
 
 #[test]
 fn output_is_scale_times_the_input_at_odd_sizes() {
-    for config in samples() {
-        let model = built(&config);
-        assert_eq!(model.scale(), config.scale());
+    for (config, model) in sr_models() {
+        assert_eq!(Some(model.scale()), config.scale());
         for (h, w) in [(5, 7), (1, 1), (6, 3)] {
-            let sr = tch::no_grad(|| model.forward(&noise(&[2, 3, h, w]), false));
-            assert_eq!(sr.size(), [2, 3, h * model.scale(), w * model.scale()], "{config:?}");
+            let sr = tch::no_grad(|| model.forward(&noise(&[2, model.colors(), h, w]), false));
+            assert_eq!(sr.size(), [2, model.colors(), h * model.scale(), w * model.scale()], "{config:?}");
             assert_eq!(sr.kind(), Kind::Float);
         }
     }
@@ -34,9 +48,9 @@ fn output_is_scale_times_the_input_at_odd_sizes() {
 #[test]
 fn gradients_reach_every_parameter() {
     for config in samples() {
-        let model = built(&config);
-        model.forward(&noise(&[2, 3, 6, 5]), true).square().mean(Kind::Float).backward();
-        for (parameter, i) in model.store().parameters().iter().zip(0..) {
+        let built = built(&config);
+        built.network().forward(&input(&config), true).square().mean(Kind::Float).backward();
+        for (parameter, i) in built.network().store().parameters().iter().zip(0..) {
             let grad = parameter.grad();
             assert!(grad.defined() && grad.abs().max().double_value(&[]) > 0.0, "{config:?}: parameter {i}");
         }
@@ -46,12 +60,12 @@ fn gradients_reach_every_parameter() {
 #[test]
 fn configurations_survive_json_and_refuse_strange_keys() {
     for network in NETWORKS {
-        for config in network.samples {
-            let text = serde_json::to_string(config).unwrap();
+        for config in (network.samples)() {
+            let text = serde_json::to_string(&config).unwrap();
             assert!(text.starts_with(&format!("{{\"{}\":", network.name)), "{text}");
-            assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), *config);
-            let strange = text.replacen("\"scale\"", "\"sclae\"", 1);
-            assert!(serde_json::from_str::<Config>(&strange).unwrap_err().to_string().contains("sclae"));
+            assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config);
+            let strange = text.replacen(":{\"", ":{\"strange\":1,\"", 1);
+            assert!(serde_json::from_str::<Config>(&strange).unwrap_err().to_string().contains("strange"));
         }
     }
 }
@@ -77,12 +91,11 @@ fn values_out_of_range_are_named() {
 #[test]
 fn weights_saved_and_loaded_give_the_same_picture() {
     for config in samples() {
-        let model = built(&config);
-        let _ = tch::no_grad(|| model.forward(&noise(&[2, 3, 4, 4]), true)); // moves batch norm's buffers off their start
-        let other = build(&config, Device::Cpu).unwrap();
-        other.store().load(&model.store().state_dict()).unwrap();
-        let lr = noise(&[1, 3, 4, 5]);
-        let [a, b] = [&model, &other].map(|model| tch::no_grad(|| model.forward(&lr, false)));
+        let [first, second] = [built(&config), built(&config)];
+        let xs = input(&config);
+        let _ = tch::no_grad(|| first.network().forward(&xs, true)); // moves batch norm's buffers off their start
+        second.network().store().load(&first.network().store().state_dict()).unwrap();
+        let [a, b] = [&first, &second].map(|built| tch::no_grad(|| built.network().forward(&xs, false)));
         assert!(a.equal(&b), "{config:?}");
     }
 }
@@ -90,7 +103,7 @@ fn weights_saved_and_loaded_give_the_same_picture() {
 #[test]
 fn names_are_unique() {
     for config in samples() {
-        let names = built(&config).store().names();
+        let names = built(&config).network().store().names();
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{names:?}");
     }
 }
@@ -99,12 +112,11 @@ fn names_are_unique() {
 /// of pixels is enough to see it, since kernels are square.
 #[test]
 fn radius_is_how_far_an_output_pixel_sees() {
-    for config in samples() {
-        let model = built(&config);
+    for (config, model) in sr_models() {
         let (scale, radius) = (model.scale(), model.radius());
         let mut reach = 0;
         for phase in [0, scale - 1] {
-            let lr = noise(&[1, 3, 2 * radius + 3, 1]).set_requires_grad(true);
+            let lr = noise(&[1, model.colors(), 2 * radius + 3, 1]).set_requires_grad(true);
             let sr = model.forward(&lr, false);
             sr.select(2, (radius + 1) * scale + phase).sum(Kind::Float).backward();
             let seen = lr.grad().abs().sum_dim_intlist([0i64, 1, 3].as_slice(), false, Kind::Float).nonzero();
@@ -114,4 +126,27 @@ fn radius_is_how_far_an_output_pixel_sees() {
         }
         assert!(reach + 1 >= radius, "{config:?}: radius {radius}, but no pixel beyond {reach} counts");
     }
+}
+
+/// Written in any of its layouts that can hold it, with a wrapper's prefix, a network is found again with what its tensors
+/// tell; what they do not tell is given.
+#[test]
+fn a_network_is_recognised_in_each_of_its_layouts() {
+    for config in samples() {
+        let from = built(&config);
+        for layout in config.layouts().into_iter().filter(|layout| *layout != "abbe") {
+            let Ok(naming) = config.naming(layout) else { continue };
+            let state = from.network().store().state_dict_as(&naming);
+            let state = state.into_iter().map(|(name, tensor)| (format!("module.{name}"), tensor)).collect();
+            let found = recognise(&state, &hints(&config), Device::Cpu).unwrap_or_else(|e| panic!("{config:?}: {e}"));
+            assert_eq!((found.config, found.layout, found.prefix.as_str()), (config, layout, "module."));
+            let loaded = found.built.network().store().state_dict();
+            assert_eq!(loaded, from.network().store().state_dict(), "{config:?}");
+        }
+    }
+}
+
+/// What tensors cannot tell of a sample.
+fn hints(config: &Config) -> Hints {
+    Hints { scale: config.scale(), ..Hints::default() }
 }

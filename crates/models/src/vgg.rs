@@ -157,7 +157,8 @@ impl Features {
     /// [`Error::Load`] with every difference; nothing is changed then.
     pub fn load(&self, state: &StateDict) -> Result<(), Error> {
         let features = state.iter().filter(|(name, _)| !name.starts_with("classifier."));
-        self.store.load(&features.map(|(name, tensor)| (name.clone(), tensor.clone())).collect())
+        self.store.load(&features.map(|(name, tensor)| (name.clone(), tensor.clone())).collect())?;
+        Ok(())
     }
 
     /// Which network this is.

@@ -5,7 +5,7 @@ use abbe_checkpoint::{StateDict, state_dict_of};
 use abbe_models::discriminator::{self, Discriminator};
 use abbe_models::srresnet::{Input, Norm};
 use abbe_models::vgg::{Features, Net};
-use abbe_models::{Config, SrModel, Store, build, srcnn, srresnet};
+use abbe_models::{Config, Network, SrModel, Store, build, srcnn, srresnet};
 use tch::{Device, Kind, Tensor};
 
 /// The flat dict of tensors in a golden file.
@@ -72,8 +72,8 @@ fn srresnet() {
 #[test]
 fn srcnn() {
     let channels = [8, 4];
-    check_model("srcnn_915", Config::Srcnn(srcnn::Config { scale: 4, kernels: [9, 1, 5], channels }));
-    check_model("srcnn_955", Config::Srcnn(srcnn::Config { scale: 3, kernels: [9, 5, 5], channels }));
+    check_model("srcnn_915", Config::Srcnn(srcnn::Config { scale: 4, kernels: [9, 1, 5], channels, colors: 3 }));
+    check_model("srcnn_955", Config::Srcnn(srcnn::Config { scale: 3, kernels: [9, 5, 5], channels, colors: 3 }));
 }
 
 #[test]

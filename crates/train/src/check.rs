@@ -3,6 +3,7 @@
 //! A term that is cut off from the network (computed without a graph, clamped away, multiplied by zero) trains nothing and
 //! shows in no log; other tools have shipped generators that never heard of their discriminator.
 
+use abbe_models::Network;
 use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use abbe_data::loader::{Batch, Loader};
 use abbe_data::patches::Sampler;
 use abbe_models::discriminator::Discriminator;
-use abbe_models::{Card, SrModel, vgg};
+use abbe_models::{Card, Network, SrModel, vgg};
 use abbe_run::{Log, LogRow, RunFolder};
 use abbe_torch::{Adam, channels_last};
 use anyhow::{Context, Result, bail, ensure};

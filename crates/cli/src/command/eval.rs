@@ -9,6 +9,7 @@ use abbe_eval::{Protocol, Results, evaluate};
 use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
+use crate::method::CheckpointArguments;
 use crate::{method, progress, stop, workflow};
 
 /// Judge models on pictures: PSNR and SSIM of each picture and their means
@@ -19,9 +20,6 @@ pub struct Arguments {
     /// A checkpoint, or `bicubic`; may be given several times
     #[arg(long = "model", required = true, value_name = "CKPT|NAME")]
     models: Vec<String>,
-    /// A checkpoint of Abbe's with the same network, for models that do not say which network they are
-    #[arg(long, value_name = "CKPT")]
-    like: Option<PathBuf>,
     /// Folder of HR pictures
     #[arg(long, value_name = "DIR")]
     hr: PathBuf,
@@ -44,6 +42,8 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    checkpoint: CheckpointArguments,
+    #[command(flatten)]
     device: DeviceArgument,
 }
 
@@ -58,7 +58,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let lr = arguments.lr.clone().map_or(made, Lr::Folder);
     let source = Source { hr: arguments.hr.clone(), lr, conversion };
     let names = method::names(&arguments.models)?;
-    let open = |model: &String| method::open(model, arguments.like.as_deref(), device);
+    let choice = arguments.checkpoint.choice(Some(arguments.scale));
+    let open = |model: &String| method::open(model, &choice, device);
     let models = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
     let pairs = pair::load(&source, arguments.scale)?;
     let mut protocols = arguments.protocols.clone();

@@ -1,8 +1,7 @@
 //! `abbe models`
 
-use abbe_models::discriminator::{self, Discriminator};
 use abbe_models::vgg::{Classifier, Net};
-use abbe_models::{Config, NETWORKS, Summary, build, summary};
+use abbe_models::{Config, NETWORKS, Summary, summary};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tch::Device;
@@ -47,42 +46,34 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Every name that can be shown.
 fn names() -> Vec<&'static str> {
     let vgg = Net::ALL.into_iter().map(Net::name);
-    NETWORKS.iter().map(|network| network.name).chain(["discriminator"]).chain(vgg).collect()
+    NETWORKS.iter().map(|network| network.name).chain(vgg).collect()
 }
 
 fn list() {
     for network in NETWORKS {
         println!("{:<14} {}", network.name, network.paper);
     }
-    println!("{:<14} Ledig et al., arXiv 1609.04802", "discriminator");
     for net in Net::ALL {
         println!("{:<14} Simonyan and Zisserman, arXiv 1409.1556", net.name());
     }
 }
 
 fn show(name: &str, size: Option<[i64; 2]>) -> Result<Summary> {
-    let input = |default: i64| {
-        let [height, width] = size.unwrap_or([default, default]);
-        [1, 3, height, width]
-    };
     if let Some(net) = Net::ALL.into_iter().find(|net| net.name() == name) {
         ensure!(size.is_none_or(|size| size == [224, 224]), "--size: the dense layers of {name} need 224x224");
-        return Ok(summary(|xs| Classifier::new(net, Device::Cpu).forward(xs), &input(224)));
+        return Ok(summary(|xs| Classifier::new(net, Device::Cpu).forward(xs), &[1, 3, 224, 224]));
     }
-    if name == "discriminator" {
-        let [_, _, height, width] = input(96);
-        ensure!(height == width, "--size: the discriminator judges square pictures, found {height}x{width}");
-        let network = Discriminator::new(&discriminator::Config { patch: height, channels: 64 }, Device::Cpu)?;
-        return Ok(summary(|xs| network.forward(xs, false), &input(96)));
-    }
-    let model = build(&config(name)?, Device::Cpu)?;
-    Ok(summary(|lr| model.forward(lr, false), &input(24)))
+    let config = config(name)?;
+    let built = config.build(Device::Cpu)?;
+    let [channels, height, width] = config.input();
+    let [height, width] = size.unwrap_or([height, width]);
+    Ok(summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]))
 }
 
 /// The paper's configuration of a network by name, or that of a checkpoint.
 fn config(name: &str) -> Result<Config> {
     if let Some(network) = NETWORKS.iter().find(|network| network.name == name) {
-        return network.samples.first().copied().context("a network has a sample");
+        return (network.samples)().first().copied().context("a network has a sample");
     }
     let path = std::path::Path::new(name);
     if !path.is_file() {

@@ -9,6 +9,7 @@ use abbe_run::write_atomic;
 use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
+use crate::method::CheckpointArguments;
 use crate::{method, progress, stop};
 
 /// Enlarge pictures with a network
@@ -25,10 +26,7 @@ pub struct Arguments {
     /// A checkpoint, or `bicubic`
     #[arg(long, value_name = "CKPT|NAME")]
     model: String,
-    /// A checkpoint of Abbe's with the same network, for a model that does not say which network it is
-    #[arg(long, value_name = "CKPT")]
-    like: Option<PathBuf>,
-    /// How many times larger, for `bicubic` [default: 4]; a network has its own
+    /// How many times larger, for `bicubic` [default: 4] and for networks that do not tell it
     #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16))]
     scale: Option<usize>,
     /// Accept grey (made three channels), 16-bit (rounded) and transparent pictures (alpha is dropped)
@@ -38,6 +36,8 @@ pub struct Arguments {
     #[arg(long)]
     overwrite: bool,
     #[command(flatten)]
+    checkpoint: CheckpointArguments,
+    #[command(flatten)]
     device: DeviceArgument,
 }
 
@@ -46,7 +46,8 @@ pub struct Arguments {
 /// # Errors
 /// What is wrong with the model, a picture or the place to write to. Pictures finished before are whole.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let method = method::open(&arguments.model, arguments.like.as_deref(), arguments.device.find()?)?;
+    let method =
+        method::open(&arguments.model, &arguments.checkpoint.choice(arguments.scale), arguments.device.find()?)?;
     method.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
     let upscaler = method.upscaler;
     let scale = match &upscaler {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context, Result, ensure};
+use abbe_models::Architecture;
+use anyhow::{Context, Result, bail, ensure};
 
 use super::{Experiment, Length, Optimizer, Phase, Schedule};
 
@@ -35,11 +36,8 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
     );
     for (name, config) in &experiment.networks {
         config.validate().with_context(|| format!("networks.{name}"))?;
-        ensure!(
-            config.scale() == *scale as i64,
-            "networks.{name}: its scale is {}, the experiment's is {scale}",
-            config.scale()
-        );
+        let Some(own) = config.scale() else { bail!("networks.{name}: {} does not enlarge pictures", config.name()) };
+        ensure!(own == *scale as i64, "networks.{name}: its scale is {own}, the experiment's is {scale}");
     }
     if let Some(config) = &experiment.discriminator {
         config.validate().context("discriminator")?;
