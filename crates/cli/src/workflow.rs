@@ -5,9 +5,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
 use abbe_eval::{Protocol, Results, Upscaler, evaluate};
-use abbe_models::Choice;
+use abbe_models::{Choice, Network, Store};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
-use abbe_train::{Experiment, OpenVgg, Session, Setup};
+use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
 
@@ -27,7 +27,9 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     check_apart(&train, &test)?;
     check_judgeable(&test, &protocols(experiment))?;
     let vgg = open_vgg(experiment, at)?;
-    let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref());
+    let networks = Networks::new(experiment, at)?;
+    networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
+    let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref(), &networks);
     let sampler = experiment.sampler(train)?;
     let folder = RunFolder::create(out, overwrite)?;
     write_atomic(&folder.experiment(), experiment.to_toml()?.as_bytes())?;
@@ -38,10 +40,10 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
         manifest.write(&folder.manifest())
     };
     let done = guard(|| {
-        let notices = manifest.notices.clone();
-        let setup = Setup { experiment, sampler, device: at, folder: &folder, notices: &notices, stop: &stop::STOP };
-        train_all(setup, vgg, &mut manifest)?;
-        let results = judge(experiment, &folder, at, &test, &notices)?;
+        let of_vgg: Vec<String> = vgg.as_ref().and_then(|vgg| vgg.notice.clone()).into_iter().collect();
+        let setup = Setup { experiment, sampler, device: at, folder: &folder, notices: &of_vgg, stop: &stop::STOP };
+        train_all(setup, networks, vgg)?;
+        let results = judge(experiment, &folder, at, &test, &manifest.notices)?;
         println!("\n{}", results.to_text());
         let mut written = abbe_viz::figures(&folder)?;
         note(&mut manifest, "finished".into())?;
@@ -57,15 +59,10 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     Ok(())
 }
 
-/// Trains every phase; the manifest learns the size of each network.
-fn train_all(setup: Setup, vgg: Option<OpenVgg>, manifest: &mut Manifest) -> Result<()> {
+/// Trains every phase.
+fn train_all(setup: Setup, networks: Networks, vgg: Option<OpenVgg>) -> Result<()> {
     let experiment = setup.experiment;
-    let mut session = Session::new(setup, vgg.map(|vgg| vgg.features))?;
-    manifest.networks.extend(session.trainees.iter().map(|(name, trainee)| NetworkRecord {
-        name: name.clone(),
-        parameters: trainee.model.store().parameters().iter().map(|p| p.numel() as i64).sum(),
-        weights: format!("random, seed {}", experiment.seed),
-    }));
+    let mut session = Session::new(setup, networks, vgg.map(|vgg| vgg.features))?;
     let names = experiment.phases.iter().map(|phase| phase.name.clone());
     let mut bars = progress::Training::new(names.enumerate().map(|(index, name)| (name, session.steps(index))));
     abbe_train::train(&mut session, &mut |row| bars.show(row))
@@ -168,12 +165,15 @@ fn describe(
     train: &[Pair],
     test: &[Pair],
     vgg: Option<&OpenVgg>,
+    networks: &Networks,
 ) -> Manifest {
     let record = |pairs: &[Pair], source: &Source| DataRecord {
         pictures: pairs.len(),
         sha256: pair::hash(pairs),
         lr: pair::lr_description(source),
     };
+    let mut notices = networks.notices();
+    notices.extend(vgg.and_then(|vgg| vgg.notice.clone()).filter(|notice| !notices.contains(notice)));
     Manifest {
         experiment: experiment.name.clone(),
         outcome: "unfinished".into(),
@@ -185,11 +185,26 @@ fn describe(
         seed: experiment.seed,
         train: record(train, &experiment.data.train),
         test: record(test, &experiment.data.test),
-        networks: Vec::new(),
+        networks: network_records(networks),
         vgg: vgg.map(|vgg| vgg.origin.clone()),
-        notices: vgg.and_then(|vgg| vgg.notice.clone()).into_iter().collect(),
+        notices,
         seconds: 0.0,
     }
+}
+
+/// Every network that is trained, the discriminator last.
+fn network_records(networks: &Networks) -> Vec<NetworkRecord> {
+    let record = |name: &str, store: &Store, origin: &Origin| NetworkRecord {
+        name: name.to_owned(),
+        parameters: store.parameters().iter().map(|parameter| parameter.numel() as i64).sum(),
+        weights: origin.weights.clone(),
+    };
+    let trainees = networks.trainees.iter();
+    let critic = networks.critic.iter();
+    trainees
+        .map(|(name, trainee)| record(name, trainee.model.store(), &trainee.origin))
+        .chain(critic.map(|critic| record("discriminator", critic.network.store(), &critic.origin)))
+        .collect()
 }
 
 fn say_where(folder: &RunFolder, drawn: &[std::path::PathBuf]) {

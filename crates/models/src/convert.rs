@@ -3,8 +3,11 @@
 use abbe_checkpoint::{Dtype, Tensor as Saved};
 use tch::{Device, Kind, Tensor};
 
-/// A copy. Networks hold float32 and, for counters, int64; nothing else is registered in a store.
-pub(crate) fn to_checkpoint(tensor: &Tensor) -> Saved {
+/// A copy of a float32 or int64 tensor, on any device. Networks and optimisers hold nothing else.
+///
+/// # Panics
+/// For a tensor of another type.
+pub fn to_checkpoint(tensor: &Tensor) -> Saved {
     let shape = shape(tensor);
     let flat = tensor.detach().to_device(Device::Cpu).contiguous().view(-1);
     let count = flat.numel();
@@ -19,8 +22,11 @@ pub(crate) fn to_checkpoint(tensor: &Tensor) -> Saved {
     }
 }
 
-/// A copy on the CPU, float32 if `kind` is, else int64.
-pub(crate) fn from_checkpoint(saved: &Saved, kind: Kind) -> Result<Tensor, abbe_checkpoint::Error> {
+/// A copy on the CPU: int64 if `kind` is, else float32, to which the other floating-point types are rounded.
+///
+/// # Errors
+/// [`abbe_checkpoint::Error::Convert`] for floating point where integers are wanted, and the reverse.
+pub fn from_checkpoint(saved: &Saved, kind: Kind) -> Result<Tensor, abbe_checkpoint::Error> {
     let shape: Vec<i64> = saved.shape().iter().map(|side| *side as i64).collect();
     let flat = match kind {
         Kind::Int64 => Tensor::from_slice(&saved.to_i64()?),

@@ -9,7 +9,7 @@
 mod architecture;
 pub mod bicubic;
 mod config;
-mod convert;
+pub mod convert;
 pub mod discriminator;
 pub mod layer;
 mod layout;

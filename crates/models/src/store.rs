@@ -53,6 +53,12 @@ impl Store {
         entries.iter().filter(|entry| entry.role == Role::Parameter).map(|entry| entry.tensor.shallow_clone()).collect()
     }
 
+    /// The names of [`Store::parameters`], in their order.
+    pub fn parameter_names(&self) -> Vec<String> {
+        let entries = self.entries.borrow();
+        entries.iter().filter(|entry| entry.role == Role::Parameter).map(|entry| entry.name.clone()).collect()
+    }
+
     /// The names of all tensors, buffers among them, in the order of PyTorch's `state_dict()`.
     pub fn names(&self) -> Vec<String> {
         self.entries.borrow().iter().map(|entry| entry.name.clone()).collect()

@@ -97,6 +97,11 @@ impl RunFolder {
         self.root.join("checkpoints").join(format!("{name}.pth"))
     }
 
+    /// What training needs beside a checkpoint of the same name to go on: its optimisers' states.
+    pub fn training_state(&self, name: &str) -> PathBuf {
+        self.root.join("checkpoints").join(format!("{name}.state"))
+    }
+
     /// The table of results with this ending: `csv`, `json` or `txt`.
     pub fn metrics(&self, ending: &str) -> PathBuf {
         self.root.join(format!("metrics.{ending}"))

@@ -7,7 +7,8 @@ use tch::Tensor;
 
 use crate::experiment::DiscriminatorTraining;
 use crate::loss::{Numbers, Terms, adversarial};
-use crate::session::{Critic, Report, Session, descend};
+use crate::networks::Critic;
+use crate::session::{Report, Session, descend};
 
 /// Runs the phase with this index, whose adversarial loss is `config`.
 pub(crate) fn run(session: &mut Session, index: usize, config: &adversarial::Config, report: Report) -> Result<()> {

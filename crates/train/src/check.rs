@@ -70,7 +70,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::{Experiment, Setup, train};
+    use crate::{Experiment, Networks, Setup, train};
 
     #[test]
     fn a_term_must_reach_a_parameter_with_a_finite_gradient() {
@@ -119,7 +119,8 @@ mod tests {
         let (folder, stop) = (RunFolder::create(root.path(), false).unwrap(), AtomicBool::new(false));
         let setup =
             Setup { experiment: &experiment, sampler, device: Device::Cpu, folder: &folder, notices: &[], stop: &stop };
-        let mut session = Session::new(setup, None).unwrap();
+        let networks = Networks::new(&experiment, Device::Cpu).unwrap();
+        let mut session = Session::new(setup, networks, None).unwrap();
         // With weights of 0 and biases of -1 SRCNN's output is -1 everywhere; clamped to 0, it has no gradient.
         for mut weights in session.trainees["b"].model.store().parameters() {
             let value = if weights.dim() == 1 { -1.0 } else { 0.0 };

@@ -4,8 +4,12 @@
 
 mod adversarial;
 mod check;
+mod digest;
 mod experiment;
 pub mod loss;
+mod networks;
+pub mod optimizer_state;
+mod pretrained;
 mod session;
 mod supervised;
 mod vgg_weights;
@@ -13,12 +17,16 @@ mod vgg_weights;
 use anyhow::{Context, Result};
 
 pub use experiment::{
-    Data, DiscriminatorTraining, Experiment, Length, Losses, Optimizer, Phase, Schedule, Vgg, Weights,
+    Data, DiscriminatorTraining, Experiment, Length, Losses, Optimizer, Phase, Pretrained, Schedule, Start, Vgg,
+    Weights,
 };
-pub use session::{Report, Session, Setup, Trainee};
+pub use networks::{Critic, Networks, Trainee};
+pub use pretrained::Origin;
+pub use session::{Report, Session, Setup};
 pub use vgg_weights::{OpenVgg, cache_path, open as open_vgg};
 
-/// Runs the phases of an experiment one after the other: each ends with the checkpoint `<phase>_final.pth` of its network.
+/// Runs the phases of an experiment one after the other: each ends with the checkpoint `<phase>_final.pth` of its network,
+/// that of the discriminator if it trained it, and `<phase>_final.state`, from which their optimisers can go on.
 ///
 /// # Errors
 /// A loss term that gives its network no gradient, or is not finite (by step and term); Ctrl-C (`setup.stop`); a file that

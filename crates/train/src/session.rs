@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use abbe_checkpoint::{TrainingState, WriteOptions};
 use abbe_data::loader::{Batch, Loader};
 use abbe_data::patches::Sampler;
-use abbe_models::discriminator::Discriminator;
-use abbe_models::{Card, Network, SrModel, vgg};
+use abbe_models::{Card, Network, vgg};
 use abbe_run::{Log, LogRow, RunFolder};
 use abbe_torch::{Adam, channels_last};
 use anyhow::{Context, Result, bail, ensure};
@@ -17,6 +17,8 @@ use tch::{Device, Tensor};
 
 use crate::experiment::{Experiment, Optimizer, Phase};
 use crate::loss::{Numbers, Terms, content, pixel};
+use crate::networks::{Critic, Networks, Trainee};
+use crate::optimizer_state::of_adam;
 
 /// Called after each step with its row of the log.
 pub type Report<'a> = &'a mut dyn FnMut(&LogRow);
@@ -37,22 +39,6 @@ pub struct Setup<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// A super-resolution network and its optimiser.
-pub struct Trainee {
-    /// The network.
-    pub model: Box<dyn SrModel>,
-    /// Over all its parameters.
-    pub adam: Adam,
-}
-
-/// The discriminator and its optimiser.
-pub(crate) struct Critic {
-    /// The network.
-    pub network: Discriminator,
-    /// Over all its parameters.
-    pub adam: Adam,
-}
-
 /// A training in progress.
 pub struct Session<'a> {
     /// What it was given.
@@ -68,31 +54,13 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Builds every network of the experiment; their first weights are decided by its seed.
+    /// Begins a training of `networks`.
     ///
     /// # Errors
-    /// A configuration that cannot be built, or a log that cannot be written.
-    pub fn new(setup: Setup<'a>, vgg: Option<vgg::Features>) -> Result<Self> {
-        let experiment = setup.experiment;
-        tch::manual_seed(experiment.seed as i64);
-        let mut trainees = IndexMap::new();
-        for (name, config) in &experiment.networks {
-            let model = abbe_models::build(config, setup.device).with_context(|| format!("networks.{name}"))?;
-            let first = experiment.phases.iter().find(|phase| &phase.network == name);
-            let phase = first.with_context(|| format!("networks.{name}: no phase trains it"))?;
-            let adam = Adam::new(model.store().parameters(), phase.optimizer.into());
-            trainees.insert(name.clone(), Trainee { model, adam });
-        }
-        let training = experiment.phases.iter().find_map(|phase| phase.discriminator);
-        let critic = match (&experiment.discriminator, training) {
-            (Some(config), Some(training)) => {
-                let network = Discriminator::new(config, setup.device).context("discriminator")?;
-                let adam = Adam::new(network.store().parameters(), training.optimizer.into());
-                Some(Critic { network, adam })
-            }
-            _ => None,
-        };
+    /// A log that cannot be written.
+    pub fn new(setup: Setup<'a>, networks: Networks, vgg: Option<vgg::Features>) -> Result<Self> {
         let log = Log::create(&setup.folder.log())?;
+        let Networks { trainees, critic } = networks;
         Ok(Session { setup, trainees, critic, vgg, log, started: Instant::now() })
     }
 
@@ -167,24 +135,37 @@ impl<'a> Session<'a> {
             self.save(phase, &format!("epoch_{epochs}"))?;
         }
         if self.setup.stop.load(Ordering::Relaxed) {
-            let path = self.save(phase, "interrupted")?;
+            let path = self.save_all(index, "interrupted", step + 1)?;
             bail!("stopped by Ctrl-C after step {step}; the weights so far are in {}", path.display());
         }
         Ok(())
     }
 
-    /// Ends a phase with its final checkpoints: the network's, and the discriminator's when the phase trained it.
+    /// Ends a phase with its final checkpoints.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub(crate) fn end_phase(&self, index: usize) -> Result<()> {
+        self.save_all(index, "final", self.steps(index)).map(drop)
+    }
+
+    /// Saves all that the phase has trained in so many steps: its network, the discriminator when it trains that, and the
+    /// states of their optimisers in this order, in the file that BasicSR calls a training state. It has no schedulers:
+    /// here the learning rate follows from the step alone.
+    fn save_all(&self, index: usize, stage: &str, steps: u64) -> Result<PathBuf> {
         let phase = &self.setup.experiment.phases[index];
-        self.save(phase, "final")?;
+        let path = self.save(phase, stage)?;
+        let mut optimizers = vec![of_adam(&self.trainees[&phase.network].adam).to_value()];
         if let (Some(_), Some(critic)) = (&phase.discriminator, &self.critic) {
-            let path = self.setup.folder.checkpoint(&format!("{}_discriminator_final", phase.name));
+            let path = self.setup.folder.checkpoint(&format!("{}_discriminator_{stage}", phase.name));
             abbe_checkpoint::save_state_dict(&path, &critic.network.store().state_dict(), None)?;
+            optimizers.push(of_adam(&critic.adam).to_value());
         }
-        Ok(())
+        let epoch = steps.saturating_sub(1) / self.setup.experiment.steps_per_epoch(self.setup.sampler.pictures());
+        let state = TrainingState { epoch, iter: steps, optimizers, schedulers: vec![], more: vec![] };
+        let state_path = self.setup.folder.training_state(&format!("{}_{stage}", phase.name));
+        abbe_checkpoint::write(state_path, &state.to_value(), &WriteOptions::default())?;
+        Ok(path)
     }
 
     fn save(&self, phase: &Phase, stage: &str) -> Result<PathBuf> {
@@ -199,7 +180,10 @@ impl<'a> Session<'a> {
         );
         let has_content = |other: &Phase| other.network == phase.network && other.loss.content.is_some();
         let met_vgg = self.setup.experiment.phases.iter().any(has_content);
-        let notices = if met_vgg { self.setup.notices.to_vec() } else { Vec::new() };
+        let of_start = &self.trainees[&phase.network].origin.notices;
+        let of_vgg = if met_vgg { self.setup.notices } else { &[] };
+        let new = of_vgg.iter().filter(|notice| !of_start.contains(notice));
+        let notices = of_start.iter().chain(new).cloned().collect();
         abbe_models::save(&path, model, &Card { network, notices })?;
         Ok(path)
     }

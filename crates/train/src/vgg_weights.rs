@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use abbe_models::vgg::{Features, Net};
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 use tch::Device;
 
+use crate::digest::sha256;
 use crate::experiment::{Vgg, Weights};
 
 /// A VGG with weights, and what is to be said of them.
@@ -89,13 +89,6 @@ fn missing(net: Net, path: &Path) -> String {
 fn promised(path: &Path) -> Option<String> {
     let (_, digits) = path.file_stem()?.to_str()?.rsplit_once('-')?;
     (digits.len() == 8 && digits.chars().all(|c| c.is_ascii_hexdigit())).then(|| digits.to_owned())
-}
-
-fn sha256(path: &Path) -> Result<String> {
-    let context = || format!("cannot read {}", path.display());
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path).with_context(context)?, &mut hasher).with_context(context)?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! there: a loss term, a bound on the gradient, a network that no phase needs. There are no hidden defaults.
 
 mod phase;
+mod start;
 mod validate;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use phase::{DiscriminatorTraining, Length, Losses, Optimizer, Phase, Schedule};
+pub use start::{Pretrained, Start};
 
 /// One experiment, as its file says it. A key that is missing, misspelt or of a wrong type is an error that names it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct Experiment {
     pub discriminator: Option<discriminator::Config>,
     /// The perceptual network, when a phase has a content loss.
     pub vgg: Option<Vgg>,
+    /// What training begins with, where that is not random.
+    pub start: Option<Start>,
     /// What is done, in this order.
     #[serde(rename = "phase")]
     pub phases: Vec<Phase>,

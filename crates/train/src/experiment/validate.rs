@@ -48,6 +48,9 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
             config.patch
         );
     }
+    if let Some(start) = &experiment.start {
+        start.validate(experiment).context("start")?;
+    }
     ensure!(!experiment.phases.is_empty(), "phase: expected at least one [[phase]]");
     let mut names = HashSet::from(["bicubic", "lr", "hr"]);
     for (index, item) in experiment.phases.iter().enumerate() {

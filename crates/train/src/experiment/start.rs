@@ -1,0 +1,60 @@
+//! Which networks of an experiment begin with weights from files, and with an optimiser's state.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::Experiment;
+
+/// What training begins with, where that is not random. Networks that are not named begin with random weights.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// By their names in `networks`.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub networks: IndexMap<String, Pretrained>,
+    /// Of the experiment's discriminator.
+    pub discriminator: Option<Pretrained>,
+}
+
+/// Where a network's first weights come from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pretrained {
+    /// A checkpoint of the network, Abbe's or PyTorch's. Of one that has averaged weights too, those under `params` are
+    /// taken, as they are the ones that were trained.
+    pub checkpoint: PathBuf,
+    /// Whether tensors that do not fit are left random (and a notice says so) instead of refused.
+    pub partial: bool,
+    /// The state of the Adam that trained it: BasicSR's `.state`, which Abbe writes too, or `optimizer.state_dict()` by
+    /// itself. Absent: Adam begins anew.
+    pub optimizer: Option<PathBuf>,
+}
+
+impl Start {
+    /// Checks what can be checked before a file is read.
+    pub(super) fn validate(&self, experiment: &Experiment) -> Result<()> {
+        ensure!(!self.networks.is_empty() || self.discriminator.is_some(), "expected `networks` or `discriminator`");
+        for (name, pretrained) in &self.networks {
+            experiment.network(name).context("networks")?;
+            pretrained.validate().with_context(|| format!("networks.{name}"))?;
+        }
+        if let Some(pretrained) = &self.discriminator {
+            ensure!(experiment.discriminator.is_some(), "discriminator: the experiment has no [discriminator]");
+            pretrained.validate().context("discriminator")?;
+        }
+        Ok(())
+    }
+}
+
+impl Pretrained {
+    fn validate(&self) -> Result<()> {
+        ensure!(
+            !self.partial || self.optimizer.is_none(),
+            "optimizer: its state is of the whole network: leave it out, or say `partial = false`"
+        );
+        Ok(())
+    }
+}
