@@ -5,6 +5,7 @@ mod bad_input; // what a user can get wrong
 mod commands; // the commands, used as they are meant
 mod golden; // losses and Adam against PyTorch's stored numbers
 mod native; // networks as other projects save them
+mod optimizer; // training that goes on in PyTorch, and the reverse
 mod python; // files to and from PyTorch
 mod support; // scratch folders, pictures, running the program
 mod training; // a whole run, and its sequence of losses

@@ -1,5 +1,6 @@
 //! A whole run of the small experiment: what it writes, and that it computes what it always computed.
 
+use abbe_checkpoint::TrainingState;
 use serde_json::{Value, json};
 
 use crate::support::{EXPERIMENT, Finished, repository, small_experiment};
@@ -10,9 +11,12 @@ fn expected_files() -> Vec<String> {
         ".abbe-run",
         "checkpoints/srcnn_epoch_1.pth",
         "checkpoints/srcnn_final.pth",
+        "checkpoints/srcnn_final.state",
         "checkpoints/srgan_discriminator_final.pth",
         "checkpoints/srgan_final.pth",
+        "checkpoints/srgan_final.state",
         "checkpoints/warm-up_final.pth",
+        "checkpoints/warm-up_final.state",
         "experiment.toml",
         "figures/curves.png",
         "figures/curves.svg",
@@ -144,9 +148,11 @@ fn ctrl_c_stops_after_a_whole_step_and_leaves_whole_files() {
     assert_eq!(status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("Ctrl-C") && stderr.contains("srcnn_interrupted.pth"), "{stderr}");
     scratch.abbe("inspect run/checkpoints/srcnn_interrupted.pth").ok();
+    let last = std::fs::read_to_string(&log).unwrap();
+    let state = abbe_checkpoint::read(scratch.path("run/checkpoints/srcnn_interrupted.state")).unwrap();
+    assert_eq!(TrainingState::from_value(&state).unwrap().iter, last.lines().count() as u64);
     let manifest = std::fs::read_to_string(scratch.path("run/manifest.json")).unwrap();
     assert!(manifest.contains("stopped by Ctrl-C"), "{manifest}");
-    let last = std::fs::read_to_string(&log).unwrap();
     assert!(last.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(!scratch.files("run").iter().any(|file| file.contains(".abbe-") && !file.ends_with(".abbe-run")));
 }
