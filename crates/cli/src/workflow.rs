@@ -26,9 +26,9 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let test = read_pairs("data.test", &experiment.data.test, experiment)?;
     check_apart(&train, &test)?;
     check_judgeable(&test, &protocols(experiment))?;
-    let vgg = open_vgg(experiment, at)?;
     let networks = Networks::new(experiment, at)?;
     networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
+    let vgg = open_vgg(experiment, at)?;
     let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref(), &networks);
     let sampler = experiment.sampler(train)?;
     let folder = RunFolder::create(out, overwrite)?;

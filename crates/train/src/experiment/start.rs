@@ -58,3 +58,37 @@ impl Pretrained {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of an experiment with this table.
+    fn said(start: &str) -> String {
+        let text = include_str!("../../../../experiments/srcnn.toml").replacen(
+            "[data]",
+            &format!("[start]\n{start}\n\n[data]"),
+            1,
+        );
+        Experiment::parse(&text).map_or_else(|error| format!("{error:#}"), |_| "fine".into())
+    }
+
+    #[test]
+    fn what_it_names_must_be_there_and_its_keys_must_agree() {
+        let from = |keys: &str| format!("{{ checkpoint = \"a.pth\", {keys} }}");
+        let name = |keys: &str| said(&format!("networks.srcnn = {}", from(keys)));
+        assert_eq!(name("partial = false, optimizer = \"a.state\""), "fine");
+        assert_eq!(name("partial = true"), "fine");
+        assert!(name("partial = true, optimizer = \"a.state\"").contains("start: networks.srcnn: optimizer: "));
+        assert!(name("part = true").contains("partial"));
+        assert!(
+            said(&format!("networks.other = {}", from("partial = true")))
+                .contains("start: networks: no network is called `other`")
+        );
+        assert!(
+            said(&format!("discriminator = {}", from("partial = true")))
+                .contains("start: discriminator: the experiment has no")
+        );
+        assert!(said("").contains("start: expected `networks` or `discriminator`"));
+    }
+}
