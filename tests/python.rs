@@ -46,8 +46,8 @@ pub fn assert_close(ours: &Tensor, theirs: &Tensor, what: &str) {
     assert!(difference < 1e-5, "{what}: {difference:e}");
 }
 
-/// Each network's module as `abbe models NAME --python` prints it takes our file strictly, counts batches as ours does and
-/// computes the same.
+/// Each network's module as `abbe models NAME --python` prints it takes our file strictly, has its parameters in our order,
+/// counts batches as ours does and computes the same.
 #[test]
 fn our_checkpoints_load_strictly_into_the_modules_that_we_print() {
     let scratch = Scratch::new();
@@ -64,6 +64,7 @@ fn our_checkpoints_load_strictly_into_the_modules_that_we_print() {
         let state = built.network().store().state_dict();
         abbe_checkpoint::save_state_dict(scratch.path(&format!("{i}.pth")), &state, None).unwrap();
         scratch.write(&format!("network{i}.py"), config.python());
+        scratch.write(&format!("{i}.txt"), built.network().store().parameter_names().join("\n"));
         inputs.push(x);
     }
     let code = "
@@ -71,6 +72,8 @@ import torch
 for i in range(COUNT):
     module = __import__(f'network{i}').model.eval()
     module.load_state_dict(torch.load(f'{i}.pth', weights_only=True), strict=True)
+    names = [name for name, _ in module.named_parameters()] # an optimiser's state goes by their order
+    assert names == open(f'{i}.txt').read().split(), names
     with torch.no_grad(): torch.save({'x': module(torch.load(f'x{i}.pth', weights_only=True)['x'])}, f'y{i}.pth')
 ";
     scratch

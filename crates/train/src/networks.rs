@@ -4,10 +4,10 @@ use abbe_models::discriminator::Discriminator;
 use abbe_models::{Network, SrModel};
 use abbe_torch::Adam;
 use anyhow::{Context, Result};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use tch::Device;
 
-use crate::experiment::{Experiment, Start};
+use crate::experiment::Experiment;
 use crate::pretrained::{self, Origin};
 
 /// Every network of an experiment, ready to be trained.
@@ -54,14 +54,10 @@ impl Networks {
 
     /// What must be said of the files that they begin with, each thing once.
     pub fn notices(&self) -> Vec<String> {
-        let origins = self.trainees.values().map(|trainee| &trainee.origin);
-        let mut notices = Vec::new();
-        for notice in origins.chain(self.critic.as_ref().map(|critic| &critic.origin)).flat_map(|o| &o.notices) {
-            if !notices.contains(notice) {
-                notices.push(notice.clone());
-            }
-        }
-        notices
+        let critic = self.critic.iter().map(|critic| &critic.origin);
+        let origins = self.trainees.values().map(|trainee| &trainee.origin).chain(critic);
+        let notices: IndexSet<_> = origins.flat_map(|origin| origin.notices.clone()).collect();
+        notices.into_iter().collect()
     }
 }
 
@@ -88,7 +84,8 @@ impl Critic {
         let (Some(config), Some(training)) = (experiment.discriminator, training) else { return Ok(None) };
         let network = Discriminator::new(&config, device).context("discriminator")?;
         let mut adam = Adam::new(network.store().parameters(), training.optimizer.into());
-        let origin = match experiment.start.as_ref().and_then(|Start { discriminator, .. }| discriminator.as_ref()) {
+        let pretrained = experiment.start.as_ref().and_then(|start| start.discriminator.as_ref());
+        let origin = match pretrained {
             Some(from) => pretrained::load(from, &config.into(), network.store(), &mut adam, pretrained::DISCRIMINATOR)
                 .context("start.discriminator")?,
             None => Origin::random(experiment.seed),

@@ -16,6 +16,9 @@ pub(crate) const GENERATOR: usize = 0;
 /// The place of the discriminator's.
 pub(crate) const DISCRIMINATOR: usize = 1;
 
+/// The keys of plain weights in files that may have averaged ones beside them.
+const PLAIN: [&str; 3] = ["params", "state_dict", "g"];
+
 /// What a network begins with.
 pub struct Origin {
     /// Files with their SHA-256, or the seed.
@@ -50,28 +53,28 @@ fn weights(from: &Pretrained, config: &Config, store: &Store) -> Result<Vec<Stri
     let path = &from.checkpoint;
     let value = abbe_checkpoint::read(path)?;
     let mut notices = match card_of(path) {
-        Ok(card) => card.notices,
+        Ok(card) => {
+            let same = from.partial || card.network == *config;
+            ensure!(same, "it is of {:?}, the experiment's network is {config:?}", card.network);
+            card.notices
+        }
         Err(Error::NoCard(_)) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let trained = value.get("params").map(|_| "params");
-    let Unwrapped { key, state, others } = abbe_checkpoint::unwrap(&value, trained)?;
+    let is_dict = |key: &&str| value.get(key).is_some_and(|value| value.entries().is_some());
+    let Unwrapped { key, state, others } = abbe_checkpoint::unwrap(&value, PLAIN.into_iter().find(is_dict))?;
+    let mut say = |what: String| notices.push(format!("{}: {what}", path.display()));
     if let (Some(key), [_, ..]) = (key, others.as_slice()) {
-        notices.push(format!(
-            "{}: training begins with the weights under `{key}`, not with {}",
-            path.display(),
-            others.join(", ")
-        ));
+        say(format!("training begins with the weights under `{key}`, not with {}", others.join(", ")));
     }
     let report = match from.partial {
         true => store.load_partial(&state)?,
         false => load_whole(config, store, &state, from.optimizer.is_some())?,
     };
-    let said = report
-        .conversions()
-        .into_iter()
-        .chain((!report.fits()).then(|| format!("loaded in part; what was left aside:\n{report}")));
-    notices.extend(said.map(|said| format!("{}: {said}", path.display())));
+    report.conversions().into_iter().for_each(&mut say);
+    if !report.fits() {
+        say(format!("loaded in part; what was left aside:\n{report}"));
+    }
     Ok(notices)
 }
 
@@ -100,14 +103,14 @@ fn optimizer(path: &Path, store: &Store, adam: &mut Adam, place: usize) -> Resul
     let shapes: Vec<Vec<usize>> = store.parameters().iter().map(shape).collect();
     let saved = abbe_checkpoint::Adam::from_value(&optimizer_of(value, place)?, &shapes)?;
     optimizer_state::restore_adam(adam, &saved)?;
-    let other = saved.groups.iter().map(|group| AdamConfig {
+    let config = |group: &abbe_checkpoint::AdamGroup| AdamConfig {
         lr: adam.config.lr, // schedules change it, so that it differs in most files
         betas: group.betas.into(),
         eps: group.eps,
         weight_decay: group.weight_decay,
         decoupled_weight_decay: group.decoupled_weight_decay && group.weight_decay != 0.0,
-    });
-    let other = other.into_iter().find(|group| *group != adam.config);
+    };
+    let other = saved.groups.iter().map(config).find(|group| *group != adam.config);
     Ok(other.map(|AdamConfig { betas, eps, weight_decay, .. }| {
         format!(
             "{}: Adam's state was made with betas {betas:?}, eps {eps:e}, weight_decay {weight_decay}; it goes on with the \
@@ -129,4 +132,58 @@ fn optimizer_of(value: Value, place: usize) -> Result<Value> {
             "expected the generator's optimiser at 0 and the discriminator's at 1 of `optimizers`, found {count} in all"
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use abbe_models::{Built, Card, srcnn};
+    use tch::Device;
+
+    use super::*;
+
+    fn srcnn(scale: i64) -> (Config, Built) {
+        let config =
+            Config::Srcnn(srcnn::Config { scale, kernels: [3, 1, 3], channels: [2, 2], ..srcnn::Config::paper(scale) });
+        (config, config.build(Device::Cpu).unwrap())
+    }
+
+    #[test]
+    fn an_optimisers_state_needs_parameters_in_our_order() {
+        let (config, built) = srcnn(4);
+        let store = built.network().store();
+        let naming = config.naming("lornatang").unwrap();
+        let theirs = store.state_dict_as(&naming);
+        assert!(load_whole(&config, store, &theirs, true).unwrap().fits());
+        let reversed: StateDict = theirs.into_iter().rev().collect();
+        assert!(load_whole(&config, store, &reversed, false).unwrap().fits());
+        let error = load_whole(&config, store, &reversed, true).err().unwrap().to_string();
+        assert!(error.contains("`lornatang`") && error.contains("another order"), "{error}");
+        // In our own names the order of a file says nothing: ours is PyTorch's.
+        let ours: StateDict = store.state_dict().into_iter().rev().collect();
+        assert!(load_whole(&config, store, &ours, true).unwrap().fits());
+    }
+
+    #[test]
+    fn a_network_with_the_same_tensors_may_still_be_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x2.pth");
+        let ((network, x2), (config, x4)) = (srcnn(2), srcnn(4));
+        abbe_models::save(&path, x2.network(), &Card { network, notices: vec!["mind".into()] }).unwrap();
+        let from = |partial| Pretrained { checkpoint: path.clone(), partial, optimizer: None };
+        let error = weights(&from(false), &config, x4.network().store()).err().unwrap().to_string();
+        assert!(error.contains("scale: 2") && error.contains("scale: 4"), "{error}");
+        assert_eq!(weights(&from(true), &config, x4.network().store()).unwrap(), ["mind"]);
+        assert_eq!(weights(&from(false), &network, x4.network().store()).unwrap(), ["mind"]);
+    }
+
+    #[test]
+    fn an_optimisers_state_stands_in_a_training_state_or_by_itself() {
+        let dict = |key: &str, value: Value| Value::Dict(vec![(Value::Text(key.into()), value)]);
+        let optimizer = |lr: f64| dict("param_groups", Value::List(vec![dict("lr", Value::Float(lr))]));
+        let optimizers = vec![optimizer(1.0), optimizer(2.0)];
+        let state = TrainingState { epoch: 0, iter: 1, optimizers, schedulers: vec![], more: vec![] }.to_value();
+        assert_eq!(optimizer_of(state.clone(), DISCRIMINATOR).unwrap(), optimizer(2.0));
+        assert_eq!(optimizer_of(optimizer(3.0), DISCRIMINATOR).unwrap(), optimizer(3.0));
+        assert!(optimizer_of(state, 2).unwrap_err().to_string().contains("found 2 in all"));
+    }
 }

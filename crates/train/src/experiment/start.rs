@@ -23,8 +23,8 @@ pub struct Start {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pretrained {
-    /// A checkpoint of the network, Abbe's or PyTorch's. Of one that has averaged weights too, those under `params` are
-    /// taken, as they are the ones that were trained.
+    /// A checkpoint of the network, Abbe's or PyTorch's. Of one that has averaged weights too, the plain ones are
+    /// taken: they are those that the optimiser moved.
     pub checkpoint: PathBuf,
     /// Whether tensors that do not fit are left random (and a notice says so) instead of refused.
     pub partial: bool,
