@@ -1,7 +1,7 @@
 //! Training that begins in PyTorch and goes on here, and the reverse: 50 steps and 50 are 100. Needs the PyTorch that
 //! `cargo xtask setup` installs.
 
-use abbe_checkpoint::{StateDict, TrainingState, Value, WriteOptions};
+use abbe_checkpoint::{StateDict, Tensor as Stored, TrainingState, Value, WriteOptions};
 use abbe_models::convert::to_checkpoint;
 use abbe_models::{Config, SrModel, build, srresnet};
 use abbe_torch::{Adam, AdamConfig, Sgd, SgdConfig};
@@ -221,14 +221,8 @@ discriminator = { checkpoint = "net_d.pth", partial = false, optimizer = "python
     format!("{head}{start}\n[[phase]]{srcnn}[[phase]]{srgan}")
 }
 
-#[test]
-fn a_run_goes_on_in_pytorch_and_begins_from_what_pytorch_saved() {
-    let scratch = small_experiment();
-    scratch.abbe("train small.toml --out run").ok();
-    let experiment = Experiment::read(&scratch.path("small.toml")).unwrap();
-    scratch.write("generator.py", experiment.network("generator").unwrap().python());
-    scratch.write("discriminator.py", Config::from(experiment.discriminator.unwrap()).python());
-    let code = "
+/// One step on from a run of the small experiment; leaves files as BasicSR names their parts.
+const ONE_STEP: &str = "
 import sys, torch
 sys.path.insert(0, '.')
 import generator, discriminator
@@ -251,36 +245,23 @@ torch.save({'params': generator.model.state_dict(), 'params_ema': averaged}, 'ne
 torch.save({'params': discriminator.model.state_dict()}, 'net_d.pth')
 torch.save({'epoch': 0, 'iter': 9, 'optimizers': [o.state_dict() for o in optimizers], 'schedulers': []}, 'python.state')
 ";
+
+#[test]
+fn a_run_goes_on_in_pytorch_and_begins_from_what_pytorch_saved() {
+    let scratch = small_experiment();
+    scratch.abbe("train small.toml --out run").ok();
+    let experiment = Experiment::read(&scratch.path("small.toml")).unwrap();
+    scratch.write("generator.py", experiment.network("generator").unwrap().python());
+    scratch.write("discriminator.py", Config::from(experiment.discriminator.unwrap()).python());
     // The generator took 6 steps in its warm-up and 8 against the discriminator, which took 2; then each took one there.
-    assert_eq!(scratch.python(code).ok().trim(), "[{15}, {3}]");
+    assert_eq!(scratch.python(ONE_STEP).ok().trim(), "[{15}, {3}]");
 
     scratch.write("start.toml", start_experiment());
     let ended = scratch.abbe("train start.toml --out again");
     assert!(ended.stderr.contains("notice: python.state: Adam's state was made with betas"), "{}", ended.stderr);
     ended.ok();
-    for (name, theirs, count) in [("srgan", "net_g.pth", 18), ("srgan_discriminator", "net_d.pth", 4)] {
-        let parameters = |state: StateDict| -> StateDict {
-            state.into_iter().filter(|(name, _)| !name.contains("running") && !name.contains("num_batches")).collect()
-        };
-        let value = abbe_checkpoint::read(scratch.path(theirs)).unwrap();
-        let theirs = parameters(abbe_checkpoint::unwrap(&value, Some("params")).unwrap().state);
-        let ours = parameters(read(&scratch, &format!("again/checkpoints/{name}_final.pth")));
-        assert!(difference(&ours, &theirs) < 1e-6, "{name}");
-        let index = usize::from(count == 4);
-        let kept = |file: &str| {
-            let state = TrainingState::from_value(&abbe_checkpoint::read(scratch.path(file)).unwrap()).unwrap();
-            let shapes: Vec<Vec<usize>> = ours.values().map(|tensor| tensor.shape().to_vec()).collect();
-            abbe_checkpoint::Adam::from_value(&state.optimizers[index], &shapes).unwrap()
-        };
-        let (ours, theirs) = (kept("again/checkpoints/srgan_final.state"), kept("python.state"));
-        for (ours, theirs) in ours.state.iter().flatten().zip(theirs.state.iter().flatten()) {
-            assert_eq!(ours.step, count);
-            let moment =
-                |tensor: &abbe_checkpoint::Tensor| [("exp_avg".to_owned(), tensor.clone())].into_iter().collect();
-            let apart = difference(&moment(&ours.exp_avg), &moment(&theirs.exp_avg));
-            assert!(apart < 1e-3, "{name}: {apart:e}");
-        }
-    }
+    assert_gone_on(&scratch, "srgan", "net_g.pth", 0, 18);
+    assert_gone_on(&scratch, "srgan_discriminator", "net_d.pth", 1, 4);
     let manifest = std::fs::read_to_string(scratch.path("again/manifest.json")).unwrap();
     for part in [
         "net_g.pth (SHA-256 ",
@@ -296,6 +277,29 @@ torch.save({'epoch': 0, 'iter': 9, 'optimizers': [o.state_dict() for o in optimi
     let again = std::fs::read_to_string(scratch.path("again/experiment.toml")).unwrap();
     assert!(again.contains("python.state") && Experiment::parse(&again).is_ok(), "{again}");
     files_that_do_not_fit(&scratch);
+}
+
+/// A network of the second run and its optimiser at `place` are Python's, but for the steps that they have taken.
+fn assert_gone_on(scratch: &Scratch, name: &str, theirs: &str, place: usize, steps: u64) {
+    let parameters = |state: StateDict| -> StateDict {
+        state.into_iter().filter(|(name, _)| !name.contains("running") && !name.contains("num_batches")).collect()
+    };
+    let value = abbe_checkpoint::read(scratch.path(theirs)).unwrap();
+    let theirs = parameters(abbe_checkpoint::unwrap(&value, Some("params")).unwrap().state);
+    let ours = parameters(read(scratch, &format!("again/checkpoints/{name}_final.pth")));
+    assert!(difference(&ours, &theirs) < 1e-6, "{name}");
+    let shapes: Vec<Vec<usize>> = ours.values().map(|tensor| tensor.shape().to_vec()).collect();
+    let kept = |file: &str| {
+        let state = TrainingState::from_value(&abbe_checkpoint::read(scratch.path(file)).unwrap()).unwrap();
+        abbe_checkpoint::Adam::from_value(&state.optimizers[place], &shapes).unwrap().state
+    };
+    let (ours, theirs) = (kept("again/checkpoints/srgan_final.state"), kept("python.state"));
+    for (ours, theirs) in ours.iter().flatten().zip(theirs.iter().flatten()) {
+        assert_eq!(ours.step, steps);
+        let moment = |tensor: &Stored| [("exp_avg".to_owned(), tensor.clone())].into_iter().collect();
+        let apart = difference(&moment(&ours.exp_avg), &moment(&theirs.exp_avg));
+        assert!(apart < 1e-3, "{name}: {apart:e}");
+    }
 }
 
 /// Each is refused before the run's folder is touched.

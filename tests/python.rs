@@ -11,11 +11,11 @@ fn networks() -> String {
     std::fs::read_to_string(repository("tests/python/networks.py")).unwrap()
 }
 
-/// The code block of the README that begins with `import torch`.
-fn readme_snippet() -> String {
+/// The Python of the README: the network with its weights, then its optimiser.
+fn readme_snippets() -> String {
     let readme = std::fs::read_to_string(repository("README.md")).unwrap();
-    let (_, after) = readme.split_once("```python\n").unwrap();
-    after.split_once("```").unwrap().0.to_owned()
+    let blocks = readme.split("```python\n").skip(1);
+    blocks.map(|after| after.split_once("```").unwrap().0).collect()
 }
 
 fn stored(tensor: &Tensor) -> Stored {
@@ -86,11 +86,13 @@ for i in range(COUNT):
 }
 
 #[test]
-fn the_readmes_snippet_loads_what_training_wrote_and_python_sends_it_back() {
+fn the_readmes_snippets_load_what_training_wrote_and_python_sends_it_back() {
     let scratch = small_experiment();
     scratch.abbe("train small.toml --out runs/demo").ok();
-    let code = readme_snippet();
-    assert!(code.contains("runs/demo/checkpoints/srgan_final.pth"), "{code}");
+    let code = readme_snippets();
+    for file in ["srgan_final.pth", "srgan_final.state"] {
+        assert!(code.contains(&format!("runs/demo/checkpoints/{file}")), "{code}");
+    }
     let lr = Tensor::rand([1, 3, 20, 31], (Kind::Float, Device::Cpu));
     save(&scratch, "x.pth", &lr);
     let more = "
