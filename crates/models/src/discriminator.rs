@@ -72,7 +72,7 @@ impl Discriminator {
         let p = store.root();
         let side = config.patch / 16; // after four strides of 2
         let first = Conv2d::same(&p / "features" / 0, 3, config.channels, 3);
-        let features = features(&p / "features", config.channels);
+        let features = features(&p / "features", config.channels, false); // batch norm has a bias of its own
         let classifier = [
             Linear::new(&p / "classifier" / 0, 8 * config.channels * side * side, DENSE),
             Linear::new(&p / "classifier" / 2, DENSE, 1),
@@ -96,12 +96,14 @@ impl Network for Discriminator {
     }
 }
 
-fn features(p: Path, channels: i64) -> Vec<(Conv2d, BatchNorm2d)> {
+/// The seven convolutions after the first, `2`, `5`, ... `20`, each with its batch norm at the next index: together they
+/// take `[N, channels, h, w]` to `[N, 8 * channels, h / 16, w / 16]`, rounded up.
+pub(crate) fn features(p: Path, channels: i64, bias: bool) -> Vec<(Conv2d, BatchNorm2d)> {
     let mut c_in = channels;
     let layer = |(i, (width, stride))| {
         let c_out = width * channels;
-        // Batch norm has a bias of its own.
-        let conv = Conv2d::new(&p / (2 + 3 * i), ConvConfig { c_in, c_out, kernel: 3, stride, bias: false });
+        let config = ConvConfig { c_in, c_out, kernel: 3, stride, padding: 1, bias };
+        let conv = Conv2d::new(&p / (2 + 3 * i), config);
         c_in = c_out;
         (conv, BatchNorm2d::new(&p / (3 + 3 * i), c_out))
     };

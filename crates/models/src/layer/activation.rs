@@ -34,6 +34,11 @@ pub fn leaky_relu(xs: &Tensor) -> Tensor {
     recorded("", "LeakyReLU", 0, xs.prelu(&slope))
 }
 
+/// Hyperbolic tangent, within -1 and 1. Any shape.
+pub fn tanh(xs: &Tensor) -> Tensor {
+    recorded("", "Tanh", 0, xs.tanh())
+}
+
 /// The largest of each 2x2 block: `[N, C, h, w]` to `[N, C, h / 2, w / 2]`, rounded down.
 pub fn max_pool(xs: &Tensor) -> Tensor {
     recorded("", "MaxPool2d", 0, xs.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false))
@@ -44,7 +49,8 @@ pub fn pixel_shuffle(xs: &Tensor, factor: i64) -> Tensor {
     recorded("", "PixelShuffle", 0, xs.pixel_shuffle(factor))
 }
 
-fn recorded(name: &str, kind: &'static str, parameters: usize, ys: Tensor) -> Tensor {
+/// Tells the running summary of a layer without multiply-adds.
+pub(super) fn recorded(name: &str, kind: &'static str, parameters: usize, ys: Tensor) -> Tensor {
     summary::record(|| Layer { name: name.to_string(), kind, shape: ys.size(), parameters, multiply_adds: 0 });
     ys
 }
@@ -65,6 +71,9 @@ mod tests {
         assert_eq!(values(PRelu::new(store.root()).forward(&xs)), [-1.0, 0.0, 2.0]);
         assert_eq!(values(leaky_relu(&xs)), [-0.8, 0.0, 2.0]);
         assert_eq!(values(relu(&xs)), [0.0, 0.0, 2.0]);
+        // tanh(ln 2) = (2 - 1/2) / (2 + 1/2) = 0.6.
+        let ys = values(tanh(&Tensor::from_slice(&[2f32.ln(), 0.0])));
+        assert!((ys[0] - 0.6).abs() < 1e-6 && ys[1] == 0.0, "{ys:?}");
     }
 
     #[test]
