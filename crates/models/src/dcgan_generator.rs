@@ -22,7 +22,7 @@ pub struct Config {
 impl Architecture for Config {
     const PAPER: &'static str = "Radford et al., arXiv 1511.06434";
     const SAMPLES: &'static [Self] =
-        &[Config { latent: 100, channels: 64, colors: 3 }, Config { latent: 7, channels: 2, colors: 1 }];
+        &[Config { latent: 100, channels: 64, colors: 3 }, Config { latent: 7, channels: 12, colors: 1 }];
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("pytorch-examples", detect)];
     const PYTHON: Python = Python { source: include_str!("../python/dcgan_generator.py"), class: "DcganGenerator" };
 

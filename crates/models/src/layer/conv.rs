@@ -92,6 +92,21 @@ mod tests {
     }
 
     #[test]
+    fn padding_and_stride_decide_what_an_even_kernel_covers() {
+        // A 4x4 of ones on a 4x4 picture of ones. Padding 1, stride 2: each of four places covers 3x3. No padding: 4x4.
+        let ones = Tensor::ones([1, 1, 4, 4], (Kind::Float, Device::Cpu));
+        let sums = |stride, padding| {
+            let store = Store::new(Device::Cpu);
+            let config = ConvConfig { c_in: 1, c_out: 1, kernel: 4, stride, padding, bias: false };
+            let mut conv = Conv2d::new(store.root(), config);
+            conv.weight = ones.shallow_clone();
+            Vec::<f32>::try_from(conv.forward(&ones).view(-1)).unwrap()
+        };
+        assert_eq!(sums(2, 1), [9.0; 4]);
+        assert_eq!(sums(1, 0), [16.0]);
+    }
+
+    #[test]
     fn first_values_fill_the_interval_of_the_fan_in() {
         // fan_in 3 * 9 * 9 = 243, bound 1 / sqrt(243) = 0.06415; 15,552 uniform draws come within 1 % of both ends.
         let store = Store::new(Device::Cpu);
