@@ -54,6 +54,9 @@ pub struct DcganDiscriminator {
     last: Conv2d,
 }
 
+/// Of the leaky rectifiers, below zero.
+const SLOPE: f64 = 0.2;
+
 impl DcganDiscriminator {
     /// A network with PyTorch's first values.
     ///
@@ -80,8 +83,8 @@ impl Network for DcganDiscriminator {
     /// `[N, colors, 64, 64]` in [-1, 1] to logits `[N, 1]`: above 0 where the picture looks real. PyTorch's example applies
     /// the sigmoid itself and gives `[N]`; here it is left to the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let xs = leaky_relu(&self.first.forward(pictures));
-        let xs = self.body.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train)));
+        let xs = leaky_relu(&self.first.forward(pictures), SLOPE);
+        let xs = self.body.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train), SLOPE));
         self.last.forward(&xs).flatten(1, -1) // the last kernel covers the 4x4 that are left
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{BatchNorm2d, ConvConfig, ConvTranspose2d, relu, tanh};
+use crate::layer::{BatchNorm2d, ConvTranspose2d, ConvTransposeConfig, relu, tanh};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Store, require};
 
 /// What decides a generator's shape.
@@ -68,7 +68,7 @@ impl DcganGenerator {
         let store = Store::new(device);
         let p = &store.root() / "main";
         let body = body(&p, config);
-        let last = doubling(&p / 12, config.channels, config.colors);
+        let last = ConvTranspose2d::new(&p / 12, doubling(config.channels, config.colors));
         Ok(DcganGenerator { body, last, store })
     }
 }
@@ -90,18 +90,15 @@ impl Network for DcganGenerator {
 fn body(p: &Path, config: &Config) -> Vec<(ConvTranspose2d, BatchNorm2d)> {
     let layer = |i: i64| {
         let c_out = config.channels << (3 - i);
-        let conv = match i {
-            0 => {
-                let first = ConvConfig { c_in: config.latent, c_out, kernel: 4, stride: 1, padding: 0, bias: false };
-                ConvTranspose2d::new(p / 0, first, 0)
-            }
-            _ => doubling(p / (3 * i), 2 * c_out, c_out),
+        let shape = match i {
+            0 => ConvTransposeConfig { stride: 1, padding: 0, ..doubling(config.latent, c_out) },
+            _ => doubling(2 * c_out, c_out),
         };
-        (conv, BatchNorm2d::new(p / (3 * i + 1), c_out))
+        (ConvTranspose2d::new(p / (3 * i), shape), BatchNorm2d::new(p / (3 * i + 1), c_out))
     };
     (0..4).map(layer).collect()
 }
 
-fn doubling(path: Path, c_in: i64, c_out: i64) -> ConvTranspose2d {
-    ConvTranspose2d::new(path, ConvConfig { c_in, c_out, kernel: 4, stride: 2, padding: 1, bias: false }, 0)
+fn doubling(c_in: i64, c_out: i64) -> ConvTransposeConfig {
+    ConvTransposeConfig { c_in, c_out, kernel: 4, stride: 2, padding: 1, output_padding: 0, bias: false }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::discriminator::features;
+use crate::discriminator::{SLOPE, features};
 use crate::layer::{BatchNorm2d, Conv2d, global_avg_pool, leaky_relu};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Python, Store, require};
 
@@ -74,10 +74,11 @@ impl Network for LeftthomasDiscriminator {
     /// `[N, 3, h, w]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The project's module applies the
     /// sigmoid itself and gives `[N]`; here it is left to the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let xs = leaky_relu(&self.first.forward(pictures));
-        let xs = self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train)));
+        let xs = leaky_relu(&self.first.forward(pictures), SLOPE);
+        let xs =
+            self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train), SLOPE));
         let [dense, logit] = &self.classifier;
-        logit.forward(&leaky_relu(&dense.forward(&global_avg_pool(&xs)))).flatten(1, -1)
+        logit.forward(&leaky_relu(&dense.forward(&global_avg_pool(&xs)), SLOPE)).flatten(1, -1)
     }
 
     fn store(&self) -> &Store {

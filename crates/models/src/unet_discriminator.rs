@@ -76,6 +76,9 @@ pub struct UNetDiscriminator {
     conv9: Conv2d,
 }
 
+/// Of the leaky rectifiers, below zero.
+const SLOPE: f64 = 0.2;
+
 impl UNetDiscriminator {
     /// A network with PyTorch's first values.
     ///
@@ -103,8 +106,8 @@ impl Network for UNetDiscriminator {
     /// `[N, colors, h, w]` in [0, 1], h and w multiples of 8, to logits `[N, 1, h, w]`: above 0 where the picture looks
     /// real. With `train` every spectral norm makes a power iteration.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let step = |xs: &Tensor, conv: &SpectralConv2d| leaky_relu(&conv.forward(xs, train));
-        let x0 = leaky_relu(&self.conv0.forward(pictures)); // [N, channels, h, w]
+        let step = |xs: &Tensor, conv: &SpectralConv2d| leaky_relu(&conv.forward(xs, train), SLOPE);
+        let x0 = leaky_relu(&self.conv0.forward(pictures), SLOPE); // [N, channels, h, w]
         let x1 = step(&x0, &self.down[0]);
         let x2 = step(&x1, &self.down[1]);
         let x3 = step(&x2, &self.down[2]); // [N, 8 * channels, h / 8, w / 8]

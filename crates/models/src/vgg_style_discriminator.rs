@@ -71,6 +71,8 @@ pub struct VggStyleDiscriminator {
 
 /// Features of the first dense layer.
 const DENSE: i64 = 100;
+/// Of the leaky rectifiers, below zero.
+const SLOPE: f64 = 0.2;
 
 impl VggStyleDiscriminator {
     /// A network with PyTorch's first values.
@@ -93,10 +95,10 @@ impl Network for VggStyleDiscriminator {
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
         let layer = |xs: Tensor, (conv, bn): &(Conv2d, Option<BatchNorm2d>)| {
             let ys = conv.forward(&xs);
-            leaky_relu(&bn.as_ref().map_or(ys.shallow_clone(), |bn| bn.forward(&ys, train)))
+            leaky_relu(&bn.as_ref().map_or(ys.shallow_clone(), |bn| bn.forward(&ys, train)), SLOPE)
         };
         let xs = self.features.iter().fold(pictures.shallow_clone(), layer);
-        self.linear2.forward(&leaky_relu(&self.linear1.forward(&xs.flatten(1, -1))))
+        self.linear2.forward(&leaky_relu(&self.linear1.forward(&xs.flatten(1, -1)), SLOPE))
     }
 
     fn store(&self) -> &Store {

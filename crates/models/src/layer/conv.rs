@@ -23,9 +23,9 @@ pub struct ConvConfig {
     pub c_out: i64,
     /// Side of the kernel.
     pub kernel: i64,
-    /// Step between output pixels; of a transposed convolution that between the places where input pixels come to lie.
+    /// Step between output pixels.
     pub stride: i64,
-    /// Zeros on each side of the input; a transposed convolution cuts as many off each side of its output.
+    /// Zeros on each side of the input.
     pub padding: i64,
     /// Whether a bias is added.
     pub bias: bool,

@@ -17,7 +17,7 @@ use tch::{Device, Kind, Tensor};
 pub use activation::{PRelu, leaky_relu, max_pool, pixel_shuffle, relu, tanh};
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, ConvConfig};
-pub use conv_transpose::ConvTranspose2d;
+pub use conv_transpose::{ConvTranspose2d, ConvTransposeConfig};
 pub use linear::Linear;
 pub use resample::{bilinear, global_avg_pool};
 pub use spectral_norm::SpectralConv2d;
