@@ -34,9 +34,18 @@ fn load(scratch: &Scratch, name: &str) -> Tensor {
 
 /// The tensor under a key of a file that Python saved.
 pub fn load_from(scratch: &Scratch, name: &str, key: &str) -> Tensor {
-    let state = abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(scratch.path(name)).unwrap()).unwrap();
-    let shape: Vec<i64> = state[key].shape().iter().map(|&side| side as i64).collect();
-    Tensor::from_slice(&state[key].to_f32().unwrap()).view(&shape[..])
+    tensor(&load_all(scratch, name)[key])
+}
+
+/// Every tensor of a file that Python saved.
+pub fn load_all(scratch: &Scratch, name: &str) -> StateDict {
+    abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(scratch.path(name)).unwrap()).unwrap()
+}
+
+/// A stored tensor of floating-point numbers.
+pub fn tensor(stored: &Stored) -> Tensor {
+    let shape: Vec<i64> = stored.shape().iter().map(|&side| side as i64).collect();
+    Tensor::from_slice(&stored.to_f32().unwrap()).view(&shape[..])
 }
 
 /// The largest difference is below 1e-5 of the largest value.

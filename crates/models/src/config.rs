@@ -45,8 +45,18 @@ networks! {
     "srresnet" Srresnet(srresnet),
     /// SRCNN.
     "srcnn" Srcnn(srcnn),
+    /// Real-ESRGAN's U-Net discriminator.
+    "unet_discriminator" UnetDiscriminator(unet_discriminator),
+    /// ESRGAN's discriminator.
+    "vgg_style_discriminator" VggStyleDiscriminator(vgg_style_discriminator),
     /// SRGAN's discriminator.
     "discriminator" Discriminator(discriminator),
+    /// SRGAN's discriminator for pictures of any size.
+    "leftthomas_discriminator" LeftthomasDiscriminator(leftthomas_discriminator),
+    /// DCGAN's generator.
+    "dcgan_generator" DcganGenerator(dcgan_generator),
+    /// DCGAN's discriminator.
+    "dcgan_discriminator" DcganDiscriminator(dcgan_discriminator),
 }
 
 /// A configuration with the name of the layout that a file is in.

@@ -60,6 +60,8 @@ pub struct Discriminator {
 const LAYERS: [(i64, i64); 7] = [(1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)];
 /// Features of the first dense layer.
 const DENSE: i64 = 1024;
+/// Of the leaky rectifiers, below zero.
+pub(crate) const SLOPE: f64 = 0.2;
 
 impl Discriminator {
     /// A network with PyTorch's first values.
@@ -72,7 +74,7 @@ impl Discriminator {
         let p = store.root();
         let side = config.patch / 16; // after four strides of 2
         let first = Conv2d::same(&p / "features" / 0, 3, config.channels, 3);
-        let features = features(&p / "features", config.channels);
+        let features = features(&p / "features", config.channels, false); // batch norm has a bias of its own
         let classifier = [
             Linear::new(&p / "classifier" / 0, 8 * config.channels * side * side, DENSE),
             Linear::new(&p / "classifier" / 2, DENSE, 1),
@@ -85,10 +87,11 @@ impl Network for Discriminator {
     /// `[N, 3, patch, patch]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The sigmoid is left to
     /// the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let xs = leaky_relu(&self.first.forward(pictures));
-        let xs = self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train)));
+        let xs = leaky_relu(&self.first.forward(pictures), SLOPE);
+        let xs =
+            self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train), SLOPE));
         let [dense, logit] = &self.classifier;
-        logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1))))
+        logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1)), SLOPE))
     }
 
     fn store(&self) -> &Store {
@@ -96,12 +99,14 @@ impl Network for Discriminator {
     }
 }
 
-fn features(p: Path, channels: i64) -> Vec<(Conv2d, BatchNorm2d)> {
+/// The seven convolutions after the first, `2`, `5`, ... `20`, each with its batch norm at the next index: together they
+/// take `[N, channels, h, w]` to `[N, 8 * channels, h / 16, w / 16]`, rounded up.
+pub(crate) fn features(p: Path, channels: i64, bias: bool) -> Vec<(Conv2d, BatchNorm2d)> {
     let mut c_in = channels;
     let layer = |(i, (width, stride))| {
         let c_out = width * channels;
-        // Batch norm has a bias of its own.
-        let conv = Conv2d::new(&p / (2 + 3 * i), ConvConfig { c_in, c_out, kernel: 3, stride, bias: false });
+        let config = ConvConfig { c_in, c_out, kernel: 3, stride, padding: 1, bias };
+        let conv = Conv2d::new(&p / (2 + 3 * i), config);
         c_in = c_out;
         (conv, BatchNorm2d::new(&p / (3 + 3 * i), c_out))
     };

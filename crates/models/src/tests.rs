@@ -74,6 +74,10 @@ fn configurations_survive_json_and_refuse_strange_keys() {
 fn values_out_of_range_are_named() {
     let srcnn = srcnn::Config::paper(4);
     let srresnet = srresnet::Config::paper(4);
+    let unet = unet_discriminator::Config { colors: 3, channels: 64 };
+    let vgg_style = vgg_style_discriminator::Config { patch: 128, colors: 3, channels: 64 };
+    let dcgan = dcgan_generator::Config { latent: 100, channels: 64, colors: 3 };
+    let judge = dcgan_discriminator::Config { colors: 3, channels: 64 };
     let wrong = [
         (Config::Srcnn(srcnn::Config { scale: 5, ..srcnn }), "srcnn.scale"),
         (Config::Srcnn(srcnn::Config { kernels: [9, 2, 5], ..srcnn }), "srcnn.kernels"),
@@ -81,9 +85,20 @@ fn values_out_of_range_are_named() {
         (Config::Srresnet(srresnet::Config { scale: 3, ..srresnet }), "srresnet.scale"),
         (Config::Srresnet(srresnet::Config { blocks: 65, ..srresnet }), "srresnet.blocks"),
         (Config::Srresnet(srresnet::Config { channels: -1, ..srresnet }), "srresnet.channels"),
+        (unet_discriminator::Config { colors: 0, ..unet }.into(), "unet_discriminator.colors"),
+        (unet_discriminator::Config { channels: 257, ..unet }.into(), "unet_discriminator.channels"),
+        (vgg_style_discriminator::Config { patch: 192, ..vgg_style }.into(), "vgg_style_discriminator.patch"),
+        (vgg_style_discriminator::Config { colors: 17, ..vgg_style }.into(), "vgg_style_discriminator.colors"),
+        (vgg_style_discriminator::Config { channels: 0, ..vgg_style }.into(), "vgg_style_discriminator.channels"),
+        (leftthomas_discriminator::Config { channels: 0 }.into(), "leftthomas_discriminator.channels"),
+        (dcgan_generator::Config { latent: 0, ..dcgan }.into(), "dcgan_generator.latent"),
+        (dcgan_generator::Config { channels: 0, ..dcgan }.into(), "dcgan_generator.channels"),
+        (dcgan_generator::Config { colors: 0, ..dcgan }.into(), "dcgan_generator.colors"),
+        (dcgan_discriminator::Config { colors: -1, ..judge }.into(), "dcgan_discriminator.colors"),
+        (dcgan_discriminator::Config { channels: 0, ..judge }.into(), "dcgan_discriminator.channels"),
     ];
     for (config, key) in wrong {
-        let error = build(&config, Device::Cpu).err().unwrap().to_string();
+        let error = config.build(Device::Cpu).err().unwrap().to_string();
         assert!(error.starts_with(key), "{error}");
     }
 }

@@ -9,6 +9,7 @@ Every other file in this folder has a list CASES of dicts with these keys; the R
     save    from the state dict to what the project saves (the state dict itself when absent)
     run     from module and input in [0, 1] to output (a plain call when absent)
     hints   scale, activation and res_scale that no tensor tells
+    train   whether a few passes in training mode are compared too
 """
 import importlib
 import json
@@ -28,6 +29,16 @@ def randomize(module):
             tensor.fill_(7)
 
 
+def trained(module, run, x):
+    """Three passes in training mode: the last output, all parameters' gradients one after the other, the buffers after."""
+    module.train()
+    ys = [run(module, x) for _ in range(3)]
+    sum(y.square().mean() for y in ys).backward()
+    gradient = torch.cat([parameter.grad.flatten() for parameter in module.parameters()])
+    buffers = {f"buffer.{name}": buffer for name, buffer in module.named_buffers()}
+    return {"y": ys[-1].detach(), "gradient": gradient, **buffers}
+
+
 def main():
     torch.manual_seed(0)
     files = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("*.py") if path.stem != "harness")
@@ -37,11 +48,14 @@ def main():
         randomize(module)
         module.eval()
         x = torch.rand(case["shape"])
+        run = case.get("run", lambda module, x: module(x))
         with torch.no_grad():
-            y = case.get("run", lambda module, x: module(x))(module, x)
+            y = run(module, x)
         torch.save(case.get("save", lambda state: state)(module.state_dict()), f"{name}.pth")
         torch.save({"x": x, "y": y.float()}, f"{name}_io.pth")
-        cases.append({key: case.get(key) for key in ["name", "config", "layout", "hints"]})
+        if case.get("train"):
+            torch.save(trained(module, run, x), f"{name}_trained.pth")
+        cases.append({key: case.get(key) for key in ["name", "config", "layout", "hints", "train"]})
     pathlib.Path("cases.json").write_text(json.dumps(cases))
 
 

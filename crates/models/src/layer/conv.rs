@@ -4,10 +4,10 @@ use super::uniform;
 use crate::Path;
 use crate::summary::{self, Layer};
 
-/// A two-dimensional convolution with a square kernel, padded by half the kernel: at stride 1 the size is kept.
+/// A two-dimensional convolution with a square kernel, padded with zeros.
 pub struct Conv2d {
-    name: String,
-    config: ConvConfig,
+    pub(super) name: String,
+    pub(super) config: ConvConfig,
     /// `[c_out, c_in, kernel, kernel]`.
     pub weight: Tensor,
     /// `[c_out]`.
@@ -21,10 +21,12 @@ pub struct ConvConfig {
     pub c_in: i64,
     /// Channels out.
     pub c_out: i64,
-    /// Side of the kernel, odd.
+    /// Side of the kernel.
     pub kernel: i64,
     /// Step between output pixels.
     pub stride: i64,
+    /// Zeros on each side of the input.
+    pub padding: i64,
     /// Whether a bias is added.
     pub bias: bool,
 }
@@ -32,23 +34,26 @@ pub struct ConvConfig {
 impl Conv2d {
     /// Registers `weight` and, if asked for, `bias` under `path`.
     pub fn new(path: Path, config: ConvConfig) -> Self {
-        let ConvConfig { c_in, c_out, kernel, bias, .. } = config;
-        let fan_in = c_in * kernel * kernel;
-        let weight = path.parameter("weight", uniform(&[c_out, c_in, kernel, kernel], fan_in));
-        let bias = bias.then(|| path.parameter("bias", uniform(&[c_out], fan_in)));
+        let (weight, bias) = first_values(&config);
+        let weight = path.parameter("weight", weight);
+        let bias = bias.map(|bias| path.parameter("bias", bias));
         Conv2d { name: path.name().to_string(), config, weight, bias }
     }
 
-    /// A convolution with bias that keeps the size.
+    /// A convolution with bias and an odd kernel that keeps the size.
     pub fn same(path: Path, c_in: i64, c_out: i64, kernel: i64) -> Self {
-        Conv2d::new(path, ConvConfig { c_in, c_out, kernel, stride: 1, bias: true })
+        Conv2d::new(path, ConvConfig { c_in, c_out, kernel, stride: 1, padding: kernel / 2, bias: true })
     }
 
-    /// `[N, c_in, h, w]` to `[N, c_out, ceil(h / stride), ceil(w / stride)]`.
+    /// `[N, c_in, h, w]` to `[N, c_out, (h + 2 * padding - kernel) / stride + 1, ..]`, rounded down; the same for w.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        let ConvConfig { c_in, kernel, stride, .. } = self.config;
-        let padding = kernel / 2;
-        let ys = xs.conv2d(&self.weight, self.bias.as_ref(), [stride, stride], [padding, padding], [1, 1], 1);
+        self.convolve(xs, &self.weight)
+    }
+
+    /// The same with another weight of the same shape.
+    pub(super) fn convolve(&self, xs: &Tensor, weight: &Tensor) -> Tensor {
+        let ConvConfig { c_in, kernel, stride, padding, .. } = self.config;
+        let ys = xs.conv2d(weight, self.bias.as_ref(), [stride, stride], [padding, padding], [1, 1], 1);
         summary::record(|| Layer {
             name: self.name.clone(),
             kind: "Conv2d",
@@ -58,6 +63,13 @@ impl Conv2d {
         });
         ys
     }
+}
+
+/// PyTorch's first weight and bias, drawn in this order.
+pub(super) fn first_values(config: &ConvConfig) -> (Tensor, Option<Tensor>) {
+    let ConvConfig { c_in, c_out, kernel, bias, .. } = *config;
+    let fan_in = c_in * kernel * kernel;
+    (uniform(&[c_out, c_in, kernel, kernel], fan_in), bias.then(|| uniform(&[c_out], fan_in)))
 }
 
 #[cfg(test)]
@@ -77,6 +89,21 @@ mod tests {
         let ys = conv.forward(&Tensor::ones([1, 1, 3, 3], (Kind::Float, Device::Cpu)));
         let expected = [4.5f32, 6.5, 4.5, 6.5, 9.5, 6.5, 4.5, 6.5, 4.5];
         assert_eq!(Vec::<f32>::try_from(ys.view(-1)).unwrap(), expected);
+    }
+
+    #[test]
+    fn padding_and_stride_decide_what_an_even_kernel_covers() {
+        // A 4x4 of ones on a 4x4 picture of ones. Padding 1, stride 2: each of four places covers 3x3. No padding: 4x4.
+        let ones = Tensor::ones([1, 1, 4, 4], (Kind::Float, Device::Cpu));
+        let sums = |stride, padding| {
+            let store = Store::new(Device::Cpu);
+            let config = ConvConfig { c_in: 1, c_out: 1, kernel: 4, stride, padding, bias: false };
+            let mut conv = Conv2d::new(store.root(), config);
+            conv.weight = ones.shallow_clone();
+            Vec::<f32>::try_from(conv.forward(&ones).view(-1)).unwrap()
+        };
+        assert_eq!(sums(2, 1), [9.0; 4]);
+        assert_eq!(sums(1, 0), [16.0]);
     }
 
     #[test]
