@@ -90,8 +90,14 @@ mod tests {
     fn tiles_cannot_be_seen() {
         tch::manual_seed(3);
         for (input, bicubic_skip) in [(srresnet::Input::Lr, true), (srresnet::Input::Bicubic, false)] {
-            let config =
-                srresnet::Config { scale: 4, blocks: 2, channels: 8, norm: srresnet::Norm::None, input, bicubic_skip };
+            let config = srresnet::Config {
+                blocks: 2,
+                channels: 8,
+                norm: srresnet::Norm::None,
+                input,
+                bicubic_skip,
+                ..srresnet::Config::paper(4)
+            };
             let model = build(&Config::Srresnet(config), tch::Device::Cpu).unwrap();
             let picture = noise(37, 50);
             let whole = upscale_by(model.as_ref(), &picture, 64).unwrap();
