@@ -11,9 +11,11 @@ class Fsrcnn(nn.Module):
 
     def __init__(self, scale, channels, shrunk, mappings, colors):
         super().__init__()
-        middle = [entry for _ in range(mappings) for entry in layer(shrunk, shrunk, 3)]
         self.first_part = nn.Sequential(*layer(colors, channels, 5))
-        self.mid_part = nn.Sequential(*layer(channels, shrunk, 1), *middle, *layer(shrunk, channels, 1))
+        middle = layer(channels, shrunk, 1)
+        for _ in range(mappings):
+            middle += layer(shrunk, shrunk, 3)
+        self.mid_part = nn.Sequential(*middle, *layer(shrunk, channels, 1))
         self.last_part = nn.ConvTranspose2d(channels, colors, 9, scale, padding=4, output_padding=scale - 1)
 
     def forward(self, lr):

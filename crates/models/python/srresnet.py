@@ -45,9 +45,9 @@ class SrResNet(nn.Module):
         self.output = output
         self.scale, self.bicubic_input, self.bicubic_skip = scale, input == "bicubic", bicubic_skip
         c_in = 3 * scale**2 if self.bicubic_input else 3
-        fuse = [nn.Conv2d(channels, channels, 3, padding=1, bias=conv_bias)] + [nn.BatchNorm2d(channels)] * (norm == "batch")
         self.head = nn.Sequential(nn.Conv2d(c_in, channels, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(*[Block(channels, norm == "batch", conv_bias) for _ in range(blocks)])
+        fuse = [nn.Conv2d(channels, channels, 3, padding=1, bias=conv_bias)] + [nn.BatchNorm2d(channels)] * (norm == "batch")
         self.fuse = nn.Sequential(*fuse)
         self.upsample = nn.Sequential(*[Upsample(channels) for _ in range(scale.bit_length() - 1)])
         self.tail = nn.Conv2d(channels, 3, 9, padding=4)
@@ -56,4 +56,6 @@ class SrResNet(nn.Module):
         h = self.head(F.pixel_unshuffle(bicubic(lr, self.scale), self.scale) if self.bicubic_input else lr)
         sr = self.tail(self.upsample(self.fuse(self.body(h)) + h))
         sr = sr + bicubic(lr, self.scale) if self.bicubic_skip else sr
-        return {"linear": sr, "tanh": (torch.tanh(sr) + 1) / 2, "clamp": sr.clamp(0, 1)}[self.output]
+        if self.output == "tanh":
+            return (torch.tanh(sr) + 1) / 2
+        return sr.clamp(0, 1) if self.output == "clamp" else sr

@@ -84,6 +84,10 @@ fn configurations_survive_json_and_refuse_strange_keys() {
 fn values_out_of_range_are_named() {
     let srcnn = srcnn::Config::paper(4);
     let srresnet = srresnet::Config::paper(4);
+    let msrresnet = msrresnet::Config::paper(4);
+    let edsr = edsr::Config::baseline(4);
+    let rcan = rcan::Config::paper(4);
+    let fsrcnn = fsrcnn::Config::paper(4);
     let wrong = [
         (Config::Srcnn(srcnn::Config { scale: 5, ..srcnn }), "srcnn.scale"),
         (Config::Srcnn(srcnn::Config { kernels: [9, 2, 5], ..srcnn }), "srcnn.kernels"),
@@ -91,6 +95,25 @@ fn values_out_of_range_are_named() {
         (Config::Srresnet(srresnet::Config { scale: 3, ..srresnet }), "srresnet.scale"),
         (Config::Srresnet(srresnet::Config { blocks: 65, ..srresnet }), "srresnet.blocks"),
         (Config::Srresnet(srresnet::Config { channels: -1, ..srresnet }), "srresnet.channels"),
+        (Config::Msrresnet(msrresnet::Config { scale: 8, ..msrresnet }), "msrresnet.scale"),
+        (Config::Msrresnet(msrresnet::Config { blocks: 0, ..msrresnet }), "msrresnet.blocks"),
+        (Config::Msrresnet(msrresnet::Config { channels: 257, ..msrresnet }), "msrresnet.channels"),
+        (Config::Msrresnet(msrresnet::Config { colors: 2, ..msrresnet }), "msrresnet.colors"),
+        (Config::Edsr(edsr::Config { scale: 1, ..edsr }), "edsr.scale"),
+        (Config::Edsr(edsr::Config { blocks: 65, ..edsr }), "edsr.blocks"),
+        (Config::Edsr(edsr::Config { channels: 0, ..edsr }), "edsr.channels"),
+        (Config::Edsr(edsr::Config { res_scale: f64::NAN, ..edsr }), "edsr.res_scale"),
+        (Config::Rcan(rcan::Config { scale: 5, ..rcan }), "rcan.scale"),
+        (Config::Rcan(rcan::Config { groups: 0, ..rcan }), "rcan.groups"),
+        (Config::Rcan(rcan::Config { blocks: 65, ..rcan }), "rcan.blocks"),
+        (Config::Rcan(rcan::Config { channels: 513, ..rcan }), "rcan.channels"),
+        (Config::Rcan(rcan::Config { reduction: 65, ..rcan }), "rcan.reduction"),
+        (Config::Rcan(rcan::Config { unshuffle: 2, ..rcan }), "rcan.unshuffle"),
+        (Config::Fsrcnn(fsrcnn::Config { scale: 1, ..fsrcnn }), "fsrcnn.scale"),
+        (Config::Fsrcnn(fsrcnn::Config { channels: 0, ..fsrcnn }), "fsrcnn.channels"),
+        (Config::Fsrcnn(fsrcnn::Config { shrunk: 257, ..fsrcnn }), "fsrcnn.shrunk"),
+        (Config::Fsrcnn(fsrcnn::Config { mappings: 0, ..fsrcnn }), "fsrcnn.mappings"),
+        (Config::Fsrcnn(fsrcnn::Config { colors: 4, ..fsrcnn }), "fsrcnn.colors"),
     ];
     for (config, key) in wrong {
         let error = build(&config, Device::Cpu).err().unwrap().to_string();
@@ -174,6 +197,22 @@ fn a_network_is_recognised_in_each_of_its_layouts() {
             assert_eq!(loaded, from.network().store().state_dict(), "{config:?}");
         }
     }
+}
+
+/// A layout says no to a network that its project could not run, and a file with other constants is not taken.
+#[test]
+fn layouts_hold_only_what_their_projects_compute() {
+    let plain = Config::Srresnet(srresnet::Config::paper(4));
+    for layout in ["leftthomas", "lornatang"] {
+        let error = plain.naming(layout).err().unwrap().to_string();
+        assert!(error.contains(layout) && error.contains("output"), "{error}");
+    }
+    let config = Config::Edsr(edsr::Config { blocks: 1, channels: 4, ..edsr::Config::baseline(2) });
+    let naming = config.naming("edsr-pytorch").unwrap();
+    let mut state = built(&config).network().store().state_dict_as(&naming);
+    state.insert("sub_mean.bias".into(), abbe_checkpoint::Tensor::from_f32(&[3], &[-0.4488, -0.4371, -0.4040]));
+    let error = recognise(&state, &hints(&config), Device::Cpu).err().unwrap().to_string();
+    assert!(error.contains("sub_mean.bias"), "{error}");
 }
 
 /// What tensors cannot tell of a sample.
