@@ -13,7 +13,7 @@ fn train_with(scratch: &Scratch, from: &str, to: &str) -> crate::support::Finish
 fn experiments() {
     let scratch = small_experiment();
     scratch.abbe("train nowhere.toml").fails_with(&["nowhere.toml"]);
-    let cases: [(&str, &str, &[&str]); 20] = [
+    let cases: [(&str, &str, &[&str]); 21] = [
         ("batch = 2", "bach = 2", &["changed.toml", "bach", "batch"]),
         ("batch = 2", "batch = \"two\"", &["changed.toml", "batch", "two"]),
         ("batch = 2", "batch = 0", &["changed.toml", "data.batch", "expected 1 to 1000000", "0"]),
@@ -21,6 +21,7 @@ fn experiments() {
         ("pixel = { weight = 1.0", "pixel = { weight = -1.0", &["phase 1 (`srcnn`)", "pixel.weight", "-1"]),
         ("relu2_1 = 1.0", "relu9_9 = 1.0", &["phase 2 (`warm-up`)", "content.layers", "relu9_9", "relu5_2"]),
         ("scale = 4, kernels", "scale = 2, kernels", &["networks.baseline", "scale"]),
+        ("channels = [16, 8] }", "channels = [16, 8], colors = 1 }", &["networks.baseline.colors", "RGB"]),
         ("blocks = 4", "blocks = 0", &["networks.generator", "srresnet.blocks", "0"]),
         ("network = \"baseline\"", "network = \"base\"", &["network", "`base`", "baseline, generator"]),
         ("every = 6", "every = 0", &["discriminator.every", "at least 1"]),

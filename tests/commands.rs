@@ -1,7 +1,9 @@
 //! The commands, used as they are meant: what they print and write.
 
 use abbe_data::image::{Conversion, read};
+use abbe_models::{Card, Config, build, srcnn};
 use serde_json::Value;
+use tch::Device;
 
 use crate::support::{EXPERIMENT, repository, small_experiment};
 
@@ -82,6 +84,28 @@ fn upscale_takes_folders_and_inspect_lists_tensors() {
     scratch.abbe("figures run").ok();
     assert_eq!(std::fs::read(&grid).unwrap(), first);
     scratch.abbe("train small.toml --out run --overwrite").ok();
+}
+
+/// With weights of 1 an SRCNN of 1x1 kernels leaves luma as bicubic made it, so it must be judged as bicubic is, but for the
+/// rounding and the border of the method of that name.
+#[test]
+fn a_network_of_luma_enlarges_colour_pictures() {
+    let scratch = small_experiment();
+    let network = Config::Srcnn(srcnn::Config { scale: 4, kernels: [1; 3], channels: [1; 2], colors: 1 });
+    let model = build(&network, Device::Cpu).unwrap();
+    for mut parameter in model.store().parameters() {
+        let value = if parameter.dim() == 4 { 1.0 } else { 0.0 };
+        let _ = tch::no_grad(|| parameter.fill_(value));
+    }
+    abbe_models::save(&scratch.path("luma.pth"), model.as_ref(), &Card { network, notices: Vec::new() }).unwrap();
+    let json = scratch.abbe("eval --model luma.pth --model bicubic --hr test --json").ok();
+    let table: Value = serde_json::from_str(&json).unwrap();
+    for metric in ["psnr_y_crop4", "psnr_rgb"] {
+        let [luma, bicubic] = [0, 1].map(|i| table["methods"][i]["mean"][metric].as_f64().unwrap());
+        assert!((luma - bicubic).abs() < 0.1, "{metric}: {luma} for {bicubic}");
+    }
+    scratch.abbe("upscale test/scene2.png -o big.png --model luma.pth").ok();
+    assert_eq!(read(&scratch.path("big.png"), Conversion::Refuse).unwrap().size(), (4 * 97, 4 * 130));
 }
 
 /// The main job on real photographs takes minutes, so it is run where minutes are there: when CI says so.

@@ -14,8 +14,11 @@ pub(crate) struct Tile {
     pub(crate) seen: [Range<usize>; 2],
 }
 
-/// Cuts a picture of `height` x `width` into cores of at most `side` x `side`, each seen with `radius` pixels around it.
+/// Cuts a picture of `height` x `width` into cores of at most `side` x `side`, each seen with `radius` pixels around it. A
+/// radius that reaches from edge to edge leaves the picture whole, since each tile would see all of it.
 pub(crate) fn tiles(height: usize, width: usize, side: usize, radius: usize) -> Vec<Tile> {
+    let longest = height.max(width);
+    let side = if radius >= longest { longest } else { side };
     let columns = cuts(width, side, radius);
     let row = |(core, seen): (Range<usize>, Range<usize>)| {
         columns.iter().map(move |(core_x, seen_x)| Tile {
@@ -32,7 +35,7 @@ fn cuts(length: usize, side: usize, radius: usize) -> Vec<(Range<usize>, Range<u
     let border = |index: usize| index * length / count;
     let cut = |index: usize| {
         let core = border(index)..border(index + 1);
-        let seen = core.start.saturating_sub(radius)..(core.end + radius).min(length);
+        let seen = core.start.saturating_sub(radius)..core.end.saturating_add(radius).min(length);
         (core, seen)
     };
     (0..count).map(cut).collect()
@@ -48,5 +51,6 @@ mod tests {
         assert_eq!(cuts(10, 4, 2), [(0..3, 0..5), (3..6, 1..8), (6..10, 4..10)]);
         assert_eq!(cuts(4, 4, 9), [(0..4, 0..4)]);
         assert_eq!(tiles(10, 4, 4, 2).len(), 3);
+        assert_eq!(tiles(10, 4, 4, usize::MAX), [Tile { core: [0..10, 0..4], seen: [0..10, 0..4] }]);
     }
 }

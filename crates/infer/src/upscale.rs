@@ -1,10 +1,11 @@
 //! A picture through a network, tile by tile.
 
 use abbe_data::image::Rgb8;
-use abbe_models::SrModel;
+use abbe_models::{SrModel, bicubic};
 use abbe_torch::channels_last;
 use tch::{TchError, Tensor};
 
+use crate::luma;
 use crate::tile::{Tile, tiles};
 
 /// Side of a tile's core in LR pixels: large enough that its surroundings cost little, small enough for any machine.
@@ -28,7 +29,11 @@ pub enum Error {
     Picture(#[from] abbe_data::Error),
 }
 
-/// SR for `picture`: 8-bit RGB in and out, `scale` times as high and wide, clamped to [0, 1] and rounded half up.
+/// SR for `picture`: 8-bit RGB in and out, `scale` times as high and wide, clamped to [0, 1] and rounded half up. A network of
+/// one colour enlarges luma (ITU-R BT.601); Cb and Cr are then enlarged by bicubic interpolation.
+///
+/// A picture is cut into tiles, which cannot be seen in the result; where the whole picture counts for every pixel (RCAN) it is
+/// not cut, and takes memory as its size.
 ///
 /// # Errors
 /// When libtorch fails on a tile.
@@ -40,7 +45,8 @@ fn upscale_by(model: &dyn SrModel, picture: &Rgb8, side: usize) -> Result<Rgb8, 
     let scale = model.scale() as usize;
     let (height, width) = (picture.height * scale, picture.width * scale);
     let mut sr = Rgb8::new(height, width, vec![0; height * width * 3])?;
-    for tile in tiles(picture.height, picture.width, side, model.radius() as usize) {
+    let radius = model.radius().max(bicubic::RADIUS) as usize; // colours beside a network of luma are bicubic
+    for tile in tiles(picture.height, picture.width, side, radius) {
         let [rows, columns] = &tile.seen;
         let seen = picture.crop(rows.start, columns.start, rows.len(), columns.len())?;
         let error = |source| Error::Tile { height: rows.len(), width: columns.len(), source };
@@ -62,8 +68,11 @@ fn run(model: &dyn SrModel, seen: &Rgb8, tile: &Tile) -> Result<Vec<f32>, TchErr
         ((core.start - seen.start) as i64 * scale, core.len() as i64 * scale)
     };
     let ((top, height), (left, width)) = (core(0), core(1));
-    let sr = model.forward(&channels_last(&lr), false).f_clamp(0.0, 1.0)?; // [1, 3, h * scale, w * scale]
-    let core = sr.f_narrow(2, top, height)?.f_narrow(3, left, width)?.f_contiguous()?;
+    let sr = match model.colors() {
+        1 => luma::upscale(model, &lr)?,
+        _ => model.forward(&channels_last(&lr), false),
+    }; // [1, 3, h * scale, w * scale]
+    let core = sr.f_clamp(0.0, 1.0)?.f_narrow(2, top, height)?.f_narrow(3, left, width)?.f_contiguous()?;
     Vec::try_from(core.f_to_device(tch::Device::Cpu)?.f_view([-1])?)
 }
 
@@ -78,7 +87,7 @@ fn paste(sr: &mut Rgb8, core: &Rgb8, tile: &Tile, scale: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use abbe_models::{Config, build, srresnet};
+    use abbe_models::{Config, build, srcnn, srresnet};
 
     /// A picture without any regularity: a hash of the position.
     fn noise(height: usize, width: usize) -> Rgb8 {
@@ -90,8 +99,14 @@ mod tests {
     fn tiles_cannot_be_seen() {
         tch::manual_seed(3);
         for (input, bicubic_skip) in [(srresnet::Input::Lr, true), (srresnet::Input::Bicubic, false)] {
-            let config =
-                srresnet::Config { scale: 4, blocks: 2, channels: 8, norm: srresnet::Norm::None, input, bicubic_skip };
+            let config = srresnet::Config {
+                blocks: 2,
+                channels: 8,
+                norm: srresnet::Norm::None,
+                input,
+                bicubic_skip,
+                ..srresnet::Config::paper(4)
+            };
             let model = build(&Config::Srresnet(config), tch::Device::Cpu).unwrap();
             let picture = noise(37, 50);
             let whole = upscale_by(model.as_ref(), &picture, 64).unwrap();
@@ -101,5 +116,40 @@ mod tests {
             assert!(largest <= Some(1), "{largest:?}");
             assert_eq!((whole.height, whole.width), (148, 200));
         }
+    }
+
+    /// An SRCNN of luma with 1x1 kernels, whose three weights and biases are these.
+    fn luma_network(scale: i64, weights: [f64; 3], biases: [f64; 3]) -> Box<dyn SrModel> {
+        let config = srcnn::Config { scale, kernels: [1; 3], channels: [1; 2], colors: 1 };
+        let model = build(&Config::Srcnn(config), tch::Device::Cpu).unwrap();
+        let values = weights.into_iter().zip(biases).flat_map(|(weight, bias)| [weight, bias]);
+        for (mut parameter, value) in model.store().parameters().into_iter().zip(values) {
+            let _ = tch::no_grad(|| parameter.fill_(value));
+        }
+        model
+    }
+
+    #[test]
+    fn a_network_of_luma_keeps_the_colour() {
+        // Y becomes 127.5 everywhere. Red has Cb = 128 - 37.797 and Cr = 128 + 112. The share of Y in R, G and B alike is
+        // (127.5 - 16) * 255 / 219 = 129.83. R: + 1.596 * 112 = 308.6, clamped. G: + 0.3918 * 37.797 - 0.8130 * 112 = 53.6.
+        // B: - 2.0172 * 37.797 = 53.6.
+        let model = luma_network(2, [0.0; 3], [0.0, 0.0, 0.5]);
+        let red = Rgb8::new(1, 1, vec![255, 0, 0]).unwrap();
+        assert_eq!(upscale(model.as_ref(), &red).unwrap().pixels, [255, 54, 54].repeat(4));
+    }
+
+    #[test]
+    fn a_network_that_leaves_luma_as_bicubic_made_it_gives_the_bicubic_picture() {
+        // Conversion and interpolation are linear, so their order does not matter.
+        let mut picture = noise(21, 17);
+        picture.pixels.iter_mut().for_each(|value| *value = 64 + *value / 2); // overshoots stay within 0 and 255
+        let model = luma_network(3, [1.0; 3], [0.0; 3]);
+        let sr = upscale_by(model.as_ref(), &picture, 8).unwrap();
+        let lr = Tensor::from_slice(&picture.to_planes_f32()).view([1, 3, 21, 17]);
+        let expected = Vec::<f32>::try_from(bicubic::upscale(&lr, 3).view(-1)).unwrap();
+        let expected = Rgb8::from_planes_f32(63, 51, &expected).unwrap();
+        let largest = sr.pixels.iter().zip(&expected.pixels).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(largest <= Some(1), "{largest:?}"); // a value on the edge may round the other way
     }
 }

@@ -16,13 +16,14 @@ pub trait Network: Send {
     fn store(&self) -> &Store;
 }
 
-/// A network that enlarges pictures: `[N, colors, h, w]` in [0, 1] to `[N, colors, h * scale, w * scale]`, not clamped.
+/// A network that enlarges pictures: `[N, colors, h, w]` in [0, 1] to `[N, colors, h * scale, w * scale]`, not clamped unless
+/// the project's network clamps.
 pub trait SrModel: Network {
     /// Output pixels per input pixel along each side.
     fn scale(&self) -> i64;
 
     /// LR pixels on each side of an output pixel's own LR pixel that can influence it, unless `train`: a tile needs that
-    /// much margin.
+    /// much margin. [`i64::MAX`] when the whole picture counts for each pixel.
     fn radius(&self) -> i64;
 
     /// 3 for RGB, 1 for a network of luma alone.

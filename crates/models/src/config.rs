@@ -41,8 +41,16 @@ macro_rules! networks {
 }
 
 networks! {
+    /// RCAN.
+    "rcan" Rcan(rcan),
+    /// EDSR.
+    "edsr" Edsr(edsr),
+    /// MSRResNet.
+    "msrresnet" Msrresnet(msrresnet),
     /// SRResNet, SRGAN's generator.
     "srresnet" Srresnet(srresnet),
+    /// FSRCNN.
+    "fsrcnn" Fsrcnn(fsrcnn),
     /// SRCNN.
     "srcnn" Srcnn(srcnn),
     /// Real-ESRGAN's U-Net discriminator.

@@ -2,9 +2,9 @@
 //!
 //! Never: reads a picture, converts a colour, takes an optimiser step.
 //!
-//! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1]. A network's tensors live in a [`Store`], under the names and in the
-//! order that a PyTorch user's module has. A new network is one file and one row of the table in `config.rs`, which gives the
-//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
+//! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1], or `[N, 1, h, w]` luma. A network's tensors live in a [`Store`], under
+//! the names and in the order that a PyTorch user's module has. A new network is one file and one row of the table in
+//! `config.rs`, which gives the variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
 
 mod architecture;
 pub mod bicubic;
@@ -13,10 +13,14 @@ pub mod convert;
 pub mod dcgan_discriminator;
 pub mod dcgan_generator;
 pub mod discriminator;
+pub mod edsr;
+pub mod fsrcnn;
 pub mod layer;
 mod layout;
 pub mod leftthomas_discriminator;
+pub mod msrresnet;
 mod open;
+pub mod rcan;
 mod recognise;
 mod report;
 pub mod srcnn;

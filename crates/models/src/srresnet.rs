@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{BatchNorm2d, Conv2d, PRelu, pixel_shuffle};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, SrModel, Store, bicubic, require};
+use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, PRelu, pixel_shuffle};
+use crate::{Architecture, Built, Error, Layout, Network, Path, Python, SrModel, Store, bicubic, require};
 
-/// What decides an SRResNet's shape.
+mod layouts;
+
+/// What decides an SRResNet's shape and arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -22,6 +24,17 @@ pub struct Config {
     pub input: Input,
     /// Whether the network's output is added to the bicubic-upscaled picture; not in the paper.
     pub bicubic_skip: bool,
+    /// Whether the convolutions that batch norm follows have a bias, which it makes superfluous: those of the body and the
+    /// one behind it. Checkpoints written before there was a choice have it.
+    #[serde(default = "yes")]
+    pub conv_bias: bool,
+    /// What is done to the picture last; nothing in the paper, and in checkpoints written before there was a choice.
+    #[serde(default)]
+    pub output: Output,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Normalisation in the body.
@@ -44,10 +57,32 @@ pub enum Input {
     Bicubic,
 }
 
+/// What is done to the picture last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Nothing.
+    #[default]
+    Linear,
+    /// (tanh(x) + 1) / 2, as leftthomas' generator.
+    Tanh,
+    /// Clamped to [0, 1], as Lornatang's.
+    Clamp,
+}
+
 impl Config {
     /// The paper's network.
     pub const fn paper(scale: i64) -> Self {
-        Config { scale, blocks: 16, channels: 64, norm: Norm::Batch, input: Input::Lr, bicubic_skip: false }
+        Config {
+            scale,
+            blocks: 16,
+            channels: 64,
+            norm: Norm::Batch,
+            input: Input::Lr,
+            bicubic_skip: false,
+            conv_bias: true,
+            output: Output::Linear,
+        }
     }
 
     fn doublings(&self) -> i64 {
@@ -59,10 +94,19 @@ impl Architecture for Config {
     const PAPER: &'static str = "Ledig et al., arXiv 1609.04802";
     const SAMPLES: &'static [Self] = &[
         Config::paper(4),
-        Config { scale: 2, blocks: 1, channels: 5, norm: Norm::None, input: Input::Bicubic, bicubic_skip: true },
-        Config { scale: 8, blocks: 2, channels: 4, norm: Norm::None, input: Input::Lr, bicubic_skip: true },
+        Config {
+            blocks: 1,
+            channels: 5,
+            norm: Norm::None,
+            input: Input::Bicubic,
+            bicubic_skip: true,
+            ..Config::paper(2)
+        },
+        Config { blocks: 2, channels: 4, norm: Norm::None, bicubic_skip: true, ..Config::paper(8) },
+        Config { blocks: 3, channels: 6, output: Output::Tanh, ..Config::paper(8) },
+        Config { blocks: 2, channels: 5, conv_bias: false, output: Output::Clamp, ..Config::paper(2) },
     ];
-    const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("abbe", detect)];
+    const LAYOUTS: &'static [Layout<Self>] = &layouts::ALL;
     const PYTHON: Python = Python { source: include_str!("../python/srresnet.py"), class: "SrResNet" };
 
     fn validate(&self) -> Result<(), Error> {
@@ -82,15 +126,6 @@ impl Architecture for Config {
     fn build(&self, device: Device) -> Result<Built, Error> {
         Ok(Built::Sr(Box::new(SrResNet::new(self, device)?)))
     }
-}
-
-/// Everything can be told but whether the bicubic-upscaled picture is added.
-fn detect(keys: &Keys, _: &Hints) -> Option<Result<Config, Error>> {
-    (keys.has("head.0.weight") && keys.has("body.0.prelu.weight")).then_some(Err(Error::Ask {
-        network: "SRResNet of Abbe's",
-        what: "whether the bicubic-upscaled picture is added to its output",
-        option: "--like and a checkpoint of Abbe's with the same network",
-    }))
 }
 
 /// The network. State-dict names: `head.0` (9x9 convolution), `head.1` (PReLU), `body.i.{conv1, bn1, prelu, conv2, bn2}`,
@@ -134,7 +169,7 @@ impl SrResNet {
         };
         let head = (Conv2d::same(&p / "head" / 0, c_in, c, 9), PRelu::new(&p / "head" / 1));
         let body = (0..config.blocks).map(|i| Block::new(&p / "body" / i, config)).collect();
-        let fuse = (Conv2d::same(&p / "fuse" / 0, c, c, 3), norm(&p / "fuse" / 1, config));
+        let fuse = (conv(&p / "fuse" / 0, config), norm(&p / "fuse" / 1, config));
         let upsample = (0..config.doublings()).map(|i| Upsample::new(&p / "upsample" / i, c)).collect();
         let tail = Conv2d::same(&p / "tail", c, 3, 9);
         Ok(SrResNet { config: *config, head, body, fuse, upsample, tail, store })
@@ -154,9 +189,14 @@ impl Network for SrResNet {
         let fused = normalise(&self.fuse.1, self.fuse.0.forward(&body), train) + head;
         let wide = self.upsample.iter().fold(fused, |xs, step| step.forward(&xs)); // [N, channels, h * scale, w * scale]
         let sr = self.tail.forward(&wide); // [N, 3, h * scale, w * scale]
-        match upscaled {
+        let sr = match upscaled {
             Some(upscaled) if bicubic_skip => sr + upscaled,
             _ => sr,
+        };
+        match self.config.output {
+            Output::Linear => sr,
+            Output::Tanh => (sr.tanh() + 1.0) / 2.0,
+            Output::Clamp => sr.clamp(0.0, 1.0),
         }
     }
 
@@ -183,12 +223,11 @@ impl SrModel for SrResNet {
 
 impl Block {
     fn new(p: Path, config: &Config) -> Self {
-        let c = config.channels;
         Block {
-            conv1: Conv2d::same(&p / "conv1", c, c, 3),
+            conv1: conv(&p / "conv1", config),
             bn1: norm(&p / "bn1", config),
             prelu: PRelu::new(&p / "prelu"),
-            conv2: Conv2d::same(&p / "conv2", c, c, 3),
+            conv2: conv(&p / "conv2", config),
             bn2: norm(&p / "bn2", config),
         }
     }
@@ -209,6 +248,12 @@ impl Upsample {
     }
 }
 
+/// A convolution that batch norm may follow.
+fn conv(p: Path, config: &Config) -> Conv2d {
+    let Config { channels, conv_bias: bias, .. } = *config;
+    Conv2d::new(p, ConvConfig { c_in: channels, c_out: channels, kernel: 3, stride: 1, bias })
+}
+
 fn norm(p: Path, config: &Config) -> Option<BatchNorm2d> {
     match config.norm {
         Norm::None => None,
@@ -220,5 +265,16 @@ fn normalise(norm: &Option<BatchNorm2d>, xs: Tensor, train: bool) -> Tensor {
     match norm {
         Some(norm) => norm.forward(&xs, train),
         None => xs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configurations_from_before_there_was_a_choice_are_read_as_they_were_meant() {
+        let old = r#"{"scale":4,"blocks":16,"channels":64,"norm":"batch","input":"lr","bicubic_skip":false}"#;
+        assert_eq!(serde_json::from_str::<Config>(old).unwrap(), Config::paper(4));
     }
 }

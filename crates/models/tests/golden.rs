@@ -57,8 +57,7 @@ fn check_model(name: &str, config: Config) {
 
 #[test]
 fn srresnet() {
-    let plain =
-        srresnet::Config { scale: 4, blocks: 2, channels: 4, norm: Norm::None, input: Input::Lr, bicubic_skip: false };
+    let plain = srresnet::Config { blocks: 2, channels: 4, norm: Norm::None, ..srresnet::Config::paper(4) };
     let batch = srresnet::Config { scale: 2, norm: Norm::Batch, ..plain };
     check_model("srresnet_none", Config::Srresnet(plain));
     check_model("srresnet_batch", Config::Srresnet(batch));

@@ -5,22 +5,30 @@
 //! [`summary`](crate::summary()), if there is one, what it did.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod conv;
 mod conv_transpose;
 mod linear;
+mod mean_shift;
 mod resample;
+mod residual;
 mod spectral_norm;
+mod upsample;
 
 use tch::{Device, Kind, Tensor};
 
 pub use activation::{PRelu, leaky_relu, max_pool, pixel_shuffle, relu, tanh};
+pub use attention::ChannelAttention;
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, ConvConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTransposeConfig};
 pub use linear::Linear;
-pub use resample::{bilinear, global_avg_pool};
+pub use mean_shift::{centred, mean_shift_constants, uncentred};
+pub use resample::global_avg_pool;
+pub use residual::ResidualBlock;
 pub use spectral_norm::SpectralConv2d;
+pub use upsample::{Upsample, bilinear};
 
 /// PyTorch's start for weights and biases alike: uniform within 1 / sqrt(fan_in). For the weight this is its
 /// `kaiming_uniform_` with a = sqrt(5), where gain * sqrt(3 / fan_in) = sqrt(2 / 6) * sqrt(3 / fan_in).

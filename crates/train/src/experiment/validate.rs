@@ -37,6 +37,12 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
     for (name, config) in &experiment.networks {
         config.validate().with_context(|| format!("networks.{name}"))?;
         let Some(own) = config.scale() else { bail!("networks.{name}: {} does not enlarge pictures", config.name()) };
+        let [colors, ..] = config.input();
+        ensure!(
+            colors == 3,
+            "networks.{name}.colors: expected 3, found {colors}: training is on RGB patches; networks of luma alone can be \
+             evaluated and used"
+        );
         ensure!(own == *scale as i64, "networks.{name}: its scale is {own}, the experiment's is {scale}");
     }
     if let Some(config) = &experiment.discriminator {
