@@ -1,20 +1,30 @@
 //! Layers with PyTorch's arithmetic, parameter names and default initialisation.
 //!
 //! First values are drawn on the CPU from libtorch's generator, so `tch::manual_seed` decides them on every device, and
-//! they are those of a PyTorch module built after the same `torch.manual_seed`. Every call tells the running
+//! they are those of a PyTorch module built after the same `torch.manual_seed`, unless another distribution is asked for.
+//! Every call tells the running
 //! [`summary`](crate::summary()), if there is one, what it did.
 
 mod activation;
 mod batch_norm;
 mod conv;
+mod dropout;
+mod fire;
+mod init;
 mod linear;
+mod pool;
+mod sequential;
 
 use tch::{Device, Kind, Tensor};
 
-pub use activation::{PRelu, leaky_relu, max_pool, pixel_shuffle, relu};
+pub use activation::{PRelu, leaky_relu, pixel_shuffle, relu};
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, ConvConfig};
+pub use dropout::dropout;
+pub use fire::Fire;
 pub use linear::Linear;
+pub use pool::{Rim, adaptive_avg_pool, avg_pool, max_pool, max_pool_3x3};
+pub use sequential::{Sequential, Step};
 
 /// PyTorch's start for weights and biases alike: uniform within 1 / sqrt(fan_in). For the weight this is its
 /// `kaiming_uniform_` with a = sqrt(5), where gain * sqrt(3 / fan_in) = sqrt(2 / 6) * sqrt(3 / fan_in).
