@@ -2,24 +2,30 @@
 //!
 //! Never: reads a picture, converts a colour, takes an optimiser step.
 //!
-//! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1]. A network's tensors live in a [`Store`], under the names and in the
+//! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1]; those of torchvision's classifiers are normalised by ImageNet's mean
+//! and deviation. A network's tensors live in a [`Store`], under the names and in the
 //! order that a PyTorch user's module has. A new network is one file and one row of the table in `config.rs`, which gives the
 //! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
 
+pub mod alexnet;
 mod architecture;
 pub mod bicubic;
 mod config;
 mod convert;
+pub mod densenet;
 pub mod discriminator;
 pub mod layer;
 mod layout;
 mod open;
 mod recognise;
 mod report;
+pub mod resnet;
+pub mod squeezenet;
 pub mod srcnn;
 pub mod srresnet;
 mod store;
 pub mod summary;
+mod torchvision;
 pub mod vgg;
 
 use std::fmt::Display;
@@ -33,6 +39,7 @@ pub use recognise::{Recognised, fit, recognise};
 pub use report::{LoadReport, Mismatch};
 pub use store::{Path, Store};
 pub use summary::{Summary, summary};
+pub use torchvision::{TORCHVISION, named};
 
 /// What can be wrong with a configuration, a layer's name or a checkpoint.
 #[derive(Debug, thiserror::Error)]

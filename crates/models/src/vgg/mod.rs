@@ -1,218 +1,142 @@
-//! VGG-11, 13, 16 and 19 in torchvision's layout (Simonyan and Zisserman, arXiv 1409.1556), every layer addressable by name.
+//! VGG-11, 13, 16 and 19, with and without batch norm, in torchvision's layout (Simonyan and Zisserman, arXiv 1409.1556).
 
-use std::collections::BTreeMap;
+mod features;
+mod net;
 
 use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{Conv2d, Linear, max_pool, relu};
-use crate::{Error, Store};
+pub use features::Features;
+pub use net::Net;
 
-/// Which of the four networks; the number counts its layers with weights, three dense ones among them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Net {
-    /// 8 convolutions.
-    Vgg11,
-    /// 10 convolutions.
-    Vgg13,
-    /// 13 convolutions.
-    Vgg16,
-    /// 16 convolutions.
-    Vgg19,
+use self::net::Op;
+use crate::layer::{BatchNorm2d, Conv2d, Linear, Sequential, Step, adaptive_avg_pool, dropout, max_pool, relu};
+use crate::{Architecture, Built, Error, Keys, Layout, Network, Python, Store, require, torchvision};
+
+/// What decides a VGG's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Which network.
+    pub net: Net,
+    /// Scores, 1..=100,000; 1,000 in the paper. Without a number there are no dense layers: the convolutional part alone.
+    pub classes: Option<i64>,
 }
 
-/// Channels in each of the five stages; a stage ends with a max pool.
-const CHANNELS: [i64; 5] = [64, 128, 256, 512, 512];
+impl Config {
+    /// The paper's network for the classes of ImageNet.
+    pub const fn paper(net: Net) -> Self {
+        Config { net, classes: Some(1000) }
+    }
+}
 
-impl Net {
-    /// All four.
-    pub const ALL: [Net; 4] = [Net::Vgg11, Net::Vgg13, Net::Vgg16, Net::Vgg19];
+impl Architecture for Config {
+    const PAPER: &'static str = "Simonyan and Zisserman, arXiv 1409.1556";
+    /// The dense layers' 124 million numbers are left out.
+    const SAMPLES: &'static [Self] =
+        &[Config { net: Net::Vgg13, classes: None }, Config { net: Net::Vgg11Bn, classes: None }];
+    const LAYOUTS: &'static [Layout<Self>] = &[
+        Layout::own("torchvision", |keys, _| detect(keys, "features")),
+        Layout {
+            name: "imagenet_example",
+            detect: |keys, _| detect(keys, "features.module"),
+            rename: |_, name| name.replacen("features.", "features.module.", 1),
+            constants: |_| StateDict::new(),
+            obstacle: |_| None,
+        },
+    ];
+    const PYTHON: Python = Python { source: include_str!("../../python/vgg.py"), class: "Vgg" };
 
-    /// Convolutions in each of the five stages.
-    pub const fn convolutions(self) -> [usize; 5] {
-        match self {
-            Net::Vgg11 => [1, 1, 2, 2, 2],
-            Net::Vgg13 => [2, 2, 2, 2, 2],
-            Net::Vgg16 => [2, 2, 3, 3, 3],
-            Net::Vgg19 => [2, 2, 4, 4, 4],
-        }
+    fn validate(&self) -> Result<(), Error> {
+        let classes = self.classes.unwrap_or(1);
+        require("vgg.classes", "a number from 1 to 100000, or none", classes, (1..=100_000).contains(&classes))
     }
 
-    /// torchvision's name: `vgg19`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Net::Vgg11 => "vgg11",
-            Net::Vgg13 => "vgg13",
-            Net::Vgg16 => "vgg16",
-            Net::Vgg19 => "vgg19",
-        }
+    fn input(&self) -> [i64; 3] {
+        torchvision::input(self.classes)
     }
 
-    /// The names of all layers in the order in which they run: `conv1_1`, `relu1_1`, .., `pool1`, `conv2_1`, .., `pool5`.
-    /// The position of a name is torchvision's index under `features`.
-    pub fn layers(self) -> Vec<String> {
-        self.plan().into_iter().map(|(name, _)| name).collect()
+    fn build(&self, device: Device) -> Result<Built, Error> {
+        Ok(Built::Other(Box::new(Vgg::new(self, device)?)))
     }
+}
 
-    /// The position of a layer.
+/// The number and the places of the convolutions tell the network.
+fn detect(keys: &Keys, features: &str) -> Option<Result<Config, Error>> {
+    let is_conv = |i: usize| keys.shape::<4>(&format!("{features}.{i}.weight")).is_some();
+    let convolutions = |net: &Net| {
+        let plan = net.plan().into_iter().enumerate();
+        plan.filter(|(_, (_, op))| matches!(op, Op::Conv { .. })).map(|(i, _)| i).collect::<Vec<_>>()
+    };
+    let found: Vec<usize> = (0..Net::Vgg19Bn.plan().len()).filter(|&i| is_conv(i)).collect();
+    let net = Net::ALL.into_iter().find(|net| convolutions(net) == found)?;
+    let classes = match keys.shape("classifier.6.weight") {
+        Some([classes, DENSE]) => Some(classes),
+        None if !keys.has("classifier.0.weight") => None,
+        _ => return None,
+    };
+    Some(Ok(Config { net, classes }))
+}
+
+/// The network. State-dict names: `features.i` (convolutions and batch norms), `classifier.{0, 3, 6}` (dense layers).
+pub struct Vgg {
+    config: Config,
+    store: Store,
+    features: Sequential,
+    dense: Option<[Linear; 3]>,
+}
+
+/// Features of the first two dense layers.
+const DENSE: i64 = 4096;
+/// Side of the maps that the dense layers see.
+const SIDE: i64 = 7;
+
+impl Vgg {
+    /// A network with torchvision's distributions of first values: He's normal over the fan out for convolutions, normal
+    /// with deviation 0.01 for dense layers, biases 0.
     ///
     /// # Errors
-    /// [`Error::UnknownLayer`], which lists the valid names.
-    pub fn position(self, layer: &str) -> Result<usize, Error> {
-        let names = self.layers();
-        let found = names.iter().position(|name| name == layer);
-        found.ok_or_else(|| Error::UnknownLayer { net: self.name(), layer: layer.to_string(), valid: names })
+    /// Those of [`Architecture::validate`].
+    pub fn new(config: &Config, device: Device) -> Result<Self, Error> {
+        config.validate()?;
+        Ok(Vgg::of(config, device))
     }
 
-    fn plan(self) -> Vec<(String, Op)> {
-        let mut plan = Vec::new();
-        let mut c_in = 3;
-        for (stage, (count, c_out)) in (1..).zip(self.convolutions().into_iter().zip(CHANNELS)) {
-            for i in 1..=count {
-                plan.push((format!("conv{stage}_{i}"), Op::Conv { c_in, c_out }));
-                plan.push((format!("relu{stage}_{i}"), Op::Relu));
-                c_in = c_out;
-            }
-            plan.push((format!("pool{stage}"), Op::Pool));
-        }
-        plan
-    }
-}
-
-enum Op {
-    Conv { c_in: i64, c_out: i64 },
-    Relu,
-    Pool,
-}
-
-enum Step {
-    Conv(Conv2d),
-    Relu,
-    Pool,
-}
-
-/// The convolutional part, frozen.
-pub struct Features {
-    net: Net,
-    store: Store,
-    steps: Vec<Step>,
-}
-
-impl Features {
-    /// A network with torchvision's random first values: He's normal over the fan out, biases 0. libtorch's generator
-    /// decides them.
-    pub fn new(net: Net, device: Device) -> Self {
+    fn of(config: &Config, device: Device) -> Self {
         let store = Store::new(device);
         let p = &store.root() / "features";
         let step = |(i, (_, op))| match op {
-            Op::Conv { c_in, c_out } => Step::Conv(he_normal(Conv2d::same(&p / i, c_in, c_out, 3))),
-            Op::Relu => Step::Relu,
-            Op::Pool => Step::Pool,
+            Op::Conv { c_in, c_out } => Step::Conv(Conv2d::same(&p / i, c_in, c_out, 3).he_fan_out()),
+            Op::BatchNorm { channels } => Step::BatchNorm(BatchNorm2d::new(&p / i, channels)),
+            Op::Relu => Step::Plain(relu),
+            Op::Pool => Step::Plain(max_pool),
         };
-        let steps = net.plan().into_iter().enumerate().map(step).collect();
-        store.freeze();
-        Features { net, steps, store }
+        let features = Sequential(config.net.plan().into_iter().enumerate().map(step).collect());
+        let p = &store.root() / "classifier";
+        let dense = |classes| {
+            [(0, 512 * SIDE * SIDE, DENSE), (3, DENSE, DENSE), (6, DENSE, classes)]
+                .map(|(i, features_in, features_out)| Linear::new(&p / i, features_in, features_out).normal(0.01))
+        };
+        let dense = config.classes.map(dense);
+        Vgg { config: *config, features, dense, store }
+    }
+}
+
+impl Network for Vgg {
+    /// Pictures `[N, 3, h, w]` of at least 32x32, normalised by ImageNet's mean and deviation, to scores `[N, classes]`; to
+    /// maps `[N, 512, h / 32, w / 32]` when there are no dense layers.
+    fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
+        let maps = self.features.forward(pictures, train);
+        let Some([first, second, third]) = &self.dense else { return maps };
+        let xs = adaptive_avg_pool(&maps, SIDE).flatten(1, -1);
+        let xs = dropout(&relu(&first.forward(&xs)), train);
+        let xs = dropout(&relu(&second.forward(&xs)), train);
+        third.forward(&xs)
     }
 
-    /// The outputs of `layers`, in the order asked for, of pictures `[N, 3, h, w]`; nothing deeper than the deepest is run.
-    ///
-    /// torchvision's weights expect ImageNet normalisation: (x - mean) / std of x in [0, 1], left to the caller. Each pool
-    /// halves h and w, rounded down.
-    ///
-    /// # Errors
-    /// [`Error::UnknownLayer`] for a name that this network lacks, [`Error::TooSmall`] when a pool would leave nothing.
-    pub fn forward(&self, xs: &Tensor, layers: &[&str]) -> Result<Vec<Tensor>, Error> {
-        let wanted = layers.iter().map(|layer| self.net.position(layer)).collect::<Result<Vec<_>, _>>()?;
-        let depth = wanted.iter().max().map_or(0, |deepest| deepest + 1);
-        let steps = &self.steps[..depth];
-        self.check_size(xs, steps)?;
-        let mut xs = xs.shallow_clone();
-        let mut kept = BTreeMap::new();
-        for (i, step) in steps.iter().enumerate() {
-            xs = step.forward(&xs);
-            if wanted.contains(&i) {
-                kept.insert(i, xs.shallow_clone());
-            }
-        }
-        Ok(wanted.iter().map(|i| kept[i].shallow_clone()).collect())
-    }
-
-    fn check_size(&self, xs: &Tensor, steps: &[Step]) -> Result<(), Error> {
-        let least = 1 << steps.iter().filter(|step| matches!(step, Step::Pool)).count();
-        match xs.size()[..] {
-            [_, _, height, width] if height.min(width) < least => {
-                let layer = self.net.layers().swap_remove(steps.len() - 1);
-                Err(Error::TooSmall { net: self.net.name(), layer, least, height, width })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Loads torchvision's state dict of this network. The dense layers' tensors (`classifier.*`) are left aside, since
-    /// there is nothing here that they belong to; every other name must fit.
-    ///
-    /// # Errors
-    /// [`Error::Load`] with every difference; nothing is changed then.
-    pub fn load(&self, state: &StateDict) -> Result<(), Error> {
-        let features = state.iter().filter(|(name, _)| !name.starts_with("classifier."));
-        self.store.load(&features.map(|(name, tensor)| (name.clone(), tensor.clone())).collect())?;
-        Ok(())
-    }
-
-    /// Which network this is.
-    pub fn net(&self) -> Net {
-        self.net
-    }
-
-    /// The named tensors.
-    pub fn store(&self) -> &Store {
+    fn store(&self) -> &Store {
         &self.store
-    }
-}
-
-impl Step {
-    fn forward(&self, xs: &Tensor) -> Tensor {
-        match self {
-            Step::Conv(conv) => conv.forward(xs),
-            Step::Relu => relu(xs),
-            Step::Pool => max_pool(xs),
-        }
-    }
-}
-
-/// He et al., arXiv 1502.01852: variance 2 / fan_out, so that what flows back keeps its scale.
-fn he_normal(mut conv: Conv2d) -> Conv2d {
-    let [c_out, _, k1, k2] = conv.weight.size()[..] else { unreachable!("a convolution's weight has four axes") };
-    tch::no_grad(|| {
-        let _ = conv.weight.normal_(0.0, (2.0 / (c_out * k1 * k2) as f64).sqrt());
-        let _ = conv.bias.as_mut().map(Tensor::zero_);
-    });
-    conv
-}
-
-/// The whole network with its three dense layers, as the paper's tables count it. Its weights are random.
-pub struct Classifier {
-    features: Features,
-    dense: [Linear; 3],
-}
-
-impl Classifier {
-    /// torchvision's names: `features.*` and `classifier.{0, 3, 6}`.
-    pub fn new(net: Net, device: Device) -> Self {
-        let features = Features::new(net, device);
-        let p = &features.store.root() / "classifier";
-        let dense = [(0, 512 * 7 * 7, 4096), (3, 4096, 4096), (6, 4096, 1000)];
-        let dense = dense.map(|(i, features_in, features_out)| Linear::new(&p / i, features_in, features_out));
-        Classifier { features, dense }
-    }
-
-    /// Pictures `[N, 3, 224, 224]` to scores `[N, 1000]`, without the dropout of training.
-    pub fn forward(&self, xs: &Tensor) -> Tensor {
-        let maps = self.features.steps.iter().fold(xs.shallow_clone(), |xs, step| step.forward(&xs)); // [N, 512, 7, 7]
-        let [first, second, third] = &self.dense;
-        third.forward(&relu(&second.forward(&relu(&first.forward(&maps.flatten(1, -1))))))
     }
 }
 
@@ -220,62 +144,6 @@ impl Classifier {
 mod tests {
     use super::*;
     use crate::summary::{Summary, summary};
-
-    #[test]
-    fn layers_have_torchvisions_positions() {
-        // From the list of convolution indices in torchvision's vgg19: 0 2 | 5 7 | 10 12 14 16 | 19 21 23 25 | 28 30 32 34.
-        for (layer, position) in
-            [("conv1_1", 0), ("pool1", 4), ("conv3_4", 16), ("conv5_1", 28), ("relu5_4", 35), ("pool5", 36)]
-        {
-            assert_eq!(Net::Vgg19.position(layer).unwrap(), position, "{layer}");
-        }
-        assert_eq!(Net::Vgg11.position("conv5_2").unwrap(), 18);
-        let error = Net::Vgg16.position("relu5_4").unwrap_err().to_string();
-        assert!(error.contains("vgg16") && error.contains("relu5_4") && error.contains("relu5_3, pool5"), "{error}");
-    }
-
-    #[test]
-    fn keys_are_torchvisions() {
-        let names = Features::new(Net::Vgg13, Device::Cpu).store().names();
-        let indices = [0, 2, 5, 7, 10, 12, 15, 17, 20, 22];
-        let expected = indices.iter().flat_map(|i| [format!("features.{i}.weight"), format!("features.{i}.bias")]);
-        assert!(names.into_iter().eq(expected));
-    }
-
-    #[test]
-    fn activations_keep_their_scale_and_outputs_come_as_asked() {
-        let features = Features::new(Net::Vgg11, Device::Cpu);
-        let xs = Tensor::randn([1, 3, 32, 32], (tch::Kind::Float, Device::Cpu));
-        let outputs = features.forward(&xs, &["relu5_2", "conv1_1"]).unwrap();
-        assert_eq!(outputs[0].size(), [1, 512, 2, 2]);
-        assert_eq!(outputs[1].size(), [1, 64, 32, 32]);
-        let scale = outputs[0].square().mean(tch::Kind::Float).sqrt().double_value(&[]);
-        assert!((0.02..2.0).contains(&scale), "{scale}");
-        assert!(!outputs[0].requires_grad());
-    }
-
-    #[test]
-    fn a_picture_that_the_pools_would_shrink_to_nothing_is_refused() {
-        // relu5_2 lies behind four pools: 15 / 2 / 2 / 2 / 2 = 0.
-        let features = Features::new(Net::Vgg11, Device::Cpu);
-        let picture = |side| Tensor::zeros([1, 3, 16, side], (tch::Kind::Float, Device::Cpu));
-        let error = features.forward(&picture(15), &["conv1_1", "relu5_2"]).unwrap_err().to_string();
-        assert!(error.contains("relu5_2") && error.contains("16x16") && error.contains("16x15"), "{error}");
-        assert!(features.forward(&picture(16), &["relu5_2"]).is_ok());
-    }
-
-    #[test]
-    fn a_state_dict_with_dense_layers_loads_and_one_of_another_network_does_not() {
-        let (from, to) = (Features::new(Net::Vgg11, Device::Cpu), Features::new(Net::Vgg11, Device::Cpu));
-        let mut state = from.store().state_dict();
-        let bias = state.iter().next_back().map(|(_, tensor)| tensor.clone()).unwrap();
-        state.insert("classifier.6.bias".to_string(), bias);
-        to.load(&state).unwrap();
-        let xs = Tensor::ones([1, 3, 8, 8], (tch::Kind::Float, Device::Cpu));
-        let output = |features: &Features| features.forward(&xs, &["relu3_2"]).unwrap().remove(0);
-        assert!(output(&from).equal(&output(&to)));
-        assert!(matches!(Features::new(Net::Vgg13, Device::Cpu).load(&state), Err(Error::Load(_))));
-    }
 
     /// The lecture's table of VGG-16: rows without activations, outputs and weights (it leaves the biases out).
     #[test]
@@ -318,7 +186,7 @@ mod tests {
     }
 
     fn vgg16() -> Summary {
-        let net = Classifier::new(Net::Vgg16, Device::Cpu);
-        summary(|xs| net.forward(xs), &[1, 3, 224, 224])
+        let net = Vgg::new(&Config::paper(Net::Vgg16), Device::Cpu).unwrap();
+        summary(|xs| net.forward(xs, false), &[1, 3, 224, 224])
     }
 }
