@@ -65,6 +65,16 @@ networks! {
     "dcgan_generator" DcganGenerator(dcgan_generator),
     /// DCGAN's discriminator.
     "dcgan_discriminator" DcganDiscriminator(dcgan_discriminator),
+    /// DenseNet, as torchvision has it.
+    "densenet" Densenet(densenet),
+    /// ResNet, as torchvision has it.
+    "resnet" Resnet(resnet),
+    /// SqueezeNet, as torchvision has it.
+    "squeezenet" Squeezenet(squeezenet),
+    /// AlexNet, as torchvision has it.
+    "alexnet" Alexnet(alexnet),
+    /// VGG, as torchvision has it.
+    "vgg" Vgg(vgg),
 }
 
 /// A configuration with the name of the layout that a file is in.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::discriminator::{SLOPE, features};
-use crate::layer::{BatchNorm2d, Conv2d, global_avg_pool, leaky_relu};
+use crate::layer::{BatchNorm2d, Conv2d, adaptive_avg_pool, leaky_relu};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Python, Store, require};
 
 /// What decides a discriminator's shape.
@@ -78,7 +78,7 @@ impl Network for LeftthomasDiscriminator {
         let xs =
             self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train), SLOPE));
         let [dense, logit] = &self.classifier;
-        logit.forward(&leaky_relu(&dense.forward(&global_avg_pool(&xs)), SLOPE)).flatten(1, -1)
+        logit.forward(&leaky_relu(&dense.forward(&adaptive_avg_pool(&xs, 1)), SLOPE)).flatten(1, -1)
     }
 
     fn store(&self) -> &Store {

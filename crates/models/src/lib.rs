@@ -2,16 +2,19 @@
 //!
 //! Never: reads a picture, converts a colour, takes an optimiser step.
 //!
-//! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1], or `[N, 1, h, w]` luma. A network's tensors live in a [`Store`], under
-//! the names and in the order that a PyTorch user's module has. A new network is one file and one row of the table in
-//! `config.rs`, which gives the variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
+//! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1], or `[N, 1, h, w]` luma; those of torchvision's classifiers are
+//! normalised by ImageNet's mean and deviation. A network's tensors live in a [`Store`], under the names and in the order
+//! that a PyTorch user's module has. A new network is one file and one row of the table in `config.rs`, which gives the
+//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
 
+pub mod alexnet;
 mod architecture;
 pub mod bicubic;
 mod config;
 pub mod convert;
 pub mod dcgan_discriminator;
 pub mod dcgan_generator;
+pub mod densenet;
 pub mod discriminator;
 pub mod edsr;
 pub mod fsrcnn;
@@ -23,10 +26,13 @@ mod open;
 pub mod rcan;
 mod recognise;
 mod report;
+pub mod resnet;
+pub mod squeezenet;
 pub mod srcnn;
 pub mod srresnet;
 mod store;
 pub mod summary;
+mod torchvision;
 pub mod unet_discriminator;
 pub mod vgg;
 pub mod vgg_style_discriminator;
@@ -42,6 +48,7 @@ pub use recognise::{Recognised, fit, recognise};
 pub use report::{LoadReport, Mismatch};
 pub use store::{Path, Store};
 pub use summary::{Summary, summary};
+pub use torchvision::{TORCHVISION, named};
 
 /// What can be wrong with a configuration, a layer's name or a checkpoint.
 #[derive(Debug, thiserror::Error)]

@@ -251,7 +251,7 @@ impl Upsample {
 /// A convolution that batch norm may follow.
 fn conv(p: Path, config: &Config) -> Conv2d {
     let Config { channels, conv_bias: bias, .. } = *config;
-    Conv2d::new(p, ConvConfig { c_in: channels, c_out: channels, kernel: 3, stride: 1, bias })
+    Conv2d::new(p, ConvConfig { c_in: channels, c_out: channels, kernel: 3, stride: 1, padding: 1, bias })
 }
 
 fn norm(p: Path, config: &Config) -> Option<BatchNorm2d> {

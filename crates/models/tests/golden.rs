@@ -86,7 +86,7 @@ fn discriminator() {
 
 #[test]
 fn vgg() {
-    for net in Net::ALL {
+    for net in Net::ALL.into_iter().filter(|net| !net.batch_norm()) {
         let golden = read(net.name());
         let features = Features::new(net, Device::Cpu);
         fill_with_hash(&features);

@@ -60,6 +60,10 @@ fn torchvision_file(net: Net) -> &'static str {
         Net::Vgg13 => "vgg13-19584684.pth",
         Net::Vgg16 => "vgg16-397923af.pth",
         Net::Vgg19 => "vgg19-dcbb9e9d.pth",
+        Net::Vgg11Bn => "vgg11_bn-6002323d.pth",
+        Net::Vgg13Bn => "vgg13_bn-abd245e5.pth",
+        Net::Vgg16Bn => "vgg16_bn-6c64b313.pth",
+        Net::Vgg19Bn => "vgg19_bn-c79401a0.pth",
     }
 }
 

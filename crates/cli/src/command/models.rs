@@ -1,8 +1,7 @@
 //! `abbe models`
 
-use abbe_models::vgg::{Classifier, Net};
-use abbe_models::{Config, NETWORKS, Summary, summary};
-use anyhow::{Context, Result, bail, ensure};
+use abbe_models::{Config, NETWORKS, Summary, TORCHVISION, named, summary};
+use anyhow::{Result, bail};
 use serde_json::json;
 use tch::Device;
 
@@ -11,10 +10,10 @@ use tch::Device;
 /// Example: abbe models srresnet --size 96x96
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// srcnn (9-1-5), srresnet, discriminator, each as in its paper; vgg11, 13, 16, 19; or a checkpoint of Abbe's
+    /// A network of the list, as in its paper or in torchvision, or a checkpoint of Abbe's
     #[arg(value_name = "NAME|CKPT")]
     name: Option<String>,
-    /// Height and width of the input [default: 24x24 for LR, 96x96 for the discriminator, 224x224 for VGG]
+    /// Height and width of the input [default: 24x24 for LR, 96x96 for the discriminator, 224x224 for classifiers]
     #[arg(long, value_name = "HxW", value_parser = size)]
     size: Option<[i64; 2]>,
     /// Print JSON
@@ -45,24 +44,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// Every name that can be shown.
 fn names() -> Vec<&'static str> {
-    let vgg = Net::ALL.into_iter().map(Net::name);
-    NETWORKS.iter().map(|network| network.name).chain(vgg).collect()
+    let torchvision = TORCHVISION.into_iter().map(|(name, _)| name).filter(|name| !is_network(name));
+    NETWORKS.iter().map(|network| network.name).chain(torchvision).collect()
+}
+
+fn is_network(name: &str) -> bool {
+    NETWORKS.iter().any(|network| network.name == name)
 }
 
 fn list() {
     for network in NETWORKS {
         println!("{:<14} {}", network.name, network.paper);
     }
-    for net in Net::ALL {
-        println!("{:<14} Simonyan and Zisserman, arXiv 1409.1556", net.name());
+    for (name, config) in TORCHVISION.into_iter().filter(|(name, _)| !is_network(name)) {
+        println!("{name:<14} {} of torchvision", config.name());
     }
 }
 
 fn show(name: &str, size: Option<[i64; 2]>) -> Result<Summary> {
-    if let Some(net) = Net::ALL.into_iter().find(|net| net.name() == name) {
-        ensure!(size.is_none_or(|size| size == [224, 224]), "--size: the dense layers of {name} need 224x224");
-        return Ok(summary(|xs| Classifier::new(net, Device::Cpu).forward(xs), &[1, 3, 224, 224]));
-    }
     let config = config(name)?;
     let built = config.build(Device::Cpu)?;
     let [channels, height, width] = config.input();
@@ -70,10 +69,10 @@ fn show(name: &str, size: Option<[i64; 2]>) -> Result<Summary> {
     Ok(summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]))
 }
 
-/// The paper's configuration of a network by name, or that of a checkpoint.
+/// The configuration that a name stands for, or that of a checkpoint.
 fn config(name: &str) -> Result<Config> {
-    if let Some(network) = NETWORKS.iter().find(|network| network.name == name) {
-        return (network.samples)().first().copied().context("a network has a sample");
+    if let Some(config) = named(name) {
+        return Ok(config);
     }
     let path = std::path::Path::new(name);
     if !path.is_file() {

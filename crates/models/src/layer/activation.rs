@@ -44,11 +44,6 @@ pub fn tanh(xs: &Tensor) -> Tensor {
     recorded("", "Tanh", 0, xs.tanh())
 }
 
-/// The largest of each 2x2 block: `[N, C, h, w]` to `[N, C, h / 2, w / 2]`, rounded down.
-pub fn max_pool(xs: &Tensor) -> Tensor {
-    recorded("", "MaxPool2d", 0, xs.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false))
-}
-
 /// `[N, C * factor^2, h, w]` to `[N, C, h * factor, w * factor]` (Shi et al., arXiv 1609.05158).
 pub fn pixel_shuffle(xs: &Tensor, factor: i64) -> Tensor {
     recorded("", "PixelShuffle", 0, xs.pixel_shuffle(factor))
@@ -85,11 +80,10 @@ mod tests {
     }
 
     #[test]
-    fn shuffle_interleaves_channels_and_pool_takes_the_largest() {
-        // Channels 0..4 of one pixel become its 2x2 block, row by row; its largest is the last.
+    fn shuffle_interleaves_channels() {
+        // Channels 0..4 of one pixel become its 2x2 block, row by row.
         let block = pixel_shuffle(&Tensor::from_slice(&[0.0f32, 1.0, 2.0, 3.0]).view([1, 4, 1, 1]), 2);
         assert_eq!(block.size(), [1, 1, 2, 2]);
-        assert_eq!(values(block.shallow_clone()), [0.0, 1.0, 2.0, 3.0]);
-        assert_eq!(values(max_pool(&block)), [3.0]);
+        assert_eq!(values(block), [0.0, 1.0, 2.0, 3.0]);
     }
 }

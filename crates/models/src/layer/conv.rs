@@ -31,6 +31,13 @@ pub struct ConvConfig {
     pub bias: bool,
 }
 
+impl ConvConfig {
+    /// A convolution without bias, padded by half the kernel: batch norm follows, which has a bias.
+    pub const fn unbiased(c_in: i64, c_out: i64, kernel: i64, stride: i64) -> Self {
+        ConvConfig { c_in, c_out, kernel, stride, padding: kernel / 2, bias: false }
+    }
+}
+
 impl Conv2d {
     /// Registers `weight` and, if asked for, `bias` under `path`.
     pub fn new(path: Path, config: ConvConfig) -> Self {

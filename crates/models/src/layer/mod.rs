@@ -1,7 +1,8 @@
 //! Layers with PyTorch's arithmetic, parameter names and default initialisation.
 //!
 //! First values are drawn on the CPU from libtorch's generator, so `tch::manual_seed` decides them on every device, and
-//! they are those of a PyTorch module built after the same `torch.manual_seed`. Every call tells the running
+//! they are those of a PyTorch module built after the same `torch.manual_seed`, unless another distribution is asked for.
+//! Every call tells the running
 //! [`summary`](crate::summary()), if there is one, what it did.
 
 mod activation;
@@ -9,24 +10,31 @@ mod attention;
 mod batch_norm;
 mod conv;
 mod conv_transpose;
+mod dropout;
+mod fire;
+mod init;
 mod linear;
 mod mean_shift;
-mod resample;
+mod pool;
 mod residual;
+mod sequential;
 mod spectral_norm;
 mod upsample;
 
 use tch::{Device, Kind, Tensor};
 
-pub use activation::{PRelu, leaky_relu, max_pool, pixel_shuffle, relu, tanh};
+pub use activation::{PRelu, leaky_relu, pixel_shuffle, relu, tanh};
 pub use attention::ChannelAttention;
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, ConvConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTransposeConfig};
+pub use dropout::dropout;
+pub use fire::Fire;
 pub use linear::Linear;
 pub use mean_shift::{centred, mean_shift_constants, uncentred};
-pub use resample::global_avg_pool;
+pub use pool::{Rim, adaptive_avg_pool, avg_pool, max_pool, max_pool_3x3};
 pub use residual::ResidualBlock;
+pub use sequential::{Sequential, Step};
 pub use spectral_norm::SpectralConv2d;
 pub use upsample::{Upsample, bilinear};
 
