@@ -41,6 +41,8 @@ macro_rules! networks {
 }
 
 networks! {
+    /// RRDBNet, ESRGAN's generator.
+    "rrdbnet" Rrdbnet(rrdbnet),
     /// SRResNet, SRGAN's generator.
     "srresnet" Srresnet(srresnet),
     /// SRCNN.

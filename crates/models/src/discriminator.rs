@@ -60,6 +60,8 @@ pub struct Discriminator {
 const LAYERS: [(i64, i64); 7] = [(1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)];
 /// Features of the first dense layer.
 const DENSE: i64 = 1024;
+/// Below zero.
+const SLOPE: f64 = 0.2;
 
 impl Discriminator {
     /// A network with PyTorch's first values.
@@ -85,10 +87,11 @@ impl Network for Discriminator {
     /// `[N, 3, patch, patch]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The sigmoid is left to
     /// the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let xs = leaky_relu(&self.first.forward(pictures));
-        let xs = self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train)));
+        let xs = leaky_relu(&self.first.forward(pictures), SLOPE);
+        let xs =
+            self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train), SLOPE));
         let [dense, logit] = &self.classifier;
-        logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1))))
+        logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1)), SLOPE))
     }
 
     fn store(&self) -> &Store {

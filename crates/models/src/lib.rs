@@ -16,6 +16,7 @@ mod layout;
 mod open;
 mod recognise;
 mod report;
+pub mod rrdbnet;
 pub mod srcnn;
 pub mod srresnet;
 mod store;

@@ -74,6 +74,7 @@ fn configurations_survive_json_and_refuse_strange_keys() {
 fn values_out_of_range_are_named() {
     let srcnn = srcnn::Config::paper(4);
     let srresnet = srresnet::Config::paper(4);
+    let rrdbnet = rrdbnet::Config::paper(4);
     let wrong = [
         (Config::Srcnn(srcnn::Config { scale: 5, ..srcnn }), "srcnn.scale"),
         (Config::Srcnn(srcnn::Config { kernels: [9, 2, 5], ..srcnn }), "srcnn.kernels"),
@@ -81,6 +82,8 @@ fn values_out_of_range_are_named() {
         (Config::Srresnet(srresnet::Config { scale: 3, ..srresnet }), "srresnet.scale"),
         (Config::Srresnet(srresnet::Config { blocks: 65, ..srresnet }), "srresnet.blocks"),
         (Config::Srresnet(srresnet::Config { channels: -1, ..srresnet }), "srresnet.channels"),
+        (Config::Rrdbnet(rrdbnet::Config { scale: 0, ..rrdbnet }), "rrdbnet.scale"),
+        (Config::Rrdbnet(rrdbnet::Config { unshuffle: 3, ..rrdbnet }), "rrdbnet.unshuffle"),
     ];
     for (config, key) in wrong {
         let error = build(&config, Device::Cpu).err().unwrap().to_string();
@@ -115,17 +118,25 @@ fn radius_is_how_far_an_output_pixel_sees() {
     for (config, model) in sr_models() {
         let (scale, radius) = (model.scale(), model.radius());
         let mut reach = 0;
-        for phase in [0, scale - 1] {
-            let lr = noise(&[1, model.colors(), 2 * radius + 3, 1]).set_requires_grad(true);
+        for (phase, place) in
+            [0, scale - 1].into_iter().flat_map(|phase| places(radius, &*model).map(move |y| (phase, y)))
+        {
+            let lr = noise(&[1, model.colors(), 2 * radius + 2 + model.multiple(), 1]).set_requires_grad(true);
             let sr = model.forward(&lr, false);
-            sr.select(2, (radius + 1) * scale + phase).sum(Kind::Float).backward();
+            sr.select(2, place * scale + phase).sum(Kind::Float).backward();
             let seen = lr.grad().abs().sum_dim_intlist([0i64, 1, 3].as_slice(), false, Kind::Float).nonzero();
-            let farthest = (seen - (radius + 1)).abs().max().int64_value(&[]);
+            let farthest = (seen - place).abs().max().int64_value(&[]);
             assert!(farthest <= radius, "{config:?}: radius {radius}, but a pixel {farthest} away counts");
             reach = reach.max(farthest);
         }
         assert!(reach + 1 >= radius, "{config:?}: radius {radius}, but no pixel beyond {reach} counts");
     }
+}
+
+/// Places in a column that has more than `radius` pixels on both sides of each, one for each way in which a network that
+/// sees squares of pixels as one can see them.
+fn places(radius: i64, model: &dyn SrModel) -> std::ops::Range<i64> {
+    radius + 1..radius + 1 + model.multiple()
 }
 
 /// Written in any of its layouts that can hold it, with a wrapper's prefix, a network is found again with what its tensors

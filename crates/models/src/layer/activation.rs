@@ -3,7 +3,7 @@ use tch::{Device, Kind, Tensor};
 use crate::Path;
 use crate::summary::{self, Layer};
 
-/// A leaky rectifier whose one slope is learnt (He et al., arXiv 1502.01852).
+/// A leaky rectifier whose slope is learnt, one for all channels or one for each (He et al., arXiv 1502.01852).
 pub struct PRelu {
     name: String,
     weight: Tensor,
@@ -12,13 +12,18 @@ pub struct PRelu {
 impl PRelu {
     /// Registers `weight` of shape `[1]`, 0.25 at first.
     pub fn new(path: Path) -> Self {
-        let slope = Tensor::full([1], 0.25, (Kind::Float, Device::Cpu));
+        PRelu::per_channel(path, 1)
+    }
+
+    /// Registers `weight` of shape `[channels]`, 0.25 at first.
+    pub fn per_channel(path: Path, channels: i64) -> Self {
+        let slope = Tensor::full([channels], 0.25, (Kind::Float, Device::Cpu));
         PRelu { name: path.name().to_string(), weight: path.parameter("weight", slope) }
     }
 
-    /// x where x is above 0, else slope * x. Any shape.
+    /// x where x is above 0, else slope * x. Any shape; with slopes per channel `[N, channels, ..]`.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        recorded(&self.name, "PReLU", 1, xs.prelu(&self.weight))
+        recorded(&self.name, "PReLU", self.weight.numel(), xs.prelu(&self.weight))
     }
 }
 
@@ -27,10 +32,10 @@ pub fn relu(xs: &Tensor) -> Tensor {
     recorded("", "ReLU", 0, xs.relu())
 }
 
-/// x where x is above 0, else 0.2 x: the slope of SRGAN's discriminator. Any shape.
-pub fn leaky_relu(xs: &Tensor) -> Tensor {
+/// x where x is above 0, else `slope` * x. Any shape.
+pub fn leaky_relu(xs: &Tensor, slope: f64) -> Tensor {
     // tch's own leaky_relu has no slope; a PReLU with a constant weight is the same function with the same gradient.
-    let slope = Tensor::full([1], 0.2, (xs.kind(), xs.device()));
+    let slope = Tensor::full([1], slope, (xs.kind(), xs.device()));
     recorded("", "LeakyReLU", 0, xs.prelu(&slope))
 }
 
@@ -44,7 +49,8 @@ pub fn pixel_shuffle(xs: &Tensor, factor: i64) -> Tensor {
     recorded("", "PixelShuffle", 0, xs.pixel_shuffle(factor))
 }
 
-fn recorded(name: &str, kind: &'static str, parameters: usize, ys: Tensor) -> Tensor {
+/// Tells the running summary of a layer without multiply-adds.
+pub(super) fn recorded(name: &str, kind: &'static str, parameters: usize, ys: Tensor) -> Tensor {
     summary::record(|| Layer { name: name.to_string(), kind, shape: ys.size(), parameters, multiply_adds: 0 });
     ys
 }
@@ -63,8 +69,11 @@ mod tests {
         let xs = Tensor::from_slice(&[-4.0f32, 0.0, 2.0]);
         let store = Store::new(Device::Cpu);
         assert_eq!(values(PRelu::new(store.root()).forward(&xs)), [-1.0, 0.0, 2.0]);
-        assert_eq!(values(leaky_relu(&xs)), [-0.8, 0.0, 2.0]);
+        assert_eq!(values(leaky_relu(&xs, 0.2)), [-0.8, 0.0, 2.0]);
         assert_eq!(values(relu(&xs)), [0.0, 0.0, 2.0]);
+        let each = PRelu::per_channel(&store.root() / "each", 2);
+        let _ = tch::no_grad(|| each.weight.shallow_clone().copy_(&Tensor::from_slice(&[0.5f32, 2.0])));
+        assert_eq!(values(each.forward(&Tensor::from_slice(&[-4.0f32, -1.0]).view([1, 2]))), [-2.0, -2.0]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod activation;
 mod batch_norm;
 mod conv;
 mod linear;
+mod nearest;
+mod pad;
 
 use tch::{Device, Kind, Tensor};
 
@@ -15,6 +17,8 @@ pub use activation::{PRelu, leaky_relu, max_pool, pixel_shuffle, relu};
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, ConvConfig};
 pub use linear::Linear;
+pub use nearest::nearest;
+pub use pad::pad_to_multiple;
 
 /// PyTorch's start for weights and biases alike: uniform within 1 / sqrt(fan_in). For the weight this is its
 /// `kaiming_uniform_` with a = sqrt(5), where gain * sqrt(3 / fan_in) = sqrt(2 / 6) * sqrt(3 / fan_in).
