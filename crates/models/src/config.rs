@@ -49,6 +49,8 @@ networks! {
     "srcnn" Srcnn(srcnn),
     /// SRGAN's discriminator.
     "discriminator" Discriminator(discriminator),
+    /// SRVGGNetCompact, Real-ESRGAN's small network.
+    "srvgg" Srvgg(srvgg),
 }
 
 /// A configuration with the name of the layout that a file is in.

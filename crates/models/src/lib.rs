@@ -19,6 +19,7 @@ mod report;
 pub mod rrdbnet;
 pub mod srcnn;
 pub mod srresnet;
+pub mod srvgg;
 mod store;
 pub mod summary;
 pub mod vgg;

@@ -82,6 +82,7 @@ fn values_out_of_range_are_named() {
         (Config::Srresnet(srresnet::Config { scale: 3, ..srresnet }), "srresnet.scale"),
         (Config::Srresnet(srresnet::Config { blocks: 65, ..srresnet }), "srresnet.blocks"),
         (Config::Srresnet(srresnet::Config { channels: -1, ..srresnet }), "srresnet.channels"),
+        (Config::Srvgg(srvgg::Config { scale: 9, ..srvgg::Config::general(4) }), "srvgg.scale"),
         (Config::Rrdbnet(rrdbnet::Config { scale: 0, ..rrdbnet }), "rrdbnet.scale"),
         (Config::Rrdbnet(rrdbnet::Config { unshuffle: 3, ..rrdbnet }), "rrdbnet.unshuffle"),
     ];
@@ -159,5 +160,10 @@ fn a_network_is_recognised_in_each_of_its_layouts() {
 
 /// What tensors cannot tell of a sample.
 fn hints(config: &Config) -> Hints {
-    Hints { scale: config.scale(), ..Hints::default() }
+    let activation = match config {
+        Config::Srvgg(srvgg::Config { activation: srvgg::Activation::Relu, .. }) => Some(Activation::Relu),
+        Config::Srvgg(srvgg::Config { activation: srvgg::Activation::LeakyRelu, .. }) => Some(Activation::LeakyRelu),
+        _ => None,
+    };
+    Hints { scale: config.scale(), activation, ..Hints::default() }
 }
