@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(values(leaky_relu(&xs, 0.2)), [-0.8, 0.0, 2.0]);
         assert_eq!(values(relu(&xs)), [0.0, 0.0, 2.0]);
         let each = PRelu::per_channel(&store.root() / "each", 2);
-        let _ = tch::no_grad(|| each.weight.shallow_clone().copy_(&Tensor::from_slice(&[0.5f32, 2.0])));
+        tch::no_grad(|| each.weight.shallow_clone().copy_(&Tensor::from_slice(&[0.5f32, 2.0])));
         assert_eq!(values(each.forward(&Tensor::from_slice(&[-4.0f32, -1.0]).view([1, 2]))), [-2.0, -2.0]);
     }
 
