@@ -6,7 +6,7 @@ use abbe_torch::channels_last;
 use tch::{TchError, Tensor};
 
 use crate::luma;
-use crate::tile::{Tile, tiles};
+use crate::tile::{Margin, Tile, tiles};
 
 /// Side of a tile's core in LR pixels: large enough that its surroundings cost little, small enough for any machine.
 const TILE: usize = 192;
@@ -46,7 +46,8 @@ fn upscale_by(model: &dyn SrModel, picture: &Rgb8, side: usize) -> Result<Rgb8, 
     let (height, width) = (picture.height * scale, picture.width * scale);
     let mut sr = Rgb8::new(height, width, vec![0; height * width * 3])?;
     let radius = model.radius().max(bicubic::RADIUS) as usize; // colours beside a network of luma are bicubic
-    for tile in tiles(picture.height, picture.width, side, radius) {
+    let margin = Margin { radius, multiple: model.multiple() as usize };
+    for tile in tiles(picture.height, picture.width, side, margin) {
         let [rows, columns] = &tile.seen;
         let seen = picture.crop(rows.start, columns.start, rows.len(), columns.len())?;
         let error = |source| Error::Tile { height: rows.len(), width: columns.len(), source };
@@ -87,7 +88,7 @@ fn paste(sr: &mut Rgb8, core: &Rgb8, tile: &Tile, scale: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use abbe_models::{Config, build, srcnn, srresnet};
+    use abbe_models::{Config, build, rrdbnet, srcnn, srresnet, srvgg};
 
     /// A picture without any regularity: a hash of the position.
     fn noise(height: usize, width: usize) -> Rgb8 {
@@ -95,26 +96,44 @@ mod tests {
         Rgb8::new(height, width, pixels).unwrap()
     }
 
+    /// Whether a picture comes out the same in one tile and in tiles of `side`.
+    fn assert_no_seams(config: &Config, [height, width]: [usize; 2], side: usize) {
+        tch::manual_seed(3);
+        let model = build(config, tch::Device::Cpu).unwrap();
+        let picture = noise(height, width);
+        let whole = upscale_by(model.as_ref(), &picture, height.max(width)).unwrap();
+        let tiled = upscale_by(model.as_ref(), &picture, side).unwrap();
+        let largest = whole.pixels.iter().zip(&tiled.pixels).map(|(a, b)| a.abs_diff(*b)).max();
+        // Float sums may differ in the last bit between tile sizes, so a value on the edge may round the other way.
+        assert!(largest <= Some(1), "{config:?}: {largest:?}");
+        let scale = model.scale() as usize;
+        assert_eq!((whole.height, whole.width), (height * scale, width * scale));
+    }
+
     #[test]
     fn tiles_cannot_be_seen() {
-        tch::manual_seed(3);
         for (input, bicubic_skip) in [(srresnet::Input::Lr, true), (srresnet::Input::Bicubic, false)] {
-            let config = srresnet::Config {
-                blocks: 2,
-                channels: 8,
-                norm: srresnet::Norm::None,
-                input,
-                bicubic_skip,
-                ..srresnet::Config::paper(4)
-            };
-            let model = build(&Config::Srresnet(config), tch::Device::Cpu).unwrap();
-            let picture = noise(37, 50);
-            let whole = upscale_by(model.as_ref(), &picture, 64).unwrap();
-            let tiled = upscale_by(model.as_ref(), &picture, 16).unwrap();
-            let largest = whole.pixels.iter().zip(&tiled.pixels).map(|(a, b)| a.abs_diff(*b)).max();
-            // Float sums may differ in the last bit between tile sizes, so a value on the edge may round the other way.
-            assert!(largest <= Some(1), "{largest:?}");
-            assert_eq!((whole.height, whole.width), (148, 200));
+            let norm = srresnet::Norm::None;
+            let paper = srresnet::Config::paper(4);
+            let config = srresnet::Config { blocks: 2, channels: 8, norm, input, bicubic_skip, ..paper };
+            assert_no_seams(&config.into(), [37, 50], 16);
+        }
+    }
+
+    #[test]
+    fn tiles_cannot_be_seen_by_a_network_of_convolutions() {
+        for scale in [1, 3] {
+            let general = srvgg::Config::general(scale);
+            assert_no_seams(&srvgg::Config { convs: 3, channels: 6, ..general }.into(), [37, 50], 16);
+        }
+    }
+
+    /// No side and hardly a border between tiles is a multiple of 4; the radius is up to 83, so that tiles differ in what they see.
+    #[test]
+    fn tiles_cannot_be_seen_by_a_network_that_unshuffles() {
+        for scale in [1, 2, 4] {
+            let paper = rrdbnet::Config::paper(scale);
+            assert_no_seams(&rrdbnet::Config { blocks: 1, channels: 6, growth: 4, ..paper }.into(), [45, 183], 48);
         }
     }
 

@@ -26,6 +26,12 @@ pub trait SrModel: Network {
     /// much margin. [`i64::MAX`] when the whole picture counts for each pixel.
     fn radius(&self) -> i64;
 
+    /// A tile's first row and column must be multiples of this, counted from those of the picture: above 1 for networks that
+    /// see squares of pixels as one.
+    fn multiple(&self) -> i64 {
+        1
+    }
+
     /// 3 for RGB, 1 for a network of luma alone.
     fn colors(&self) -> i64 {
         3

@@ -47,6 +47,8 @@ networks! {
     "edsr" Edsr(edsr),
     /// MSRResNet.
     "msrresnet" Msrresnet(msrresnet),
+    /// RRDBNet, ESRGAN's generator.
+    "rrdbnet" Rrdbnet(rrdbnet),
     /// SRResNet, SRGAN's generator.
     "srresnet" Srresnet(srresnet),
     /// FSRCNN.
@@ -75,6 +77,8 @@ networks! {
     "alexnet" Alexnet(alexnet),
     /// VGG, as torchvision has it.
     "vgg" Vgg(vgg),
+    /// SRVGGNetCompact, Real-ESRGAN's small network.
+    "srvgg" Srvgg(srvgg),
 }
 
 /// A configuration with the name of the layout that a file is in.

@@ -92,6 +92,7 @@ fn values_out_of_range_are_named() {
     let edsr = edsr::Config::baseline(4);
     let rcan = rcan::Config::paper(4);
     let fsrcnn = fsrcnn::Config::paper(4);
+    let rrdbnet = rrdbnet::Config::paper(4);
     let wrong = [
         (Config::Srcnn(srcnn::Config { scale: 5, ..srcnn }), "srcnn.scale"),
         (Config::Srcnn(srcnn::Config { kernels: [9, 2, 5], ..srcnn }), "srcnn.kernels"),
@@ -129,6 +130,9 @@ fn values_out_of_range_are_named() {
         (Config::Fsrcnn(fsrcnn::Config { shrunk: 257, ..fsrcnn }), "fsrcnn.shrunk"),
         (Config::Fsrcnn(fsrcnn::Config { mappings: 0, ..fsrcnn }), "fsrcnn.mappings"),
         (Config::Fsrcnn(fsrcnn::Config { colors: 4, ..fsrcnn }), "fsrcnn.colors"),
+        (Config::Srvgg(srvgg::Config { scale: 9, ..srvgg::Config::general(4) }), "srvgg.scale"),
+        (Config::Rrdbnet(rrdbnet::Config { scale: 0, ..rrdbnet }), "rrdbnet.scale"),
+        (Config::Rrdbnet(rrdbnet::Config { unshuffle: 3, ..rrdbnet }), "rrdbnet.unshuffle"),
     ];
     for (config, key) in wrong {
         let error = config.build(Device::Cpu).err().unwrap().to_string();
@@ -178,9 +182,11 @@ fn radius_is_how_far_an_output_pixel_sees() {
     for (config, model) in sr_models().filter(|(_, model)| model.radius() < i64::MAX) {
         open_gates(model.as_ref());
         let radius = model.radius();
+        let rows = 2 * radius + 2 + model.multiple();
+        let phases = [0, model.scale() - 1].into_iter();
         let mut reach = 0;
-        for phase in [0, model.scale() - 1] {
-            let farthest = seen(model.as_ref(), 2 * radius + 3, radius + 1, phase).abs().max().int64_value(&[]);
+        for (phase, row) in phases.flat_map(|phase| places(radius, &*model).map(move |row| (phase, row))) {
+            let farthest = seen(model.as_ref(), rows, row, phase).abs().max().int64_value(&[]);
             assert!(farthest <= radius, "{config:?}: radius {radius}, but a pixel {farthest} away counts");
             reach = reach.max(farthest);
         }
@@ -194,6 +200,12 @@ fn without_a_radius_the_whole_picture_counts() {
         // Far beyond the convolutions of all but the largest of these networks.
         assert_eq!(seen(model.as_ref(), 100, 0, 0).numel(), 100, "{config:?}");
     }
+}
+
+/// Places in a column that has more than `radius` pixels on both sides of each, one for each way in which a network that
+/// sees squares of pixels as one can see them.
+fn places(radius: i64, model: &dyn SrModel) -> std::ops::Range<i64> {
+    radius + 1..radius + 1 + model.multiple()
 }
 
 /// Written in any of its layouts that can hold it, with a wrapper's prefix, a network is found again with what its tensors
@@ -234,5 +246,10 @@ fn layouts_hold_only_what_their_projects_compute() {
 fn hints(config: &Config) -> Hints {
     let json = serde_json::to_value(config).unwrap();
     let res_scale = json[config.name()]["res_scale"].as_f64();
-    Hints { scale: config.scale(), res_scale, ..Hints::default() }
+    let activation = match config {
+        Config::Srvgg(srvgg::Config { activation: srvgg::Activation::Relu, .. }) => Some(Activation::Relu),
+        Config::Srvgg(srvgg::Config { activation: srvgg::Activation::LeakyRelu, .. }) => Some(Activation::LeakyRelu),
+        _ => None,
+    };
+    Hints { scale: config.scale(), activation, res_scale }
 }
