@@ -1,18 +1,18 @@
 //! PyTorch's zip container (1.6 and later): which records it has, and what is in them.
 
 use std::fs::File;
-use std::io::Write;
 use std::sync::Arc;
 
 use crate::Value;
 use crate::error::{Fault, refuse};
-use crate::pickle::write::Pickled;
 use crate::pickle::{self, Ids, StorageSpec};
 use crate::tensor::{Storage, checked_bools};
-use crate::zip::{Archive, Writer};
+use crate::zip::Archive;
 
 /// Our own record: the network's configuration, as JSON. PyTorch's readers look up the records they know and leave it.
-const CONFIG: &str = "abbe.json";
+pub(crate) const CONFIG: &str = "abbe.json";
+/// And another: which program wrote the file, as JSON.
+pub(crate) const PROVENANCE: &str = "abbe.provenance.json";
 
 /// The most bytes of a small record (version, byte order, configuration).
 const MAX_NOTE: u64 = 1 << 20;
@@ -32,9 +32,9 @@ pub(crate) fn read(file: File) -> Result<Value, Fault> {
     graph.into_value(&storages).map_err(|fault| fault.within("data.pkl"))
 }
 
-/// The configuration, if the file has one.
-pub(crate) fn read_config(file: File) -> Result<Option<String>, Fault> {
-    note(&mut Archive::open(file)?, CONFIG)
+/// One of our own records, if the file has it.
+pub(crate) fn read_note(file: File, name: &str) -> Result<Option<String>, Fault> {
+    note(&mut Archive::open(file)?, name)
 }
 
 /// Tells torch.save's files from other zip files.
@@ -77,28 +77,4 @@ fn storage(archive: &mut Archive, key: &str, spec: StorageSpec) -> Result<Storag
     }
     let bytes = archive.read(&name)?.unwrap_or_default();
     checked_bools(spec.dtype, bytes).map_err(|fault| fault.within(format!("storage {name:?}")))
-}
-
-/// Writes the records in the order and layout of `torch.save` 2.11, then the configuration.
-pub(crate) fn write(out: impl Write, prefix: &str, value: &Value, config: Option<&str>) -> Result<(), Fault> {
-    let Pickled { pickle, storages } = pickle::write::write(value)?;
-    let mut zip = Writer::new(out, prefix);
-    zip.record("data.pkl", &pickle)?;
-    zip.record(".format_version", b"1")?;
-    zip.record(".storage_alignment", b"64")?;
-    zip.record("byteorder", b"little")?;
-    for (key, bytes) in storages.iter().enumerate() {
-        zip.record(&format!("data/{key}"), bytes)?;
-    }
-    zip.record("version", b"3\n")?;
-    zip.record(".data/serialization_id", serialization_id(&pickle, storages.len()).as_bytes())?;
-    if let Some(config) = config {
-        zip.record(CONFIG, config.as_bytes())?;
-    }
-    Ok(zip.finish()?.flush()?)
-}
-
-/// Forty digits that differ between checkpoints of different structure; no reader checks them.
-fn serialization_id(pickle: &[u8], storages: usize) -> String {
-    format!("{storages:020}{:020}", crc32fast::hash(pickle))
 }

@@ -7,23 +7,29 @@
 //! `torch.load(path, weights_only=True)` reads, with `mmap=True` too.
 
 mod archive;
+mod container;
 mod cursor;
 mod dtype;
 mod error;
 mod legacy;
+mod optim;
 mod pickle;
+mod save;
 mod state_dict;
 mod tensor;
 mod value;
 mod zip;
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek};
+use std::io::{Read, Seek};
 use std::path::Path;
 
+pub use container::Container;
 pub use dtype::Dtype;
 pub use error::Error;
-pub use state_dict::{StateDict, Unwrapped, state_dict_of, unwrap};
+pub use optim::{Adam, AdamGroup, AdamState, Sgd, SgdGroup, TrainingState, multi_step_restart, optimizer_name};
+pub use save::{WriteOptions, save_state_dict, write};
+pub use state_dict::{StateDict, Unwrapped, state_dict_of, unwrap, wrapped};
 pub use tensor::Tensor;
 pub use value::Value;
 
@@ -44,49 +50,33 @@ pub fn read(path: impl AsRef<Path>) -> Result<Value, Error> {
 /// # Errors
 /// As those of [`read`], for what has to be read to find it.
 pub fn read_config(path: impl AsRef<Path>) -> Result<Option<String>, Error> {
-    let path = path.as_ref();
-    let config = || {
+    read_note(path.as_ref(), archive::CONFIG)
+}
+
+/// Which program wrote a file, as JSON text such as `{"abbe":"0.1.0"}`; None for a file that is not Abbe's.
+///
+/// # Errors
+/// As those of [`read`], for what has to be read to find it.
+pub fn read_provenance(path: impl AsRef<Path>) -> Result<Option<String>, Error> {
+    read_note(path.as_ref(), archive::PROVENANCE)
+}
+
+fn read_note(path: &Path, name: &str) -> Result<Option<String>, Error> {
+    let note = || {
         let mut file = File::open(path)?;
         match container(&mut file)? {
-            Container::Zip => archive::read_config(file),
-            Container::Legacy => Ok(None),
+            Container::Zip => archive::read_note(file, name),
+            _ => Ok(None),
         }
     };
-    config().map_err(|fault: Fault| fault.reading(path))
-}
-
-/// Writes a checkpoint in PyTorch's zip container: a sibling file first, synced, then renamed to `path`.
-///
-/// # Errors
-/// [`Error::Write`] when the system refuses, [`Error::Unwritable`] for a value that PyTorch could not read back (empty
-/// bytes). Either way no file is left behind, and one that was there is unchanged.
-pub fn write(path: impl AsRef<Path>, value: &Value) -> Result<(), Error> {
-    let path = path.as_ref();
-    replace(path, value, None).map_err(|fault| fault.writing(path))
-}
-
-/// Writes a state dict as `torch.save(model.state_dict(), path)` does, and with it the network's own configuration (JSON
-/// text), which Python's loaders ignore and [`read_config`] gives back.
-///
-/// # Errors
-/// As those of [`write()`].
-pub fn save_state_dict(path: impl AsRef<Path>, state: &StateDict, config: Option<&str>) -> Result<(), Error> {
-    let path = path.as_ref();
-    let entry = |(name, tensor): (&String, &Tensor)| (Value::Text(name.clone()), Value::Tensor(tensor.clone()));
-    let value = Value::OrderedDict(state.iter().map(entry).collect());
-    replace(path, &value, config).map_err(|fault| fault.writing(path))
-}
-
-enum Container {
-    Zip,
-    Legacy,
+    note().map_err(|fault: Fault| fault.reading(path))
 }
 
 fn read_any(path: &Path) -> Result<Value, Fault> {
     let mut file = File::open(path)?;
     match container(&mut file)? {
         Container::Zip => archive::read(file),
-        Container::Legacy => legacy::read(file),
+        _ => legacy::read(file),
     }
 }
 
@@ -113,30 +103,6 @@ fn container(file: &mut File) -> Result<Container, Fault> {
         _ if is_tar => refuse("a tar checkpoint (PyTorch before 0.1.10): load it in Python and save it again"),
         _ => refuse("not a PyTorch checkpoint: it starts like neither a zip file nor a legacy checkpoint"),
     }
-}
-
-fn replace(path: &Path, value: &Value, config: Option<&str>) -> Result<(), Fault> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; a checkpoint is an ordinary file (its rights less the umask).
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut sibling =
-        builder.prefix(".abbe-").tempfile_in(folder).map_err(|error| std::io::Error::from(error.kind()))?;
-    archive::write(BufWriter::new(&mut sibling), prefix(path), value, config)?;
-    sibling.as_file().sync_all()?;
-    sibling.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// The archive's top folder: the file's name without its last extension, as PyTorch names it, where that is safe.
-fn prefix(path: &Path) -> &str {
-    let is_plain = |stem: &&str| {
-        stem.len() <= 255
-            && !matches!(*stem, "." | "..")
-            && stem.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\')
-    };
-    path.file_stem().and_then(|stem| stem.to_str()).filter(is_plain).unwrap_or("archive")
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::Ids;
 use super::opcode::*;
 use crate::error::{Fault, refuse};
 use crate::tensor::{Storage, contiguous_stride};
-use crate::{Tensor, Value};
+use crate::{Dtype, Tensor, Value};
 
 /// As deep as the reader goes.
 const MAX_DEPTH: usize = 100;
@@ -15,15 +16,22 @@ const MAX_DEPTH: usize = 100;
 /// A pickle, and the storages that it names `0`, `1`, ... in this order.
 pub(crate) struct Pickled<'a> {
     pub(crate) pickle: Vec<u8>,
-    pub(crate) storages: Vec<Cow<'a, [u8]>>,
+    pub(crate) storages: Vec<Stored<'a>>,
 }
 
-/// Pickles `value`.
+/// A storage as it goes into a file: little-endian elements of one type.
+pub(crate) struct Stored<'a> {
+    pub(crate) dtype: Dtype,
+    pub(crate) bytes: Cow<'a, [u8]>,
+}
+
+/// Pickles `value`, with storages named as the container `ids` names them.
 ///
 /// Tensors that share a storage go on sharing it. A tensor that has one for itself is written contiguous, without the
 /// elements that it does not show.
-pub(crate) fn write(value: &Value) -> Result<Pickled<'_>, Fault> {
-    let mut writer = Writer { out: vec![PROTO, 2], users: HashMap::new(), keys: HashMap::new(), storages: Vec::new() };
+pub(crate) fn write(value: &Value, ids: Ids) -> Result<Pickled<'_>, Fault> {
+    let (out, users, keys, storages) = (vec![PROTO, 2], HashMap::new(), HashMap::new(), Vec::new());
+    let mut writer = Writer { ids, out, users, keys, storages };
     writer.count_users(value, 0)?;
     writer.value(value)?;
     writer.out.push(STOP);
@@ -31,12 +39,13 @@ pub(crate) fn write(value: &Value) -> Result<Pickled<'_>, Fault> {
 }
 
 struct Writer<'a> {
+    ids: Ids,
     out: Vec<u8>,
     /// How many tensors view a storage.
     users: HashMap<*const Storage, usize>,
     /// The keys of the storages that several tensors view.
     keys: HashMap<*const Storage, usize>,
-    storages: Vec<Cow<'a, [u8]>>,
+    storages: Vec<Stored<'a>>,
 }
 
 impl<'a> Writer<'a> {
@@ -126,7 +135,7 @@ impl<'a> Writer<'a> {
             self.integers(tensor.shape());
             self.integers(tensor.stride());
         } else {
-            self.storages.push(tensor.to_contiguous_bytes());
+            self.storages.push(Stored { dtype: tensor.dtype(), bytes: tensor.to_contiguous_bytes() });
             self.storage(tensor, self.storages.len() - 1);
             self.integer(0);
             self.integers(tensor.shape());
@@ -139,20 +148,23 @@ impl<'a> Writer<'a> {
 
     fn shared_storage(&mut self, tensor: &'a Tensor) -> usize {
         *self.keys.entry(Arc::as_ptr(&tensor.storage)).or_insert_with(|| {
-            self.storages.push(Cow::Borrowed(&tensor.storage.bytes));
+            self.storages.push(Stored { dtype: tensor.dtype(), bytes: Cow::Borrowed(&tensor.storage.bytes) });
             self.storages.len() - 1
         })
     }
 
-    /// The persistent id `('storage', class, key, 'cpu', numel)`.
+    /// The persistent id `('storage', class, key, 'cpu', numel)`, with a sixth item in the legacy container: no view.
     fn storage(&mut self, tensor: &Tensor, key: usize) {
-        let numel = self.storages[key].len() / tensor.dtype().size();
+        let numel = self.storages[key].bytes.len() / tensor.dtype().size();
         self.out.push(MARK);
         self.short_text("storage");
         self.global("torch", tensor.dtype().storage_class());
         self.short_text(&key.to_string());
         self.short_text("cpu");
         self.integer(numel as i128);
+        if self.ids == Ids::Legacy {
+            self.out.push(NONE);
+        }
         self.out.extend([TUPLE, BINPERSID]);
     }
 
