@@ -63,6 +63,11 @@ impl Dtype {
         matches!(self, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::Bf16)
     }
 
+    /// Whether its elements are complex numbers.
+    pub fn is_complex(self) -> bool {
+        matches!(self, Dtype::C64 | Dtype::C128)
+    }
+
     pub(crate) fn storage_class(self) -> &'static str {
         TABLE[self as usize].2
     }

@@ -7,15 +7,20 @@
 //! `torch.load(path, weights_only=True)` reads, with `mmap=True` too.
 
 mod archive;
+mod cast;
+mod compare;
 mod container;
 mod cursor;
 mod dtype;
 mod error;
 mod legacy;
+mod mix;
+mod number;
 mod optim;
 mod pickle;
 mod save;
 mod state_dict;
+mod stats;
 mod tensor;
 mod value;
 mod zip;
@@ -24,12 +29,16 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
+pub use cast::{Loss, cast};
+pub use compare::{Comparison, Difference, Unlike, compare};
 pub use container::Container;
 pub use dtype::Dtype;
 pub use error::Error;
+pub use mix::{Mixed, mix};
 pub use optim::{Adam, AdamGroup, AdamState, Sgd, SgdGroup, TrainingState, multi_step_restart, optimizer_name};
 pub use save::{WriteOptions, save_state_dict, write};
 pub use state_dict::{StateDict, Unwrapped, state_dict_of, unwrap, wrapped};
+pub use stats::Stats;
 pub use tensor::Tensor;
 pub use value::Value;
 

@@ -42,7 +42,7 @@ impl Tensor {
         Self::contiguous(Dtype::I64, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
     }
 
-    fn contiguous(dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> Self {
+    pub(crate) fn contiguous(dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> Self {
         let numel = bytes.len() / dtype.size();
         assert_eq!(shape.iter().product::<usize>(), numel, "a tensor of shape {shape:?} was given {numel} elements");
         let storage = Arc::new(Storage { bytes });
