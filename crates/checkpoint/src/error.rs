@@ -73,6 +73,14 @@ pub enum Error {
     /// Two state dicts that cannot be mixed.
     #[error("checkpoints mix only with the same names, types and shapes; convert or choose another:\n{0}")]
     Unlike(Box<Comparison>),
+    /// A file was written and has other tensors than it should.
+    #[error("{} was written, but reads back otherwise; do not use it, check the disk and write it again:\n{comparison}", path.display())]
+    Unfaithful {
+        /// The file.
+        path: PathBuf,
+        /// What was to be written, and what was read.
+        comparison: Box<Comparison>,
+    },
     /// The checkpoint holds no state dict where one is looked for.
     #[error(
         "no state dict: expected tensors by name, bare or under one of the keys {expected}; found {found}. In Python: torch.save(model.state_dict(), path)"

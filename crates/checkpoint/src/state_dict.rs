@@ -33,6 +33,14 @@ pub struct Unwrapped {
     pub others: Vec<String>,
 }
 
+impl Unwrapped {
+    /// What a user who did not name a key must know of the choice; none where there was none.
+    pub fn notice(&self) -> Option<String> {
+        let key = self.key.as_deref().filter(|_| !self.others.is_empty())?.escape_debug();
+        Some(format!("the weights under `{key}` are used; the file also has {}", self.others.join(", ")))
+    }
+}
+
 /// The state dict in a checkpoint. With `key` it is what is under that; else the checkpoint itself if it is one, else what
 /// is under the first of the keys that projects use, averaged weights before plain ones; else under the only key of any name
 /// that has one.

@@ -3,10 +3,13 @@
 mod archive;
 mod legacy;
 mod safetensors;
+mod verified;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+
+pub use verified::write_verified;
 
 use crate::error::{Fault, refuse};
 use crate::{Container, Error, StateDict, Value};
