@@ -76,12 +76,9 @@ pub fn save(path: &Path, network: &dyn Network, card: &Card) -> Result<(), Error
 /// # Errors
 /// [`Error::Checkpoint`] when a file cannot be read, those of [`identify`] when the network is not found.
 pub fn open(path: &Path, choice: &Choice, device: Device) -> Result<Opened, Error> {
-    let value = abbe_checkpoint::read(path)?;
-    let card = match card_of(path) {
-        Err(Error::NoCard(_)) => None,
-        card => Some(card?),
-    };
-    let unwrapped = abbe_checkpoint::unwrap(&value, choice.key)?;
+    let checkpoint = abbe_checkpoint::open(path)?;
+    let card = checkpoint.card.map(|card| Card::parse(path, &card)).transpose()?;
+    let unwrapped = abbe_checkpoint::unwrap(&checkpoint.value, choice.key)?;
     let Recognised { config, layout, prefix, built, report, .. } =
         identify(&unwrapped.state, card.as_ref(), choice, device)?;
     let mut notices = card.map(|card| card.notices).unwrap_or_default();
@@ -126,8 +123,18 @@ impl Opened {
 /// [`Error::Checkpoint`] when the file cannot be read, [`Error::NoCard`] when it says nothing, [`Error::BadCard`] when it
 /// names a network that this version does not know.
 pub fn card_of(path: &Path) -> Result<Card, Error> {
-    let text = abbe_checkpoint::read_config(path)?.ok_or_else(|| Error::NoCard(PathBuf::from(path)))?;
-    serde_json::from_str(&text).map_err(|error| bad_card(path, &error))
+    let text = abbe_checkpoint::open(path)?.card.ok_or_else(|| Error::NoCard(PathBuf::from(path)))?;
+    Card::parse(path, &text)
+}
+
+impl Card {
+    /// What a checkpoint says of itself, out of the text that is in it; the path is for the message.
+    ///
+    /// # Errors
+    /// [`Error::BadCard`] when it names a network that this version does not know.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| bad_card(path, &error))
+    }
 }
 
 /// The text comes from a file and may hold terminal escapes.
