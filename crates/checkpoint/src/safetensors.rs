@@ -1,0 +1,94 @@
+//! The safetensors format: the length of a JSON header, the header, then the tensors without gaps.
+
+use std::io::{Read, Seek};
+
+use safetensors::tensor::{Dtype as Found, Metadata};
+
+use crate::error::{CUT_OFF, Fault, refuse};
+use crate::read::{Checkpoint, Container, length};
+use crate::tensor::checked_bools;
+use crate::{Dtype, Tensor, Value};
+
+/// The most bytes of a header, 8 MiB: that of 700 tensors has about 100 KB, and parsed it takes many times its size.
+const MAX_HEADER: u64 = 8 << 20;
+
+/// The key of the metadata under which Abbe keeps its card.
+pub(crate) const CARD: &str = "abbe";
+
+pub(crate) fn read(mut file: impl Read + Seek) -> Result<Checkpoint, Fault> {
+    let length = length(&mut file)?;
+    let header = header(&mut file, length)?;
+    let mut names = header.offset_keys();
+    let place = |name: &String| header.info(name).map(|info| info.data_offsets);
+    names.sort_by(|a, b| (place(a), a).cmp(&(place(b), b)));
+    let mut entries = Vec::with_capacity(names.len());
+    for name in names {
+        let tensor = tensor(&mut file, &header, &name).map_err(|fault| fault.within(format!("tensor {name:?}")))?;
+        entries.push((Value::Text(name), Value::Tensor(tensor)));
+    }
+    let mut metadata: Vec<_> = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+    metadata.sort();
+    let card = metadata.iter().find(|(key, _)| key == CARD).map(|(_, card)| card.clone());
+    let value = Value::OrderedDict(entries);
+    Ok(Checkpoint { container: Container::Safetensors, value, card, metadata, opaque: Vec::new() })
+}
+
+/// The header, whose tensors fill the rest of the file one after the other: the crate checks the offsets and the sizes.
+fn header(file: &mut impl Read, length: u64) -> Result<Metadata, Fault> {
+    let mut size = [0; 8];
+    file.read_exact(&mut size)?;
+    let size = u64::from_le_bytes(size);
+    if size > MAX_HEADER {
+        return refuse(format!("byte 0: a header of {size} bytes, expected at most {MAX_HEADER}; the file is hostile"));
+    }
+    let mut bytes = Vec::new();
+    file.take(size).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 != size {
+        return refuse(CUT_OFF);
+    }
+    let header: Metadata = serde_json::from_slice(&bytes)
+        .or_else(|error| refuse(format!("byte 8: the header is damaged: {}", error.to_string().escape_debug())))?;
+    let (data, expected) = (length - 8 - size, header.data_len() as u64);
+    if data != expected {
+        return refuse(format!(
+            "byte {}: {data} bytes of tensors follow, expected {expected}: download or copy the file again",
+            8 + size
+        ));
+    }
+    Ok(header)
+}
+
+fn tensor(file: &mut impl Read, header: &Metadata, name: &str) -> Result<Tensor, Fault> {
+    let Some(info) = header.info(name) else { return refuse("it is not in the header; the file is damaged") };
+    let Some(dtype) = dtype(info.dtype) else {
+        return refuse(format!("elements of the type {:?} are not supported; convert them in Python", info.dtype));
+    };
+    let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
+    file.read_exact(&mut bytes)?;
+    let storage = checked_bools(Some(dtype), bytes)?;
+    Ok(Tensor::contiguous(dtype, &info.shape, storage.bytes))
+}
+
+fn dtype(found: Found) -> Option<Dtype> {
+    Some(match found {
+        Found::F64 => Dtype::F64,
+        Found::F32 => Dtype::F32,
+        Found::F16 => Dtype::F16,
+        Found::BF16 => Dtype::Bf16,
+        Found::I64 => Dtype::I64,
+        Found::I32 => Dtype::I32,
+        Found::I16 => Dtype::I16,
+        Found::I8 => Dtype::I8,
+        Found::U8 => Dtype::U8,
+        Found::BOOL => Dtype::Bool,
+        Found::C64 => Dtype::C64,
+        Found::U16 => Dtype::U16,
+        Found::U32 => Dtype::U32,
+        Found::U64 => Dtype::U64,
+        Found::F8_E4M3 => Dtype::F8E4m3fn,
+        Found::F8_E5M2 => Dtype::F8E5m2,
+        Found::F8_E4M3FNUZ => Dtype::F8E4m3fnuz,
+        Found::F8_E5M2FNUZ => Dtype::F8E5m2fnuz,
+        _ => return None,
+    })
+}
