@@ -1,10 +1,11 @@
-//! PyTorch checkpoints (`.pth`, zip and legacy) to and from plain values, without libtorch and without running anything.
+//! PyTorch checkpoints (`.pth`, zip and legacy) and safetensors to and from plain values, without libtorch and without
+//! running anything.
 //!
 //! Never: executes what a file asks for, knows a network, converts a number silently.
 //!
 //! Reading is an interpreter over inert values with a fixed list of constructors; every length, offset and count in a
 //! file is checked before it is used, and memory stays near the file's size. Writing gives files that
-//! `torch.load(path, weights_only=True)` reads, with `mmap=True` too.
+//! `torch.load(path, weights_only=True)` reads, with `mmap=True` too; they are whole or not there.
 
 mod archive;
 mod container;

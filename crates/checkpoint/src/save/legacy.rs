@@ -41,11 +41,11 @@ fn system() -> Value {
     ])
 }
 
-/// Refuses types without a storage class of their own: PyTorch writes them into this container and cannot read them back.
+/// Refuses tensors of a type that has no storage class: PyTorch writes them into this container and cannot read them back.
 fn check(place: &str, value: &Value) -> Result<(), Fault> {
     let below = |key: &str, value| check(&if place.is_empty() { key.into() } else { format!("{place}.{key}") }, value);
     match value {
-        Value::Tensor(tensor) if tensor.dtype().storage_class() == "UntypedStorage" => refuse(format!(
+        Value::Tensor(tensor) if !has_storage_class(tensor.dtype().name()) => refuse(format!(
             "{place:?} is a tensor of {}, which PyTorch cannot read from a legacy file: choose zip",
             tensor.dtype()
         )),
@@ -58,4 +58,9 @@ fn check(place: &str, value: &Value) -> Result<(), Fault> {
             key => below(key.kind(), value),
         }),
     }
+}
+
+/// Whether a type is older than untyped storages.
+fn has_storage_class(dtype: &str) -> bool {
+    !dtype.starts_with("float8") && !matches!(dtype, "uint16" | "uint32" | "uint64" | "complex32")
 }
