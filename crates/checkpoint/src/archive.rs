@@ -1,18 +1,19 @@
 //! PyTorch's zip container (1.6 and later): which records it has, and what is in them.
 
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use crate::error::{Fault, refuse};
-use crate::pickle::write::Pickled;
 use crate::pickle::{self, Ids, StorageSpec, Unknown};
-use crate::read::{Checkpoint, Container};
+use crate::Container;
+use crate::read::Checkpoint;
 use crate::tensor::{Storage, checked_bools};
-use crate::zip::{Archive, Writer};
-use crate::Value;
+use crate::zip::Archive;
 
 /// Our own record: what Abbe says beside the value, as JSON. PyTorch's readers look up the records they know and leave it.
-const CARD: &str = "abbe.json";
+pub(crate) const CARD: &str = "abbe.json";
+/// And another: which program wrote the file, as JSON.
+pub(crate) const PROVENANCE: &str = "abbe.provenance.json";
 
 /// The most bytes of a small record (version, byte order, card).
 const MAX_NOTE: u64 = 1 << 20;
@@ -20,7 +21,7 @@ const MAX_NOTE: u64 = 1 << 20;
 pub(crate) fn read(file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
     let mut archive = Archive::open(file)?;
     let order = check_kind(&mut archive)?;
-    let card = note(&mut archive, CARD)?;
+    let (card, provenance) = (note(&mut archive, CARD)?, note(&mut archive, PROVENANCE)?);
     if archive.size("data.pkl") > Some(pickle::MAX_PICKLE) {
         return refuse("entry data.pkl is far larger than a checkpoint's; the file is hostile");
     }
@@ -38,7 +39,7 @@ pub(crate) fn read(file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoin
     let storages = graph.storages.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     let opaque = graph.opaque.iter().cloned().collect();
     let value = graph.into_value(&storages).map_err(within)?;
-    Ok(Checkpoint { container: Container::Zip, value, card, metadata: Vec::new(), opaque })
+    Ok(Checkpoint { card, provenance, opaque, ..Checkpoint::of(Container::Zip, value) })
 }
 
 /// The order of the bytes of a number.
@@ -100,28 +101,4 @@ fn storage(
         bytes.chunks_exact_mut(dtype.component_size()).for_each(<[u8]>::reverse);
     }
     checked_bools(spec.dtype, bytes)
-}
-
-/// Writes the records in the order and layout of `torch.save` 2.11, then the configuration.
-pub(crate) fn write(out: impl Write, prefix: &str, value: &Value, config: Option<&str>) -> Result<(), Fault> {
-    let Pickled { pickle, storages } = pickle::write::write(value)?;
-    let mut zip = Writer::new(out, prefix);
-    zip.record("data.pkl", &pickle)?;
-    zip.record(".format_version", b"1")?;
-    zip.record(".storage_alignment", b"64")?;
-    zip.record("byteorder", b"little")?;
-    for (key, bytes) in storages.iter().enumerate() {
-        zip.record(&format!("data/{key}"), bytes)?;
-    }
-    zip.record("version", b"3\n")?;
-    zip.record(".data/serialization_id", serialization_id(&pickle, storages.len()).as_bytes())?;
-    if let Some(config) = config {
-        zip.record(CARD, config.as_bytes())?;
-    }
-    Ok(zip.finish()?.flush()?)
-}
-
-/// Forty digits that differ between checkpoints of different structure; no reader checks them.
-fn serialization_id(pickle: &[u8], storages: usize) -> String {
-    format!("{storages:020}{:020}", crc32fast::hash(pickle))
 }

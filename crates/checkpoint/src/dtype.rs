@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The element type of a tensor, as PyTorch names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dtype {
     /// float64
     F64,

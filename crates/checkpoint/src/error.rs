@@ -49,6 +49,12 @@ pub enum Error {
         /// The type that was asked for.
         wanted: Dtype,
     },
+    /// A value is not the training state that was asked for.
+    #[error("not the expected training state: {reason}")]
+    TrainingState {
+        /// The place in it, what was expected and found, and what to do.
+        reason: String,
+    },
     /// The checkpoint holds no state dict where one is looked for.
     #[error(
         "no state dict: expected tensors by name, bare or under one of the keys {expected}; found {found}. In Python: torch.save(model.state_dict(), path)"

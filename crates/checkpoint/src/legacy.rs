@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::error::{CUT_OFF, Fault, refuse};
 use crate::pickle::{self, Graph, Ids, StorageSpec, Unknown};
-use crate::read::{Checkpoint, Container, length};
+use crate::Container;
+use crate::read::{Checkpoint, length};
 use crate::tensor::{Storage, checked_bools};
 
 /// The first pickle of every legacy file, whole: protocol 2, the magic number, stop.
@@ -48,7 +49,7 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
     let storages: Vec<_> = storages.into_iter().flatten().collect();
     let opaque = graph.opaque.iter().cloned().collect();
     let value = graph.into_value(&storages).map_err(|fault| fault.within(format!("object at byte {object}")))?;
-    Ok(Checkpoint { container: Container::Legacy, value, card: None, metadata: Vec::new(), opaque })
+    Ok(Checkpoint { opaque, ..Checkpoint::of(Container::Legacy, value) })
 }
 
 /// Reads the pickles from one buffer, which is freed before the storages are read.

@@ -6,20 +6,7 @@ use std::path::Path;
 
 use crate::error::{Fault, refuse};
 use crate::pickle::Unknown;
-use crate::{Error, Value, archive, legacy, safetensors, tar};
-
-/// What a file is packed in; its name does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Container {
-    /// PyTorch's zip archive, since 1.6.
-    Zip,
-    /// PyTorch's stream of pickles and storages, 0.1.10 to 1.5.
-    Legacy,
-    /// PyTorch's tar archive, before 0.1.10.
-    Tar,
-    /// A safetensors file: tensors by name.
-    Safetensors,
-}
+use crate::{Container, Error, Value, archive, legacy, safetensors, tar};
 
 /// A checkpoint and what its file says beside the value.
 #[derive(Clone, Debug)]
@@ -30,11 +17,20 @@ pub struct Checkpoint {
     pub value: Value,
     /// What Abbe wrote into it beside the value, as JSON text: the record `abbe.json`, in safetensors the metadata `abbe`.
     pub card: Option<String>,
+    /// Which program of ours wrote it, as JSON text such as `{"abbe":"0.1.0"}`.
+    pub provenance: Option<String>,
     /// The metadata of a safetensors file, sorted by key; empty for other containers.
     pub metadata: Vec<(String, String)>,
     /// The classes and functions that are no plain values, in the file's order; only [`inspect`] lets any pass. They come
     /// from the file: escape them when printing.
     pub opaque: Vec<String>,
+}
+
+impl Checkpoint {
+    /// A value with nothing beside it.
+    pub(crate) fn of(container: Container, value: Value) -> Self {
+        Self { container, value, card: None, provenance: None, metadata: Vec::new(), opaque: Vec::new() }
+    }
 }
 
 /// Reads a checkpoint of any container.

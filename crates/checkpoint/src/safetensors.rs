@@ -2,18 +2,41 @@
 
 use std::io::{Read, Seek};
 
-use safetensors::tensor::{Dtype as Found, Metadata};
+use ::safetensors::tensor::{Dtype as Stored, Metadata};
 
 use crate::error::{CUT_OFF, Fault, refuse};
-use crate::read::{Checkpoint, Container, length};
+use crate::read::{Checkpoint, length};
 use crate::tensor::checked_bools;
-use crate::{Dtype, Tensor, Value};
+use crate::{Container, Dtype, Tensor, Value};
 
 /// The most bytes of a header, 8 MiB: that of 700 tensors has about 100 KB, and parsed it takes many times its size.
 const MAX_HEADER: u64 = 8 << 20;
 
-/// The key of the metadata under which Abbe keeps its card.
+/// The keys of the metadata under which Abbe keeps its card, and which program wrote the file.
 pub(crate) const CARD: &str = "abbe";
+pub(crate) const PROVENANCE: &str = "abbe.provenance";
+
+/// Each type with its name in this format.
+pub(crate) const TYPES: [(Dtype, Stored); 18] = [
+    (Dtype::F64, Stored::F64),
+    (Dtype::F32, Stored::F32),
+    (Dtype::F16, Stored::F16),
+    (Dtype::Bf16, Stored::BF16),
+    (Dtype::I64, Stored::I64),
+    (Dtype::I32, Stored::I32),
+    (Dtype::I16, Stored::I16),
+    (Dtype::I8, Stored::I8),
+    (Dtype::U64, Stored::U64),
+    (Dtype::U32, Stored::U32),
+    (Dtype::U16, Stored::U16),
+    (Dtype::U8, Stored::U8),
+    (Dtype::Bool, Stored::BOOL),
+    (Dtype::C64, Stored::C64),
+    (Dtype::F8E4m3fn, Stored::F8_E4M3),
+    (Dtype::F8E5m2, Stored::F8_E5M2),
+    (Dtype::F8E4m3fnuz, Stored::F8_E4M3FNUZ),
+    (Dtype::F8E5m2fnuz, Stored::F8_E5M2FNUZ),
+];
 
 pub(crate) fn read(mut file: impl Read + Seek) -> Result<Checkpoint, Fault> {
     let length = length(&mut file)?;
@@ -28,9 +51,10 @@ pub(crate) fn read(mut file: impl Read + Seek) -> Result<Checkpoint, Fault> {
     }
     let mut metadata: Vec<_> = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
     metadata.sort();
-    let card = metadata.iter().find(|(key, _)| key == CARD).map(|(_, card)| card.clone());
+    let text = |wanted| metadata.iter().find(|(key, _)| key == wanted).map(|(_, text)| text.clone());
+    let (card, provenance) = (text(CARD), text(PROVENANCE));
     let value = Value::OrderedDict(entries);
-    Ok(Checkpoint { container: Container::Safetensors, value, card, metadata, opaque: Vec::new() })
+    Ok(Checkpoint { card, provenance, metadata, ..Checkpoint::of(Container::Safetensors, value) })
 }
 
 /// The header, whose tensors fill the rest of the file one after the other: the crate checks the offsets and the sizes.
@@ -60,35 +84,11 @@ fn header(file: &mut impl Read, length: u64) -> Result<Metadata, Fault> {
 
 fn tensor(file: &mut impl Read, header: &Metadata, name: &str) -> Result<Tensor, Fault> {
     let Some(info) = header.info(name) else { return refuse("it is not in the header; the file is damaged") };
-    let Some(dtype) = dtype(info.dtype) else {
+    let Some((dtype, _)) = TYPES.into_iter().find(|(_, stored)| *stored == info.dtype) else {
         return refuse(format!("elements of the type {:?} are not supported; convert them in Python", info.dtype));
     };
     let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
     file.read_exact(&mut bytes)?;
     let storage = checked_bools(Some(dtype), bytes)?;
     Ok(Tensor::contiguous(dtype, &info.shape, storage.bytes))
-}
-
-fn dtype(found: Found) -> Option<Dtype> {
-    Some(match found {
-        Found::F64 => Dtype::F64,
-        Found::F32 => Dtype::F32,
-        Found::F16 => Dtype::F16,
-        Found::BF16 => Dtype::Bf16,
-        Found::I64 => Dtype::I64,
-        Found::I32 => Dtype::I32,
-        Found::I16 => Dtype::I16,
-        Found::I8 => Dtype::I8,
-        Found::U8 => Dtype::U8,
-        Found::BOOL => Dtype::Bool,
-        Found::C64 => Dtype::C64,
-        Found::U16 => Dtype::U16,
-        Found::U32 => Dtype::U32,
-        Found::U64 => Dtype::U64,
-        Found::F8_E4M3 => Dtype::F8E4m3fn,
-        Found::F8_E5M2 => Dtype::F8E5m2,
-        Found::F8_E4M3FNUZ => Dtype::F8E4m3fnuz,
-        Found::F8_E5M2FNUZ => Dtype::F8E5m2fnuz,
-        _ => return None,
-    })
 }

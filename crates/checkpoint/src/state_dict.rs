@@ -23,6 +23,20 @@ pub fn state_dict_of(checkpoint: &Value) -> Result<StateDict, Error> {
         .ok_or_else(|| Error::NoStateDict { expected: WRAPPERS.join(", "), found: describe(checkpoint) })
 }
 
+/// `state` under `key` (`params`, `params_ema`, `state_dict`, ...), as projects wrap it; a training checkpoint has further
+/// entries beside it.
+pub fn wrapped(key: &str, state: &StateDict) -> Value {
+    Value::Dict(vec![(Value::Text(key.into()), state.into())])
+}
+
+/// An ordered dict, which is what `state_dict()` returns in PyTorch. The tensors' storages are shared, not copied.
+impl From<&StateDict> for Value {
+    fn from(state: &StateDict) -> Self {
+        let entry = |(name, tensor): (&String, &Tensor)| (Value::Text(name.clone()), Value::Tensor(tensor.clone()));
+        Value::OrderedDict(state.iter().map(entry).collect())
+    }
+}
+
 /// `value` as a state dict, if it is a dict of text to tensors with at least one tensor.
 fn bare(value: &Value) -> Option<StateDict> {
     let tensor = |(key, value): &(Value, Value)| match (key, value) {
@@ -62,6 +76,14 @@ mod tests {
         let both = Value::Dict(vec![(text("params"), weights(1.0)), (text("params_ema"), weights(2.0))]);
         assert_eq!(state_dict_of(&both).unwrap()["w"].to_f32().unwrap(), [2.0]);
         assert_eq!(state_dict_of(&weights(3.0)).unwrap()["w"].to_f32().unwrap(), [3.0]);
+    }
+
+    #[test]
+    fn what_is_wrapped_is_found_again() {
+        let state = state_dict_of(&weights(4.0)).unwrap();
+        let checkpoint = wrapped("params", &state);
+        assert_eq!(checkpoint.get("params"), Some(&weights(4.0)));
+        assert_eq!(state_dict_of(&checkpoint).unwrap(), state);
     }
 
     #[test]

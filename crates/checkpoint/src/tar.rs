@@ -11,7 +11,8 @@ use crate::cursor::Cursor;
 use crate::error::{CUT_OFF, Fault, refuse};
 use crate::legacy::read_storage;
 use crate::pickle::{self, Graph, Ids, StorageSpec, TensorSpec, Unknown};
-use crate::read::{Checkpoint, Container};
+use crate::Container;
+use crate::read::Checkpoint;
 use crate::tensor::Storage;
 
 /// The most bytes of the small pickle before each storage and each tensor; PyTorch's have about 50.
@@ -34,7 +35,7 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
         Ok((graph.into_value(&storages)?, opaque))
     });
     let (value, opaque) = value.map_err(|fault| fault.within("entry \"pickle\""))?;
-    Ok(Checkpoint { container: Container::Tar, value, card: None, metadata: Vec::new(), opaque })
+    Ok(Checkpoint { opaque, ..Checkpoint::of(Container::Tar, value) })
 }
 
 /// Only regular members of the three names count; links, devices and paths are never followed.

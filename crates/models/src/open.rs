@@ -33,8 +33,9 @@ pub fn save(path: &Path, model: &dyn SrModel, card: &Card) -> Result<(), Error> 
 /// [`Error::Checkpoint`] when a file cannot be read, [`Error::NoCard`] when nothing says which network it is,
 /// [`Error::Load`] when the tensors are another network's.
 pub fn open(path: &Path, like: Option<&Path>, device: Device) -> Result<(Box<dyn SrModel>, Card), Error> {
-    let state = abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(path)?)?;
-    let card = match (card_of(path), like) {
+    let checkpoint = abbe_checkpoint::open(path)?;
+    let state = abbe_checkpoint::state_dict_of(&checkpoint.value)?;
+    let card = match (card_in(path, checkpoint.card), like) {
         (Err(Error::NoCard(_)), Some(like)) => Card { notices: Vec::new(), ..card_of(like)? },
         (own, _) => own?,
     };
@@ -49,7 +50,11 @@ pub fn open(path: &Path, like: Option<&Path>, device: Device) -> Result<(Box<dyn
 /// [`Error::Checkpoint`] when the file cannot be read, [`Error::NoCard`] when it says nothing, [`Error::BadCard`] when it
 /// names a network that this version does not know.
 pub fn card_of(path: &Path) -> Result<Card, Error> {
-    let text = abbe_checkpoint::read_config(path)?.ok_or_else(|| Error::NoCard(PathBuf::from(path)))?;
+    card_in(path, abbe_checkpoint::open(path)?.card)
+}
+
+fn card_in(path: &Path, text: Option<String>) -> Result<Card, Error> {
+    let text = text.ok_or_else(|| Error::NoCard(PathBuf::from(path)))?;
     serde_json::from_str(&text).map_err(|error| bad_card(path, &error))
 }
 

@@ -14,10 +14,6 @@ impl Machine<'_> {
         self.nodes.push(node);
     }
 
-    pub(super) fn push_again(&mut self, object: Ref) {
-        self.stack.push(object);
-    }
-
     /// Objects below the last mark are out of reach, as in Python.
     fn top(&self) -> Result<Ref, Fault> {
         match self.stack.last() {

@@ -24,8 +24,7 @@ pub struct Arguments {
 /// # Errors
 /// A file that is no checkpoint, or that cannot be read safely.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let value = abbe_checkpoint::read(&arguments.checkpoint)?;
-    let card = abbe_checkpoint::read_config(&arguments.checkpoint)?;
+    let abbe_checkpoint::Checkpoint { value, card, .. } = abbe_checkpoint::open(&arguments.checkpoint)?;
     let mut lines = Vec::new();
     list(String::new(), &value, &mut lines);
     let numbers = lines.iter().filter_map(|(_, value)| tensor(value)).map(Tensor::numel).sum::<usize>();
