@@ -11,6 +11,14 @@ def seed(target, data):
     (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
 
 
+def pickle_of(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return next((archive.read(name) for name in archive.namelist() if name.endswith("/data.pkl")), None)
+    except Exception:
+        return None  # damaged on purpose
+
+
 for folder in [here.parent / "tests" / "fixtures", *map(pathlib.Path, sys.argv[1:])]:
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size < 50_000):
         data = path.read_bytes()
@@ -18,14 +26,8 @@ for folder in [here.parent / "tests" / "fixtures", *map(pathlib.Path, sys.argv[1
             seed("tar", data)
         elif data[:2] == b"PK":
             seed("zip", data)
-            if zipfile.is_zipfile(path):
-                with zipfile.ZipFile(path) as archive:
-                    for name in archive.namelist():
-                        if name.endswith("/data.pkl") and archive.getinfo(name).file_size < 50_000:
-                            try:
-                                seed("pickle", archive.read(name))
-                            except Exception:
-                                pass  # damaged on purpose
+            if pickle := pickle_of(path):
+                seed("pickle", pickle)
         elif data[8:9] == b"{":
             seed("safetensors", data)
         else:

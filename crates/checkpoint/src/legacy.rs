@@ -38,8 +38,9 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
     let mut left = length.saturating_sub(end as u64);
     for key in &keys {
         if let Some((index, _, spec)) = graph.storages.get_full(key) {
-            let storage =
-                read_storage(&mut file, &mut left, *spec).map_err(|fault| fault.within(format!("storage {key:?}")))?;
+            let at = length - left;
+            let storage = read_storage(&mut file, &mut left, *spec)
+                .map_err(|fault| fault.within(format!("storage {key:?} at byte {at}")))?;
             storages[index] = Some(Arc::new(storage));
         }
     }
@@ -52,14 +53,24 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
     Ok(Checkpoint { opaque, ..Checkpoint::of(Container::Legacy, value) })
 }
 
+/// Where the pickles of most files end: those of 700 tensors have about 100 KB.
+const USUAL_HEAD: u64 = 1 << 18;
+
 /// Reads the pickles from one buffer, which is freed before the storages are read.
 fn read_head(file: &mut (impl Read + Seek), unknown: Unknown) -> Result<Head, Fault> {
     let mut bytes = Vec::new();
-    file.take(pickle::MAX_PICKLE).read_to_end(&mut bytes)?;
+    file.take(USUAL_HEAD).read_to_end(&mut bytes)?;
+    parse_head(&bytes, unknown).or_else(|_| {
+        file.take(pickle::MAX_PICKLE - USUAL_HEAD).read_to_end(&mut bytes)?;
+        parse_head(&bytes, unknown)
+    })
+}
+
+fn parse_head(bytes: &[u8], unknown: Unknown) -> Result<Head, Fault> {
     let mut end = START.len();
     let mut next = |what: &str, ids| -> Result<(Graph, usize), Fault> {
         let start = end;
-        let (graph, after) = pickle::run(&bytes, start, ids, unknown).map_err(|fault| fault.within(what))?;
+        let (graph, after) = pickle::run(bytes, start, ids, unknown).map_err(|fault| fault.within(what))?;
         end = after;
         Ok((graph, start))
     };

@@ -38,4 +38,6 @@ pub use tensor::Tensor;
 pub use value::{Opaque, Value};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -9,8 +9,8 @@ use crate::read::{Checkpoint, length};
 use crate::tensor::checked_bools;
 use crate::{Container, Dtype, Tensor, Value};
 
-/// The most bytes of a header, 8 MiB: that of 700 tensors has about 100 KB, and parsed it takes many times its size.
-const MAX_HEADER: u64 = 8 << 20;
+/// The most bytes of a header, 4 MiB: that of 700 tensors has about 100 KB, and parsed it takes many times its size.
+const MAX_HEADER: u64 = 4 << 20;
 
 /// The keys of the metadata under which Abbe keeps its card, and which program wrote the file.
 pub(crate) const CARD: &str = "abbe";

@@ -18,8 +18,10 @@ use crate::tensor::Storage;
 /// The most bytes of the small pickle before each storage and each tensor; PyTorch's have about 50.
 const MAX_NOTE: u64 = 512;
 
-/// The members that are read, with their place in the file: where, how long.
+/// The members that are read.
 const MEMBERS: [&str; 3] = ["storages", "tensors", "pickle"];
+
+/// Where a member's bytes start in the file, and how many they are.
 type Place = (u64, u64);
 
 pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
@@ -50,11 +52,11 @@ fn places(file: &mut (impl Read + Seek)) -> Result<[Place; 3], Fault> {
             return refuse(format!("entry {name:?} is there twice; the file is damaged or hostile"));
         }
     }
-    let place = |name| places.get(name).copied();
-    match MEMBERS.map(place) {
-        [Some(storages), Some(tensors), Some(object)] => Ok([storages, tensors, object]),
-        _ => refuse("a tar file without the entries \"storages\", \"tensors\" and \"pickle\": not written by PyTorch"),
-    }
+    let place = |name| match places.get(name) {
+        Some(place) => Ok(*place),
+        None => refuse(format!("the tar file has no entry {name:?}: PyTorch did not write it, or it is damaged")),
+    };
+    Ok([place(MEMBERS[0])?, place(MEMBERS[1])?, place(MEMBERS[2])?])
 }
 
 /// The crate's error names the member or the field, in words from the file.

@@ -6,7 +6,7 @@ use super::{DictKind, Node, Ref, Unknown};
 use crate::error::{Fault, refuse};
 
 /// The most opcodes and copied references of one pickle, so that time and memory are bounded whatever it says.
-const MAX_WORK: usize = 2_000_000;
+const MAX_WORK: usize = 1_500_000;
 
 impl Machine<'_> {
     pub(super) fn push(&mut self, node: Node) {

@@ -32,8 +32,8 @@ const DEFLATED: u16 = 8;
 /// The id of the extra field that holds what 32 bits do not.
 const ZIP_64: u16 = 1;
 
-/// The most bytes of a directory, 16 MiB; each storage of a checkpoint takes about 60.
-const MAX_DIRECTORY: u64 = 16 << 20;
+/// The most bytes of a directory, 8 MiB; each storage of a checkpoint takes about 60.
+const MAX_DIRECTORY: u64 = 8 << 20;
 
 /// A field with this value, or more, is found in a zip64 record.
 const OVERFLOW: u32 = u32::MAX;
