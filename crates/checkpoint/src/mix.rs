@@ -1,6 +1,6 @@
 //! Network interpolation: a checkpoint between two others (Wang et al., arXiv 1809.00219, section 3.4).
 
-use crate::compare::compare_shapes;
+use crate::compare::{compare_shapes, same_bits};
 use crate::number::writer;
 use crate::{Error, StateDict, Tensor};
 
@@ -26,7 +26,7 @@ pub fn mix(first: &StateDict, second: &StateDict, alpha: f64) -> Result<Mixed, E
     for (name, one) in first {
         let Some(other) = second.get(name) else { continue };
         let between = mix_tensors(one, other, alpha);
-        if between.is_none() && one != other {
+        if between.is_none() && !same_bits(one, other) {
             mixed.kept.push(name.clone());
         }
         mixed.state.insert(name.clone(), between.unwrap_or_else(|| one.clone()));

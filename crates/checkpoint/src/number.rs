@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use crate::{Dtype, Tensor};
+use crate::{Dtype, Tensor, float8};
 
 /// What is done with the numbers of one type: reading, and writing where they can be rounded to it.
 type Read = fn(&[u8]) -> f64;
@@ -12,7 +12,7 @@ impl Tensor {
     /// Calls `each` with every number in row-major order: real and imaginary part apart, bool as 0 and 1, integers beyond
     /// 2^53 rounded.
     pub(crate) fn for_each(&self, mut each: impl FnMut(f64)) {
-        let (size, read) = reader(self.dtype());
+        let (size, read) = (self.dtype().component_size(), reader(self.dtype()));
         self.to_contiguous_bytes().chunks_exact(size).for_each(|bytes| each(read(bytes)));
     }
 
@@ -24,21 +24,26 @@ impl Tensor {
     }
 }
 
-/// Bytes of a number (half of a complex one), and its value.
-fn reader(dtype: Dtype) -> (usize, Read) {
-    let read: Read = match dtype {
+/// How a number of a type, or one half of a complex one, is read.
+fn reader(dtype: Dtype) -> Read {
+    match dtype {
         Dtype::F64 | Dtype::C128 => |bytes| f64::from_le_bytes(first(bytes)),
         Dtype::F32 | Dtype::C64 => |bytes| f32::from_le_bytes(first(bytes)).into(),
-        Dtype::F16 => |bytes| f16::from_le_bytes(first(bytes)).into(),
+        Dtype::F16 | Dtype::C32 => |bytes| f16::from_le_bytes(first(bytes)).into(),
         Dtype::Bf16 => |bytes| bf16::from_le_bytes(first(bytes)).into(),
+        Dtype::F8E4m3fn => |bytes| float8::e4m3fn(u8::from_le_bytes(first(bytes))).into(),
+        Dtype::F8E5m2 => |bytes| float8::e5m2(u8::from_le_bytes(first(bytes))).into(),
+        Dtype::F8E4m3fnuz => |bytes| float8::fnuz(u8::from_le_bytes(first(bytes)), 3).into(),
+        Dtype::F8E5m2fnuz => |bytes| float8::fnuz(u8::from_le_bytes(first(bytes)), 2).into(),
         Dtype::I64 => |bytes| i64::from_le_bytes(first(bytes)) as f64,
         Dtype::I32 => |bytes| i32::from_le_bytes(first(bytes)).into(),
         Dtype::I16 => |bytes| i16::from_le_bytes(first(bytes)).into(),
         Dtype::I8 => |bytes| i8::from_le_bytes(first(bytes)).into(),
+        Dtype::U64 => |bytes| u64::from_le_bytes(first(bytes)) as f64,
+        Dtype::U32 => |bytes| u32::from_le_bytes(first(bytes)).into(),
+        Dtype::U16 => |bytes| u16::from_le_bytes(first(bytes)).into(),
         Dtype::U8 | Dtype::Bool => |bytes| u8::from_le_bytes(first(bytes)).into(),
-    };
-    let parts = if dtype.is_complex() { 2 } else { 1 };
-    (dtype.size() / parts, read)
+    }
 }
 
 /// Rounds a number (to nearest, ties to even) to a floating-point type, appends it and gives it back; none for other types.

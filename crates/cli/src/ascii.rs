@@ -1,7 +1,5 @@
 //! Text that comes from files, made harmless for a terminal.
 
-use std::fmt::Write;
-
 use anyhow::Result;
 use serde::Serialize;
 
@@ -10,25 +8,32 @@ use serde::Serialize;
 /// # Errors
 /// A value that JSON does not have.
 pub fn ascii_json(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value)?;
-    let mut ascii = String::with_capacity(text.len());
-    for c in text.chars() {
+    Ok(ascii(&serde_json::to_string_pretty(value)?))
+}
+
+/// A text in JSON, made so.
+pub fn ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for c in json.chars() {
         if c.is_ascii() && c != '\x7f' {
             ascii.push(c);
         } else {
-            c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(ascii, "\\u{unit:04x}"))?;
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| ascii.push_str(&format!("\\u{unit:04x}")));
         }
     }
-    Ok(ascii)
+    ascii
 }
 
 /// At most `most` characters, with control characters escaped.
 pub fn short(text: &str, most: usize) -> String {
-    let mut escaped: String = text.chars().take(most + 1).flat_map(char::escape_debug).collect();
-    if escaped.chars().count() > most {
-        escaped = escaped.chars().take(most).chain("...".chars()).collect();
-    }
-    escaped
+    cut(text.chars().take(most + 1).flat_map(char::escape_debug), most)
+}
+
+/// At most `most` characters of text that is harmless.
+pub fn cut(text: impl Iterator<Item = char>, most: usize) -> String {
+    let mut text = text.peekable();
+    let start: String = text.by_ref().take(most).collect();
+    if text.peek().is_some() { start + "..." } else { start }
 }
 
 #[cfg(test)]

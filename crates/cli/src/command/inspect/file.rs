@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use abbe_checkpoint::{Checkpoint, Error, Unwrapped, Value};
+use abbe_checkpoint::{Checkpoint, Error, StateDict, Unwrapped, Value, module_state_dict};
 use abbe_models::{Card, Choice, Recognised, identify};
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -103,8 +103,7 @@ impl Inspection {
     }
 
     fn recognise(&mut self, path: &Path, value: &Value, card: Option<&str>, choice: &Choice) -> Result<(), String> {
-        let Unwrapped { key, state, .. } =
-            abbe_checkpoint::unwrap(value, choice.key).map_err(|error| error.to_string())?;
+        let (key, state) = weights(value, choice.key).map_err(|error| error.to_string())?;
         if let (Some(_), Some(entries)) = (&key, value.entries()) {
             self.keys = entries.iter().map(|(key, _)| key_text(key)).collect();
         }
@@ -115,4 +114,15 @@ impl Inspection {
         self.network = Some(NetworkEntry { config, layout, prefix, converted: report.conversions() });
         Ok(())
     }
+}
+
+/// The weights of a checkpoint with their key; those of a whole module, which can be looked at though not used, too.
+fn weights(value: &Value, key: Option<&str>) -> Result<(Option<String>, StateDict), Error> {
+    let error = match abbe_checkpoint::unwrap(value, key) {
+        Ok(Unwrapped { key, state, .. }) => return Ok((key, state)),
+        Err(error) => error,
+    };
+    let below = value.entries().unwrap_or_default().iter().map(|(key, value)| (Some(key_text(key)), value));
+    let mut places = std::iter::once((None, value)).chain(below);
+    places.find_map(|(key, value)| Some((key, module_state_dict(value)?))).ok_or(error)
 }

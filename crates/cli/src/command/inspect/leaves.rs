@@ -64,8 +64,9 @@ impl Leaves {
             Value::Opaque(opaque) => {
                 self.values.push(ValueEntry { name: name.clone(), value: json!({ "not run": opaque.class }) });
                 opaque.arguments.iter().enumerate().for_each(|(index, item)| self.walk(join(&index), item));
-                opaque.entries.iter().for_each(|(key, value)| self.walk(join(&key_text(key)), value));
-                opaque.state.iter().for_each(|state| self.walk(name.clone(), state));
+                let attributes = opaque.state.as_ref().and_then(Value::entries).unwrap_or_default();
+                let told = attributes.iter().filter(|(_, value)| !is_empty(value));
+                opaque.entries.iter().chain(told).for_each(|(key, value)| self.walk(join(&key_text(key)), value));
             }
             _ => match value.entries() {
                 Some(entries) if !entries.is_empty() => {
@@ -81,6 +82,14 @@ fn entry(name: String, tensor: &Tensor, with_stats: bool) -> TensorEntry {
     let stats = with_stats.then(|| Stats::of(tensor)).flatten();
     let stats = stats.map(|Stats { min, max, mean, non_finite }| Numbers { min, max, mean, non_finite });
     TensorEntry { name, dtype: tensor.dtype().name(), shape: tensor.shape().to_vec(), stats }
+}
+
+/// Most of a module's attributes are empty lists of what it could call.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) => items.is_empty(),
+        _ => *value == Value::None || value.entries().is_some_and(<[_]>::is_empty),
+    }
 }
 
 /// Numbers and the like, which are read better in one line.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::file::{Inspection, NetworkEntry};
 use super::leaves::TensorEntry;
-use crate::ascii::short;
+use crate::ascii::{ascii, cut, short};
 
 /// Characters of a value, and lines of a reason, that are shown at most.
 const MOST: usize = 100;
@@ -102,7 +102,7 @@ fn write_values(f: &mut Formatter, inspection: &Inspection) -> fmt::Result {
         writeln!(f, "\nother values")?;
     }
     for (entry, name) in inspection.values.iter().zip(names) {
-        writeln!(f, "{name:width$}  {}", short(&entry.value.to_string(), MOST))?;
+        writeln!(f, "{name:width$}  {}", cut(ascii(&entry.value.to_string()).chars(), MOST))?;
     }
     Ok(())
 }
