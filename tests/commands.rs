@@ -74,7 +74,7 @@ fn upscale_takes_folders_and_inspect_lists_tensors() {
     assert!(srcnn.contains("srcnn") && !srcnn.contains("RANDOM"), "SRCNN never saw VGG:\n{srcnn}");
     let json: Value =
         serde_json::from_str(&scratch.abbe("inspect run/checkpoints/srgan_final.pth --json").ok()).unwrap();
-    assert_eq!(json["entries"][0]["shape"], serde_json::json!([32, 3, 9, 9]));
+    assert_eq!(json["tensors"][0]["shape"], serde_json::json!([32, 3, 9, 9]));
 
     let grid = scratch.path("run/figures/grid_scene2.png");
     let first = std::fs::read(&grid).unwrap();

@@ -87,7 +87,9 @@ fn the_readmes_snippet_loads_what_training_wrote_and_python_sends_it_back() {
     let scratch = small_experiment();
     scratch.abbe("train small.toml --out runs/demo").ok();
     let code = readme_snippet();
-    assert!(code.contains("runs/demo/checkpoints/srgan_final.pth"), "{code}");
+    let file = "runs/demo/checkpoints/srgan_final.pth";
+    assert!(code.contains(file), "{code}");
+    scratch.write("net.py", scratch.abbe(&format!("models {file} --python")).ok());
     let lr = Tensor::rand([1, 3, 20, 31], (Kind::Float, Device::Cpu));
     save(&scratch, "x.pth", &lr);
     let more = "

@@ -200,7 +200,7 @@ impl<'a> Session<'a> {
         let has_content = |other: &Phase| other.network == phase.network && other.loss.content.is_some();
         let met_vgg = self.setup.experiment.phases.iter().any(has_content);
         let notices = if met_vgg { self.setup.notices.to_vec() } else { Vec::new() };
-        abbe_models::save(&path, model, &Card { network, notices })?;
+        abbe_models::save(&path, model, &Card { network, notices, sources: Vec::new() })?;
         Ok(path)
     }
 }

@@ -1,4 +1,4 @@
-//! Writing in the byte layout of `torch.save`.
+//! Writing in the byte layout of `torch.save`, zip64 where a size or an offset needs it.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ pub(crate) struct Writer<'a, W> {
     at: u64,
     prefix: &'a str,
     directory: Vec<u8>,
-    count: u16,
+    count: u64,
 }
 
 /// A data descriptor follows, and names are UTF-8.
@@ -24,46 +24,53 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     /// # Errors
-    /// The system's, or one of kind `FileTooLarge` when the file would reach 4 GiB or 65535 records.
+    /// The system's.
     pub(crate) fn record(&mut self, name: &str, data: &[u8]) -> io::Result<()> {
         let name = format!("{}/{name}", self.prefix);
-        let header = self.at;
-        let after_header = header + LOCAL_LENGTH + name.len() as u64 + 4;
-        let padding = after_header.next_multiple_of(ALIGNMENT) - after_header;
+        let (header, size) = (self.at, data.len() as u64);
         let flags = if data.is_empty() { FLAGS_EMPTY } else { FLAGS };
-        let (offset, size) = (small(header)?, small(data.len() as u64)?);
         let crc = crc32fast::hash(data);
+
+        // The local header's field has the packed size as 0: PyTorch's writer does not know it yet.
+        let mut extra = zip_64(size, 0, header);
+        let after_header = header + LOCAL_LENGTH + (name.len() + extra.len()) as u64 + 4;
+        let padding = after_header.next_multiple_of(ALIGNMENT) - after_header;
+        let is_large = !extra.is_empty();
+        extra.extend(b"FB");
+        halves(&mut extra, &[padding as u16]);
+        extra.resize(extra.len() + padding as usize, b'Z');
 
         let mut local = LOCAL.to_vec();
         halves(&mut local, &[0, flags, 0, 0, 0]);
         words(&mut local, &[0, 0, 0]); // checksum and sizes are in the descriptor
-        halves(&mut local, &[name.len() as u16, 4 + padding as u16]);
-        local.extend(name.as_bytes());
-        local.extend(b"FB");
-        halves(&mut local, &[padding as u16]);
-        local.resize(local.len() + padding as usize, b'Z');
+        halves(&mut local, &[name.len() as u16, extra.len() as u16]);
         self.put(&local)?;
+        self.put(name.as_bytes())?;
+        self.put(&extra)?;
         self.put(data)?;
         if !data.is_empty() {
-            let mut descriptor = DESCRIPTOR.to_vec();
-            words(&mut descriptor, &[crc, size, size]);
-            self.put(&descriptor)?;
+            self.put(&descriptor(crc, size, is_large))?;
         }
+        self.list(&name, flags, crc, size, header);
+        Ok(())
+    }
 
+    /// Adds an entry to the directory.
+    fn list(&mut self, name: &str, flags: u16, crc: u32, size: u64, header: u64) {
+        let extra = zip_64(size, size, header);
         self.directory.extend(CENTRAL);
         halves(&mut self.directory, &[0, 0, flags, 0, 0, 0]);
-        words(&mut self.directory, &[crc, size, size]);
-        halves(&mut self.directory, &[name.len() as u16, 0, 0, 0, 0]);
-        words(&mut self.directory, &[0, offset]);
+        words(&mut self.directory, &[crc, short(size), short(size)]);
+        halves(&mut self.directory, &[name.len() as u16, extra.len() as u16, 0, 0, 0]);
+        words(&mut self.directory, &[0, short(header)]);
         self.directory.extend(name.as_bytes());
-        self.count = self.count.checked_add(1).filter(|count| *count < u16::MAX).ok_or_else(too_large)?;
-        Ok(())
+        self.directory.extend(extra);
+        self.count += 1;
     }
 
     /// Writes the directory and the end records, zip64 ones always, and gives the output back.
     pub(crate) fn finish(mut self) -> io::Result<W> {
-        let (offset, length) = (self.at, self.directory.len() as u64);
-        let (count, end) = (u64::from(self.count), offset + length);
+        let (offset, length, count) = (self.at, self.directory.len() as u64, self.count);
         let mut tail = std::mem::take(&mut self.directory);
         tail.extend(END_64);
         longs(&mut tail, &[END_64_LENGTH - 12]);
@@ -72,11 +79,12 @@ impl<'a, W: Write> Writer<'a, W> {
         longs(&mut tail, &[count, count, length, offset]);
         tail.extend(LOCATOR_64);
         words(&mut tail, &[0]);
-        longs(&mut tail, &[end]);
+        longs(&mut tail, &[offset + length]);
         words(&mut tail, &[1]);
         tail.extend(END);
-        halves(&mut tail, &[0, 0, self.count, self.count]);
-        words(&mut tail, &[small(length)?, small(offset)?]);
+        let short_count = u16::try_from(count).unwrap_or(u16::MAX);
+        halves(&mut tail, &[0, 0, short_count, short_count]);
+        words(&mut tail, &[short(length), short(offset)]);
         halves(&mut tail, &[0]);
         self.put(&tail)?;
         Ok(self.out)
@@ -88,12 +96,40 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 }
 
-fn small(value: u64) -> io::Result<u32> {
-    u32::try_from(value).ok().filter(|value| *value != OVERFLOW).ok_or_else(too_large)
+/// A field of 32 bits, which says [`OVERFLOW`] for what is found elsewhere.
+fn short(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(OVERFLOW)
 }
 
-fn too_large() -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, "checkpoints of 4 GiB or 65535 storages and more are not supported")
+/// The extra field with those of the numbers that need it; empty when none does. The sizes go together.
+fn zip_64(size: u64, packed: u64, header: u64) -> Vec<u8> {
+    let overflows = |value| short(value) == OVERFLOW;
+    let mut values = Vec::new();
+    if overflows(size) {
+        longs(&mut values, &[size, packed]);
+    }
+    if overflows(header) {
+        longs(&mut values, &[header]);
+    }
+    if values.is_empty() {
+        return values;
+    }
+    let mut field = Vec::new();
+    halves(&mut field, &[ZIP_64, values.len() as u16]);
+    field.extend(values);
+    field
+}
+
+/// Checksum, packed size, size; with longs where the local header has a zip64 field.
+fn descriptor(crc: u32, size: u64, is_large: bool) -> Vec<u8> {
+    let mut descriptor = DESCRIPTOR.to_vec();
+    words(&mut descriptor, &[crc]);
+    if is_large {
+        longs(&mut descriptor, &[size, size]);
+    } else {
+        words(&mut descriptor, &[short(size), short(size)]);
+    }
+    descriptor
 }
 
 fn halves(out: &mut Vec<u8>, values: &[u16]) {
@@ -123,5 +159,35 @@ mod tests {
         assert_eq!((&bytes[64..67], &bytes[67..71], &bytes[83..87]), (&b"one"[..], &DESCRIPTOR[..], &LOCAL[..]));
         // y: 83 + 37 = 120, padded to 128, no data and no descriptor. z: 128 + 37 = 165, padded to 192.
         assert_eq!((&bytes[128..132], &bytes[192..195]), (&LOCAL[..], &b"two"[..]));
+    }
+    /// The layout of PyTorch 2.11; a file of 4 GiB that it wrote and ours of the same records were compared byte by byte once.
+    #[test]
+    fn what_overflows_32_bits_is_in_a_zip64_field() {
+        let at = (1 << 32) - 64;
+        let mut zip = Writer { at, ..Writer::new(Vec::new(), "a") };
+        zip.record("x", b"one").unwrap(); // 37 bytes of header, padded to 64, data, descriptor: the next is at at + 83
+        zip.record("y", b"two").unwrap();
+        let bytes = zip.finish().unwrap();
+        // Local y at byte 83: id 1, 8 bytes, the offset; 30 + 3 + 12 + 4 = 49 bytes from 2^32 + 19 on, so padded by 60.
+        let offset = (at + 83).to_le_bytes();
+        assert_eq!(bytes[83 + 28..83 + 30], [12 + 4 + 60, 0]);
+        assert_eq!((&bytes[83 + 33..83 + 37], &bytes[83 + 37..83 + 45]), (&[1, 0, 8, 0][..], &offset[..]));
+        assert_eq!(&bytes[83 + 49 + 60..][..7], [&b"two"[..], DESCRIPTOR].concat());
+        // A descriptor of 24 bytes, then the directory: x as ever (46 + 3 bytes), y with the offset in its own field.
+        let directory = &bytes[83 + 49 + 60 + 3 + 24..];
+        assert_eq!((&directory[..4], &directory[49..53]), (&CENTRAL[..], &CENTRAL[..]));
+        assert_eq!(directory[49 + 42..49 + 46], [0xFF; 4]);
+        assert_eq!(directory[49 + 49..49 + 61], [&[1, 0, 8, 0], &offset[..]].concat());
+    }
+
+    #[test]
+    fn more_than_65535_records_are_counted_in_the_zip64_record() {
+        let mut zip = Writer::new(Vec::new(), "a");
+        (0..70_000).for_each(|key| zip.record(&key.to_string(), b"").unwrap());
+        let bytes = zip.finish().unwrap();
+        let end = bytes.len() - END_LENGTH as usize;
+        assert_eq!(bytes[end + 8..end + 12], [0xFF; 4]);
+        let end_64 = end - (LOCATOR_64_LENGTH + END_64_LENGTH) as usize;
+        assert_eq!(bytes[end_64 + 24..end_64 + 32], 70_000u64.to_le_bytes());
     }
 }

@@ -1,88 +1,123 @@
 //! `abbe models`
 
 use abbe_models::vgg::{Classifier, Net};
-use abbe_models::{Config, NETWORKS, Summary, summary};
+use abbe_models::{Built, Choice, Config, NETWORKS, NetworkInfo, Summary, summary};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tch::Device;
 
-/// List the networks, or show one: layers, output shapes, parameters, memory, multiply-adds
+use crate::method::FileArguments;
+
+/// List the networks with the projects whose names they are known by, or show one: layers, shapes, parameters, memory
 ///
-/// Example: abbe models srresnet --size 96x96
+/// Example: abbe models srresnet --size 96x96; abbe models net_g_5000.pth --python > net.py
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// srcnn (9-1-5), srresnet, discriminator, each as in its paper; vgg11, 13, 16, 19; or a checkpoint of Abbe's
+    /// A network of the list, as in its paper; vgg11, 13, 16, 19; or a checkpoint whose network is known
     #[arg(value_name = "NAME|CKPT")]
     name: Option<String>,
-    /// Height and width of the input [default: 24x24 for LR, 96x96 for the discriminator, 224x224 for VGG]
+    /// Height and width of the input [default: what is usual for the network]
     #[arg(long, value_name = "HxW", value_parser = size)]
     size: Option<[i64; 2]>,
+    /// Print Python code that builds it as `model`, a PyTorch module that takes the checkpoint's weights
+    #[arg(long, requires = "name", conflicts_with_all = ["size", "json"])]
+    python: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    checkpoint: FileArguments,
 }
 
 /// Lists or shows.
 ///
 /// # Errors
-/// An unknown name, a checkpoint that says nothing of its network, an input too large for the memory.
+/// An unknown name, a checkpoint whose network is not known, an input too large for the memory.
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.name {
-        None if arguments.json => println!("{:#}", json!(names())),
+        None if arguments.json => println!("{:#}", NETWORKS.iter().map(row).collect::<serde_json::Value>()),
         None => list(),
-        Some(name) => {
-            let summary = show(name, arguments.size)?;
-            if arguments.json {
-                println!("{:#}", as_json(&summary));
-            } else {
-                print!("{summary}");
-                println!("memory is that of all outputs in float32, as training holds them");
-            }
-        }
+        Some(name) if arguments.python => print!("{}", config(name, &arguments.checkpoint.choice())?.python()),
+        Some(name) => show(name, arguments)?,
     }
     Ok(())
 }
 
-/// Every name that can be shown.
-fn names() -> Vec<&'static str> {
-    let vgg = Net::ALL.into_iter().map(Net::name);
-    NETWORKS.iter().map(|network| network.name).chain(vgg).collect()
+/// A network of the list.
+fn row(network: &NetworkInfo) -> serde_json::Value {
+    json!({ "name": network.name, "paper": network.paper, "layouts": layouts(network) })
+}
+
+fn layouts(network: &NetworkInfo) -> Vec<&'static str> {
+    (network.samples)().first().map(Config::layouts).unwrap_or_default()
 }
 
 fn list() {
     for network in NETWORKS {
-        println!("{:<14} {}", network.name, network.paper);
+        println!("{:<16} {:<60} {}", network.name, network.paper, layouts(network).join(", "));
     }
     for net in Net::ALL {
-        println!("{:<14} Simonyan and Zisserman, arXiv 1409.1556", net.name());
+        println!("{:<16} {:<60} torchvision", net.name(), "Simonyan and Zisserman, arXiv 1409.1556");
     }
 }
 
-fn show(name: &str, size: Option<[i64; 2]>) -> Result<Summary> {
+fn show(name: &str, arguments: &Arguments) -> Result<()> {
+    let (summary, facts) = summarise(name, arguments)?;
+    if arguments.json {
+        println!("{:#}", as_json(&summary, &facts));
+        return Ok(());
+    }
+    print!("{summary}");
+    println!("memory is that of all outputs in float32, as training holds them");
+    if let Some(radius) = facts.radius {
+        println!("an output pixel sees LR pixels up to {radius} away on each side: what tiles must overlap by");
+    }
+    facts.config.iter().for_each(|config| println!("{config}"));
+    Ok(())
+}
+
+/// What a summary does not say.
+#[derive(Default)]
+struct Facts {
+    config: Option<Config>,
+    /// Of a network that enlarges pictures.
+    radius: Option<i64>,
+}
+
+fn summarise(name: &str, arguments: &Arguments) -> Result<(Summary, Facts)> {
+    let size = arguments.size;
     if let Some(net) = Net::ALL.into_iter().find(|net| net.name() == name) {
         ensure!(size.is_none_or(|size| size == [224, 224]), "--size: the dense layers of {name} need 224x224");
-        return Ok(summary(|xs| Classifier::new(net, Device::Cpu).forward(xs), &[1, 3, 224, 224]));
+        let summary = summary(|xs| Classifier::new(net, Device::Cpu).forward(xs), &[1, 3, 224, 224]);
+        return Ok((summary, Facts::default()));
     }
-    let config = config(name)?;
+    let config = config(name, &arguments.checkpoint.choice())?;
     let built = config.build(Device::Cpu)?;
+    let radius = match &built {
+        Built::Sr(model) => Some(model.radius()),
+        Built::Other(_) => None,
+    };
     let [channels, height, width] = config.input();
     let [height, width] = size.unwrap_or([height, width]);
-    Ok(summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]))
+    let summary = summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]);
+    Ok((summary, Facts { config: Some(config), radius }))
 }
 
 /// The paper's configuration of a network by name, or that of a checkpoint.
-fn config(name: &str) -> Result<Config> {
+fn config(name: &str, choice: &Choice) -> Result<Config> {
     if let Some(network) = NETWORKS.iter().find(|network| network.name == name) {
         return (network.samples)().first().copied().context("a network has a sample");
     }
     let path = std::path::Path::new(name);
     if !path.is_file() {
-        bail!("no network and no file is called `{name}`; the networks are: {}", names().join(", "));
+        let vgg = Net::ALL.into_iter().map(Net::name);
+        let names: Vec<_> = NETWORKS.iter().map(|network| network.name).chain(vgg).collect();
+        bail!("no network and no file is called `{name}`; the networks are: {}", names.join(", "));
     }
-    Ok(abbe_models::card_of(path)?.network)
+    Ok(abbe_models::open(path, choice, Device::Cpu).with_context(|| name.to_string())?.config)
 }
 
-fn as_json(summary: &Summary) -> serde_json::Value {
+fn as_json(summary: &Summary, facts: &Facts) -> serde_json::Value {
     let layers = summary.layers.iter().map(|layer| {
         json!({
             "name": layer.name, "kind": layer.kind, "shape": layer.shape, "parameters": layer.parameters,
@@ -90,8 +125,9 @@ fn as_json(summary: &Summary) -> serde_json::Value {
         })
     });
     json!({
-        "input": summary.input, "layers": layers.collect::<Vec<_>>(), "parameters": summary.parameters(),
-        "bytes": summary.memory(), "multiply_adds": summary.multiply_adds(),
+        "config": facts.config, "input": summary.input, "layers": layers.collect::<Vec<_>>(),
+        "parameters": summary.parameters(), "bytes": summary.memory(), "multiply_adds": summary.multiply_adds(),
+        "radius": facts.radius,
     })
 }
 

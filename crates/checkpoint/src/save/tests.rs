@@ -1,0 +1,124 @@
+//! Whole files, read back here.
+
+use super::*;
+use crate::{Tensor, Value, open, read, wrapped};
+
+fn text(text: &str) -> Value {
+    Value::Text(text.into())
+}
+
+fn options(container: Container) -> WriteOptions<'static> {
+    WriteOptions { container, card: Some(r#"{"blocks":16}"#) }
+}
+
+fn state() -> StateDict {
+    let tensors = [Tensor::from_f32(&[1, 2], &[1.0, 2.0]), Tensor::from_i64(&[], &[7]), Tensor::from_f32(&[0, 3], &[])];
+    ["weight", "steps", "empty"].map(String::from).into_iter().zip(tensors).collect()
+}
+
+#[test]
+fn a_legacy_file_comes_back_without_its_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pth");
+    let checkpoint = wrapped("params", &state());
+    write(&path, &checkpoint, &options(Container::Legacy)).unwrap();
+    assert_eq!(read(&path).unwrap(), checkpoint);
+    assert_eq!(open(&path).unwrap().card, None);
+}
+
+/// More than ten storages, so that their order as text (0, 1, 10, 2) differs from that of numbers.
+#[test]
+fn legacy_storages_follow_in_the_order_of_their_keys_as_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pth");
+    let tensors = (0..12).map(|index| (format!("w{index}"), Tensor::from_i64(&[1], &[index])));
+    let state = Value::from(&tensors.collect::<StateDict>());
+    write(&path, &state, &options(Container::Legacy)).unwrap();
+    assert_eq!(read(&path).unwrap(), state);
+    // 12 storages of a count and an int64 each: the third is that of key 10.
+    let bytes = std::fs::read(&path).unwrap();
+    let storages = &bytes[bytes.len() - 12 * 16..];
+    assert_eq!((&storages[32..40], &storages[40..48]), (&1i64.to_le_bytes()[..], &10i64.to_le_bytes()[..]));
+}
+
+#[test]
+fn a_safetensors_file_holds_the_tensors_and_the_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let mut state = state();
+    state.insert("mask".into(), Tensor::from_f32(&[2], &[0.5, -0.5]));
+    write(&path, &Value::from(&state), &options(Container::Safetensors)).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let (length, header) = ::safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let note = |key: &str| header.metadata().as_ref().unwrap()[key].clone();
+    assert_eq!((length % 8, note("format"), note("abbe")), (0, "pt".into(), r#"{"blocks":16}"#.into()));
+    assert!(note("abbe.provenance").contains(env!("CARGO_PKG_VERSION")));
+    let file = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.len(), state.len());
+    for (name, tensor) in &state {
+        let found = file.tensor(name).unwrap();
+        assert_eq!((found.shape(), found.data()), (tensor.shape(), tensor.to_contiguous_bytes().as_ref()), "{name}");
+    }
+}
+
+#[test]
+fn safetensors_refuses_by_name_what_it_cannot_hold() {
+    let w = || Value::Tensor(Tensor::from_f32(&[1], &[1.0]));
+    let cases = [
+        (Value::List(vec![w()]), "a list"),
+        (Value::Dict(vec![(Value::Int(3), w())]), "a key is an int"),
+        (wrapped("params", &state()), "\"params\" is a dict"),
+        (Value::Dict(vec![(text("__metadata__"), w())]), "__metadata__"),
+        (Value::Dict(vec![(text("w"), w()), (text("w"), w())]), "\"w\" is there twice"),
+    ];
+    for (value, reason) in cases {
+        refused(&value, Container::Safetensors, reason);
+    }
+}
+
+#[test]
+fn tar_files_are_not_written() {
+    refused(&Value::None, Container::Tar, "choose zip");
+}
+
+/// Nothing is left behind, and the file that was there is unchanged.
+fn refused(value: &Value, container: Container, reason: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pth");
+    std::fs::write(&path, b"kept").unwrap();
+    let error = write(&path, value, &options(container)).unwrap_err();
+    let message = error.to_string();
+    assert!(matches!(error, Error::Unwritable { .. }), "{error:?}");
+    assert!(message.contains(reason) && message.contains("net.pth"), "{message}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"kept");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_failed_write_leaves_what_was_there() {
+    refused(&Value::Bytes(vec![]), Container::Zip, "empty bytes");
+    let folder = tempfile::tempdir().unwrap();
+    let absent = save_state_dict(folder.path().join("absent/net.pth"), &state(), None).unwrap_err();
+    assert!(matches!(absent, Error::Write { .. }), "{absent}");
+    // The last step fails: a folder stands where the file is to be.
+    let taken = folder.path().join("net.pth");
+    std::fs::create_dir(&taken).unwrap();
+    assert!(matches!(save_state_dict(&taken, &state(), None), Err(Error::Write { .. })));
+    assert!(taken.is_dir());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn the_same_value_gives_the_same_file_with_its_provenance() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pth");
+    for container in [Container::Zip, Container::Legacy, Container::Safetensors] {
+        let bytes = || {
+            write(&path, &Value::from(&state()), &options(container)).unwrap();
+            std::fs::read(&path).unwrap()
+        };
+        assert!(bytes() == bytes(), "{container}");
+    }
+    save_state_dict(&path, &state(), None).unwrap();
+    assert_eq!(open(&path).unwrap().provenance.as_deref(), Some(PROVENANCE));
+}
