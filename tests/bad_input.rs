@@ -95,6 +95,40 @@ fn checkpoints() {
 }
 
 #[test]
+fn conversions() {
+    let scratch = Scratch::new();
+    let code = "import torch; torch.save({'w': torch.tensor([7e4]), 'n': torch.tensor(5)}, 'a.pth')
+torch.save({'w': torch.zeros(2), 'n': torch.tensor(5)}, 'b.pth'); torch.save([1, 2], 'list.pth')";
+    scratch.python(code).ok();
+    let cases: [(&str, &[&str]); 15] = [
+        ("a.pth a.pth --overwrite", &["a.pth", "overwritten by its own conversion"]),
+        ("a.pth b.pth --mix b.pth --alpha 0.5 --overwrite", &["b.pth", "overwritten by its own conversion"]),
+        ("a.pth b.pth", &["b.pth is there already", "--overwrite"]),
+        ("a.pth out.pth --to tar", &["zip, legacy or safetensors"]),
+        ("a.pth out.pth --half --float", &["--half", "--float"]),
+        ("a.pth out.pth --half", &["w: 1 numbers would become infinite in float16", "7e4", "bfloat16"]),
+        ("a.pth out.pth --layout basicsr", &["--layout", "no network", "w, n"]),
+        ("a.pth out.pth --key params", &["params", "\"w\" (a tensor)"]),
+        ("a.pth out.pth --mix b.pth", &["--alpha"]),
+        ("a.pth out.pth --alpha 0.5", &["--mix"]),
+        ("a.pth out.pth --mix b.pth --alpha 1.5", &["1.5", "from 0 to 1"]),
+        ("a.pth out.pth --mix b.pth --alpha 0.5", &["w: float32 [1] in the first, float32 [2] in the second"]),
+        ("a.pth out.safetensors --wrap params", &["params", "choose zip"]),
+        ("list.pth out.pth", &["list.pth", "no state dict", "a list"]),
+        ("nowhere.pth out.pth", &["nowhere.pth"]),
+    ];
+    for (arguments, parts) in cases {
+        scratch.abbe(&format!("convert {arguments}")).fails_with(parts);
+        assert_eq!(scratch.files("."), ["./a.pth", "./b.pth", "./list.pth"], "{arguments}");
+    }
+    scratch.abbe("inspect a.pth list.pth").fails_with(&["list.pth", "no state dict"]);
+    scratch.abbe("inspect a.pth b.pth --stats").fails_with(&["--stats"]);
+    scratch.abbe("inspect a.pth --other-key params").fails_with(&["OTHER"]);
+    scratch.abbe("models a.pth --python").fails_with(&["a.pth", "no network"]);
+    scratch.abbe("models --python").fails_with(&["NAME"]);
+}
+
+#[test]
 fn devices_and_folders() {
     let scratch = small_experiment();
     scratch.abbe("train small.toml --device tpu").fails_with(&["tpu", "cuda:N"]);

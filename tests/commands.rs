@@ -76,7 +76,7 @@ fn upscale_takes_folders_and_inspect_lists_tensors() {
     assert!(srcnn.contains("srcnn") && !srcnn.contains("RANDOM"), "SRCNN never saw VGG:\n{srcnn}");
     let json: Value =
         serde_json::from_str(&scratch.abbe("inspect run/checkpoints/srgan_final.pth --json").ok()).unwrap();
-    assert_eq!(json["entries"][0]["shape"], serde_json::json!([32, 3, 9, 9]));
+    assert_eq!(json["tensors"][0]["shape"], serde_json::json!([32, 3, 9, 9]));
 
     let grid = scratch.path("run/figures/grid_scene2.png");
     let first = std::fs::read(&grid).unwrap();
@@ -97,7 +97,12 @@ fn a_network_of_luma_enlarges_colour_pictures() {
         let value = if parameter.dim() == 4 { 1.0 } else { 0.0 };
         let _ = tch::no_grad(|| parameter.fill_(value));
     }
-    abbe_models::save(&scratch.path("luma.pth"), model.as_ref(), &Card { network, notices: Vec::new() }).unwrap();
+    abbe_models::save(
+        &scratch.path("luma.pth"),
+        model.as_ref(),
+        &Card { network, notices: Vec::new(), sources: Vec::new() },
+    )
+    .unwrap();
     let json = scratch.abbe("eval --model luma.pth --model bicubic --hr test --json").ok();
     let table: Value = serde_json::from_str(&json).unwrap();
     for metric in ["psnr_y_crop4", "psnr_rgb"] {

@@ -76,8 +76,7 @@ fn config() -> Config {
         blocks: 2,
         channels: 4,
         norm: srresnet::Norm::Batch,
-        input: srresnet::Input::Lr,
-        bicubic_skip: false,
+        ..srresnet::Config::paper(2)
     })
 }
 

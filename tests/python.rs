@@ -102,6 +102,8 @@ fn the_readmes_snippets_load_what_training_wrote_and_python_sends_it_back() {
     for file in ["srgan_final.pth", "srgan_final.state"] {
         assert!(code.contains(&format!("runs/demo/checkpoints/{file}")), "{code}");
     }
+    let file = "runs/demo/checkpoints/srgan_final.pth";
+    scratch.write("net.py", scratch.abbe(&format!("models {file} --python")).ok());
     let lr = Tensor::rand([1, 3, 20, 31], (Kind::Float, Device::Cpu));
     save(&scratch, "x.pth", &lr);
     let more = "

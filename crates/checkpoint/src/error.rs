@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Dtype;
+use crate::{Comparison, Dtype};
 
 /// Why a checkpoint was not read, not written, or not what was asked for. The message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,32 @@ pub enum Error {
     TrainingState {
         /// The place in it, what was expected and found, and what to do.
         reason: String,
+    },
+    /// A conversion would turn finite numbers into infinite ones.
+    #[error(
+        "{}: {count} numbers would become infinite in {to}, the largest of them {largest:e}; choose a type that reaches farther, such as bfloat16 instead of float16",
+        name.escape_debug()
+    )]
+    Overflow {
+        /// The tensor.
+        name: String,
+        /// How many of its numbers are too large.
+        count: usize,
+        /// The one farthest from 0.
+        largest: f64,
+        /// The type that was asked for.
+        to: Dtype,
+    },
+    /// Two state dicts that cannot be mixed.
+    #[error("checkpoints mix only with the same names, types and shapes; convert or choose another:\n{0}")]
+    Unlike(Box<Comparison>),
+    /// A file was written and has other tensors than it should.
+    #[error("{} was written, but reads back otherwise; do not use it, check the disk and write it again:\n{comparison}", path.display())]
+    Unfaithful {
+        /// The file.
+        path: PathBuf,
+        /// What was to be written, and what was read.
+        comparison: Box<Comparison>,
     },
     /// The checkpoint holds no state dict where one is looked for.
     #[error(

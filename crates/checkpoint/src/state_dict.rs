@@ -33,6 +33,14 @@ pub struct Unwrapped {
     pub others: Vec<String>,
 }
 
+impl Unwrapped {
+    /// What a user who did not name a key must know of the choice; none where there was none.
+    pub fn notice(&self) -> Option<String> {
+        let key = self.key.as_deref().filter(|_| !self.others.is_empty())?.escape_debug();
+        Some(format!("the weights under `{key}` are used; the file also has {}", self.others.join(", ")))
+    }
+}
+
 /// The state dict in a checkpoint. With `key` it is what is under that; else the checkpoint itself if it is one, else what
 /// is under the first of the keys that projects use, averaged weights before plain ones; else under the only key of any name
 /// that has one.
@@ -48,7 +56,7 @@ pub fn unwrap(checkpoint: &Value, key: Option<&str>) -> Result<Unwrapped, Error>
     if let Some(state) = bare(checkpoint) {
         return Ok(Unwrapped { key: None, state, others: Vec::new() });
     }
-    let only = state_dicts(checkpoint).map(|(key, _)| key);
+    let only = under_keys(checkpoint).map(|(key, _)| key);
     let only = only.collect::<Vec<_>>();
     let only = if let [only] = only.as_slice() { Some(*only) } else { None };
     let mut keys = WRAPPERS.into_iter().chain(only);
@@ -66,7 +74,7 @@ pub fn state_dict_of(checkpoint: &Value) -> Result<StateDict, Error> {
 }
 
 /// The keys of a checkpoint that have a state dict.
-fn state_dicts(checkpoint: &Value) -> impl Iterator<Item = (&str, StateDict)> {
+fn under_keys(checkpoint: &Value) -> impl Iterator<Item = (&str, StateDict)> {
     checkpoint.entries().unwrap_or_default().iter().filter_map(|(key, value)| match key {
         Value::Text(key) => Some((key.as_str(), bare(value)?)),
         _ => None,
@@ -74,7 +82,7 @@ fn state_dicts(checkpoint: &Value) -> impl Iterator<Item = (&str, StateDict)> {
 }
 
 fn others(checkpoint: &Value, key: &str) -> Vec<String> {
-    let names = state_dicts(checkpoint).map(|(name, _)| name).filter(|name| *name != key);
+    let names = under_keys(checkpoint).map(|(name, _)| name).filter(|name| *name != key);
     names.map(|name| name.escape_debug().to_string()).collect()
 }
 

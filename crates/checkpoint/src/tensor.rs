@@ -6,11 +6,33 @@ use std::sync::Arc;
 use half::{bf16, f16};
 
 use crate::error::{Fault, refuse};
-use crate::{Dtype, Error};
+use crate::{Dtype, Error, float8};
 
 /// The raw little-endian bytes that one or more tensors are views of.
 pub(crate) struct Storage {
     pub(crate) bytes: Vec<u8>,
+}
+
+/// What a lazily conjugated or negated tensor does to the numbers of its storage.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Flips {
+    pub(crate) conj: bool,
+    pub(crate) neg: bool,
+}
+
+impl Storage {
+    /// The storage with the signs of its numbers flipped: all for a negation, imaginary parts for a conjugation.
+    pub(crate) fn flipped(&self, dtype: Dtype, flips: Flips) -> Self {
+        let mut bytes = self.bytes.clone();
+        for (index, number) in bytes.chunks_exact_mut(dtype.component_size()).enumerate() {
+            if let Some(top) = number.last_mut()
+                && flips.neg != (flips.conj && index % 2 == 1)
+            {
+                *top ^= 0x80;
+            }
+        }
+        Self { bytes }
+    }
 }
 
 /// A tensor: element `(i, j, ..)` is at `offset + i * stride[0] + j * stride[1] + ..` of its storage.
@@ -22,6 +44,7 @@ pub struct Tensor {
     pub(crate) shape: Vec<usize>,
     pub(crate) stride: Vec<usize>,
     pub(crate) offset: usize,
+    pub(crate) requires_grad: bool,
     pub(crate) storage: Arc<Storage>,
 }
 
@@ -42,11 +65,18 @@ impl Tensor {
         Self::contiguous(Dtype::I64, shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())
     }
 
-    fn contiguous(dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> Self {
+    pub(crate) fn contiguous(dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> Self {
         let numel = bytes.len() / dtype.size();
         assert_eq!(shape.iter().product::<usize>(), numel, "a tensor of shape {shape:?} was given {numel} elements");
         let storage = Arc::new(Storage { bytes });
-        Self { dtype, shape: shape.to_vec(), stride: contiguous_stride(shape), offset: 0, storage }
+        Self {
+            dtype,
+            shape: shape.to_vec(),
+            stride: contiguous_stride(shape),
+            offset: 0,
+            requires_grad: false,
+            storage,
+        }
     }
 
     /// The element type.
@@ -62,6 +92,21 @@ impl Tensor {
     /// The step of each axis, in elements of the storage.
     pub fn stride(&self) -> &[usize] {
         &self.stride
+    }
+
+    /// The index in the storage, in elements, where the tensor's first element is.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Whether PyTorch is to compute its gradient, as for the parameters of a network.
+    pub fn requires_grad(&self) -> bool {
+        self.requires_grad
+    }
+
+    /// Whether both are views of one storage, as tied weights are.
+    pub fn shares_storage(&self, other: &Tensor) -> bool {
+        Arc::ptr_eq(&self.storage, &other.storage)
     }
 
     /// The number of elements; 1 for a scalar.
@@ -81,10 +126,10 @@ impl Tensor {
         }
     }
 
-    /// The elements in row-major order; float64, float16 and bfloat16 are converted, float64 with rounding to nearest.
+    /// The elements in row-major order, of any real float type; float64 is rounded to nearest, the others fit exactly.
     ///
     /// # Errors
-    /// [`Error::Convert`] for any other type.
+    /// [`Error::Convert`] for integers, bools and complex numbers.
     pub fn to_f32(&self) -> Result<Vec<f32>, Error> {
         let bytes = self.to_contiguous_bytes();
         Ok(match self.dtype {
@@ -92,6 +137,10 @@ impl Tensor {
             Dtype::F64 => each(&bytes, |value| f64::from_le_bytes(value) as f32),
             Dtype::F16 => each(&bytes, |value| f16::from_le_bytes(value).to_f32()),
             Dtype::Bf16 => each(&bytes, |value| bf16::from_le_bytes(value).to_f32()),
+            Dtype::F8E4m3fn => each(&bytes, |[byte]: [u8; 1]| float8::e4m3fn(byte)),
+            Dtype::F8E5m2 => each(&bytes, |[byte]: [u8; 1]| float8::e5m2(byte)),
+            Dtype::F8E4m3fnuz => each(&bytes, |[byte]: [u8; 1]| float8::fnuz(byte, 3)),
+            Dtype::F8E5m2fnuz => each(&bytes, |[byte]: [u8; 1]| float8::fnuz(byte, 2)),
             found => return Err(Error::Convert { found, wanted: Dtype::F32 }),
         })
     }
@@ -99,7 +148,7 @@ impl Tensor {
     /// The elements in row-major order; narrower integers and bool are widened.
     ///
     /// # Errors
-    /// [`Error::Convert`] for floating-point and complex types.
+    /// [`Error::Convert`] for floating-point and complex types, and for uint64 with a value that does not fit.
     pub fn to_i64(&self) -> Result<Vec<i64>, Error> {
         let bytes = self.to_contiguous_bytes();
         Ok(match self.dtype {
@@ -108,7 +157,13 @@ impl Tensor {
             Dtype::I16 => each(&bytes, |value| i16::from_le_bytes(value).into()),
             Dtype::I8 => each(&bytes, |value| i8::from_le_bytes(value).into()),
             Dtype::U8 | Dtype::Bool => each(&bytes, |value| u8::from_le_bytes(value).into()),
-            found => return Err(Error::Convert { found, wanted: Dtype::I64 }),
+            Dtype::U16 => each(&bytes, |value| u16::from_le_bytes(value).into()),
+            Dtype::U32 => each(&bytes, |value| u32::from_le_bytes(value).into()),
+            found => {
+                let wide = (found == Dtype::U64).then(|| each(&bytes, u64::from_le_bytes));
+                let narrow = |wide: Vec<u64>| wide.into_iter().map(|value| i64::try_from(value).ok()).collect();
+                return wide.and_then(narrow).ok_or(Error::Convert { found, wanted: Dtype::I64 });
+            }
         })
     }
 
@@ -147,18 +202,19 @@ impl std::fmt::Debug for Tensor {
     }
 }
 
-/// Equal type, shape and elements (bit for bit), wherever they are stored.
+/// Equal type, shape, elements (bit for bit) and wish for a gradient, wherever they are stored.
 impl PartialEq for Tensor {
     fn eq(&self, other: &Self) -> bool {
         self.dtype == other.dtype
             && self.shape == other.shape
+            && self.requires_grad == other.requires_grad
             && self.to_contiguous_bytes() == other.to_contiguous_bytes()
     }
 }
 
 /// A storage read from a file. A bool that is neither 0 nor 1 is refused: libtorch's kernels misbehave on it.
-pub(crate) fn checked_bools(dtype: Dtype, bytes: Vec<u8>) -> Result<Storage, Fault> {
-    if dtype == Dtype::Bool && bytes.iter().any(|byte| *byte > 1) {
+pub(crate) fn checked_bools(dtype: Option<Dtype>, bytes: Vec<u8>) -> Result<Storage, Fault> {
+    if dtype == Some(Dtype::Bool) && bytes.iter().any(|byte| *byte > 1) {
         return refuse("a bool is stored as a byte other than 0 and 1; the file is damaged");
     }
     Ok(Storage { bytes })

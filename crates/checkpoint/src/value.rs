@@ -1,11 +1,8 @@
 //! The plain values that a checkpoint holds.
 
-use crate::Tensor;
+use crate::{Dtype, Tensor};
 
-/// A plain value: what a checkpoint's Python objects are read as.
-///
-/// Some types are kept as the nearest plain value: `torch.Size` as a tuple, `set` as a list, `bytearray` as bytes,
-/// `torch.device` and `torch.dtype` as text (`"cuda:1"`, `"torch.float32"`), `Parameter` as its tensor.
+/// A plain value: what a checkpoint's Python objects are read as. A `Parameter` is its tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `None`
@@ -32,8 +29,37 @@ pub enum Value {
     OrderedDict(Vec<(Value, Value)>),
     /// A `collections.Counter`, which schedulers keep their milestones in.
     Counter(Vec<(Value, Value)>),
+    /// A `set`: its items in the file's order.
+    Set(Vec<Value>),
+    /// A `bytearray`.
+    ByteArray(Vec<u8>),
+    /// A `complex` of real and imaginary part.
+    Complex(f64, f64),
+    /// A `torch.Size`.
+    Size(Vec<i64>),
+    /// A `torch.device`, such as `cuda:1`.
+    Device(String),
+    /// A `torch.dtype`.
+    Dtype(Dtype),
     /// A tensor.
     Tensor(Tensor),
+    /// What is no plain value: only [`inspect`](crate::inspect()) gives it.
+    Opaque(Box<Opaque>),
+}
+
+/// A Python object of a class that weights do not need, or such a class or function itself: inert, for looking only.
+///
+/// Nothing of it was run; these are the parts that Python would make it from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opaque {
+    /// The class or function: `torch.nn.modules.conv.Conv2d`. It comes from the file: escape it when printing.
+    pub class: String,
+    /// What the class or function is called with.
+    pub arguments: Vec<Value>,
+    /// What is put into it as into a dict; a list's items have their index as key.
+    pub entries: Vec<(Value, Value)>,
+    /// What its attributes are set from, a dict in most cases.
+    pub state: Option<Value>,
 }
 
 impl Value {
@@ -65,7 +91,14 @@ impl Value {
             Value::List(_) => "a list",
             Value::Tuple(_) => "a tuple",
             Value::Dict(_) | Value::OrderedDict(_) | Value::Counter(_) => "a dict",
+            Value::Set(_) => "a set",
+            Value::ByteArray(_) => "a bytearray",
+            Value::Complex(..) => "a complex number",
+            Value::Size(_) => "a torch.Size",
+            Value::Device(_) => "a torch.device",
+            Value::Dtype(_) => "a torch.dtype",
             Value::Tensor(_) => "a tensor",
+            Value::Opaque(_) => "an object of a class that was not run",
         }
     }
 }

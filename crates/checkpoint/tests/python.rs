@@ -4,7 +4,9 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use abbe_checkpoint::{Adam, Container, Error, Sgd, TrainingState, Value, WriteOptions, read, write};
+use abbe_checkpoint::{
+    Adam, Container, Error, Sgd, StateDict, Tensor, TrainingState, Value, WriteOptions, read, save_state_dict, write,
+};
 use support::{has_torch, python, repository};
 
 /// The folder of fixtures, when it and PyTorch are at hand.
@@ -155,4 +157,31 @@ fn a_training_state_goes_on_in_pytorch() {
     };
     write(out.path().join("run.state"), &state.to_value(), &WriteOptions::default()).unwrap();
     run(&fixtures, out.path(), SCHEDULE);
+}
+
+/// Offsets beyond 32 bits, and more records than 16 bits count.
+const LARGE: &str = "
+import torch
+from torch.utils.serialization import config
+for path, last in ('large.pth', 3.0), ('many.pth', 69999.0):
+    for computed in False, True:
+        config.load.calculate_storage_offsets = computed
+        state = torch.load(path, weights_only=True, mmap=True)
+        assert float(list(state.values())[-1][-1]) == last, (path, computed)
+    config.load.calculate_storage_offsets = False
+    torch.load(path, weights_only=True, map_location='meta')
+";
+
+#[test]
+#[ignore = "writes 4 GiB and needs 10 GiB of memory: cargo test -p abbe-checkpoint --release -- --ignored"]
+fn files_beyond_the_limits_of_plain_zip_load_by_mmap() {
+    let Some(fixtures) = fixtures() else { return };
+    let out = tempfile::tempdir().unwrap();
+    let large = 1 << 30; // elements of 4 bytes
+    let last = ("last".to_string(), Tensor::from_f32(&[2], &[1.0, 3.0]));
+    let state = StateDict::from_iter([("large".into(), Tensor::from_f32(&[large], &vec![1.0; large])), last]);
+    save_state_dict(out.path().join("large.pth"), &state, None).unwrap();
+    let many = (0..70_000).map(|index| (index.to_string(), Tensor::from_f32(&[1], &[index as f32])));
+    save_state_dict(out.path().join("many.pth"), &many.collect(), None).unwrap();
+    run(&fixtures, out.path(), LARGE);
 }

@@ -1,5 +1,6 @@
 //! The command line: parse, call, print.
 
+mod ascii;
 mod command;
 mod device;
 mod guard;
@@ -28,6 +29,7 @@ enum Command {
     Upscale(command::upscale::Arguments),
     Figures(command::figures::Arguments),
     Inspect(command::inspect::Arguments),
+    Convert(command::convert::Arguments),
     Models(command::models::Arguments),
 }
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Upscale(arguments) => command::upscale::run(&arguments),
         Command::Figures(arguments) => command::figures::run(&arguments),
         Command::Inspect(arguments) => command::inspect::run(&arguments),
+        Command::Convert(arguments) => command::convert::run(&arguments),
         Command::Models(arguments) => command::models::run(&arguments),
     });
     match result {

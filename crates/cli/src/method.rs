@@ -9,8 +9,8 @@ use tch::Device;
 
 /// What can be said of a checkpoint that does not tell everything itself.
 #[derive(clap::Args)]
-pub struct CheckpointArguments {
-    /// A checkpoint of Abbe's with the same network, for a model whose network nothing else tells
+pub struct NetworkArguments {
+    /// A checkpoint of Abbe's with the same network, for a file whose network nothing else tells
     #[arg(long, value_name = "CKPT")]
     like: Option<PathBuf>,
     /// Where in the checkpoint the weights are, such as params [default: averaged weights before plain ones]
@@ -22,6 +22,22 @@ pub struct CheckpointArguments {
     /// What the residuals of EDSR or RCAN are multiplied by, which no tensor tells
     #[arg(long, value_name = "FACTOR")]
     res_scale: Option<f64>,
+}
+
+impl NetworkArguments {
+    /// The same for the library; `scale` is told by its own option.
+    fn choice(&self, scale: Option<usize>) -> Choice<'_> {
+        let hints =
+            Hints { scale: scale.map(|scale| scale as i64), activation: self.activation, res_scale: self.res_scale };
+        Choice { like: self.like.as_deref(), key: self.key.as_deref(), hints, partial: false }
+    }
+}
+
+/// The same for a checkpoint that is to be run.
+#[derive(clap::Args)]
+pub struct CheckpointArguments {
+    #[command(flatten)]
+    network: NetworkArguments,
     /// Load the tensors that fit, and say which did not
     #[arg(long)]
     partial: bool,
@@ -30,9 +46,24 @@ pub struct CheckpointArguments {
 impl CheckpointArguments {
     /// The same for the library; `scale` is told by its own option.
     pub fn choice(&self, scale: Option<usize>) -> Choice<'_> {
-        let hints =
-            Hints { scale: scale.map(|scale| scale as i64), activation: self.activation, res_scale: self.res_scale };
-        Choice { like: self.like.as_deref(), key: self.key.as_deref(), hints, partial: self.partial }
+        Choice { partial: self.partial, ..self.network.choice(scale) }
+    }
+}
+
+/// The same for a checkpoint that is to be looked at or converted.
+#[derive(clap::Args)]
+pub struct FileArguments {
+    /// How many times the network enlarges, where the file does not tell it
+    #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16))]
+    scale: Option<usize>,
+    #[command(flatten)]
+    network: NetworkArguments,
+}
+
+impl FileArguments {
+    /// The same for the library.
+    pub fn choice(&self) -> Choice<'_> {
+        self.network.choice(self.scale)
     }
 }
 

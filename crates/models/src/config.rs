@@ -1,5 +1,7 @@
 //! The table of networks: a network is one file, and one row here.
 
+use std::fmt;
+
 use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -162,6 +164,22 @@ impl Config {
     }
 }
 
+/// The name, then the keys with their values: `srcnn: scale 4, kernels [9,1,5], ...`.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}:", self.name())?;
+        let config = serde_json::to_value(self).unwrap_or_default();
+        let keys = config.get(self.name()).and_then(|keys| keys.as_object()).into_iter().flatten();
+        for ((key, value), comma) in keys.zip(std::iter::once("").chain(std::iter::repeat(","))) {
+            match value {
+                serde_json::Value::String(text) => write!(f, "{comma} {key} {text}")?,
+                value => write!(f, "{comma} {key} {value}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The network that `config` describes, which must be one that enlarges pictures.
 ///
 /// # Errors
@@ -269,6 +287,12 @@ fn python_literal(value: &serde_json::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_is_one_line() {
+        let config = Config::from(crate::srcnn::Config::paper(4));
+        assert_eq!(config.to_string(), "srcnn: scale 4, kernels [9,1,5], channels [64,32], colors 3");
+    }
 
     #[test]
     fn a_configuration_becomes_keyword_arguments() {

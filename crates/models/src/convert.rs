@@ -37,8 +37,7 @@ pub fn from_checkpoint(saved: &Saved, kind: Kind) -> Result<Tensor, abbe_checkpo
 
 /// Whether `from_checkpoint` reads `dtype` as `kind`.
 pub(crate) fn converts(dtype: Dtype, kind: Kind) -> bool {
-    let is_complex = matches!(dtype, Dtype::C64 | Dtype::C128);
-    !is_complex && dtype.is_float() == (kind == Kind::Float)
+    !dtype.is_complex() && dtype.is_float() == (kind == Kind::Float)
 }
 
 /// Shapes in the checkpoint's type.

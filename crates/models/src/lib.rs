@@ -45,7 +45,7 @@ use std::path::PathBuf;
 pub use architecture::{Architecture, Built, Network, Python, SrModel};
 pub use config::{Config, NETWORKS, Naming, NetworkInfo, build};
 pub use layout::{Activation, Hints, Keys, Layout};
-pub use open::{Card, Choice, Opened, card_of, open, save};
+pub use open::{Card, Choice, Opened, Source, card_of, identify, open, save};
 pub use recognise::{Recognised, fit, recognise};
 pub use report::{LoadReport, Mismatch};
 pub use store::{Path, Store};

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use abbe_checkpoint::{StateDict, Unwrapped};
+use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use crate::{Built, Config, Error, Hints, LoadReport, Network, Recognised, SrModel, fit, recognise};
+use crate::recognise::known;
+use crate::{Built, Config, Error, Hints, Network, Recognised, SrModel, recognise};
 
 /// What a checkpoint of Abbe's says of itself, beside its tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,21 @@ pub struct Card {
     pub network: Config,
     /// What whoever uses the weights must know, such as that they were trained against random VGG features.
     pub notices: Vec<String>,
+    /// The files that its tensors were converted from; none when Abbe trained them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+}
+
+/// A file that a checkpoint was converted from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its name, without folders.
+    pub file: String,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// Its share in a mixture, 0..=1; 1 when it is alone.
+    pub share: f64,
 }
 
 /// What a user says of a checkpoint.
@@ -58,55 +74,33 @@ pub fn save(path: &Path, network: &dyn Network, card: &Card) -> Result<(), Error
 /// its names and shapes say it, or `choice.like` does. What a file says itself wins.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] when a file cannot be read, those of [`recognise`] when nothing says which network it is,
-/// [`Error::Load`] when the tensors are another network's.
+/// [`Error::Checkpoint`] when a file cannot be read, those of [`identify`] when the network is not found.
 pub fn open(path: &Path, choice: &Choice, device: Device) -> Result<Opened, Error> {
-    let value = abbe_checkpoint::read(path)?;
-    let (card, mut notices) = match (card_of(path), choice.like) {
-        (Ok(card), _) => (Some(card.network), card.notices),
-        (Err(Error::NoCard(_)), Some(like)) => (Some(card_of(like)?.network), Vec::new()),
-        (Err(Error::NoCard(_)), None) => (None, Vec::new()),
-        (Err(error), _) => return Err(error),
-    };
-    let Unwrapped { key, state, others } = abbe_checkpoint::unwrap(&value, choice.key)?;
-    if let (Some(key), None, [_, ..]) = (&key, choice.key, others.as_slice()) {
-        notices.push(format!("the weights under `{key}` are used; the file also has {}", others.join(", ")));
-    }
-    let Recognised { config, layout, prefix, built, report } = match card {
-        Some(config) => known(config, &state, choice.partial, device)?,
-        None => recognise(&state, &choice.hints, device)?,
-    };
+    let checkpoint = abbe_checkpoint::open(path)?;
+    let card = checkpoint.card.map(|card| Card::parse(path, &card)).transpose()?;
+    let unwrapped = abbe_checkpoint::unwrap(&checkpoint.value, choice.key)?;
+    let Recognised { config, layout, prefix, built, report, .. } =
+        identify(&unwrapped.state, card.as_ref(), choice, device)?;
+    let mut notices = card.map(|card| card.notices).unwrap_or_default();
+    notices.extend(choice.key.is_none().then(|| unwrapped.notice()).flatten());
     notices.extend(report.conversions());
     if !report.fits() {
         notices.push(format!("loaded in part; what was left aside:\n{report}"));
     }
-    Ok(Opened { built, config, layout, place: (key, prefix), notices })
+    Ok(Opened { built, config, layout, place: (unwrapped.key, prefix), notices })
 }
 
-/// The network of a known configuration, in whichever of its layouts the tensors are; in part only in ours.
-fn known(config: Config, state: &StateDict, partial: bool, device: Device) -> Result<Recognised, Error> {
-    let recognised = |layout, (built, report): (Built, LoadReport)| Recognised {
-        config,
-        layout,
-        prefix: String::new(),
-        built,
-        report,
-    };
-    let layouts = config.layouts();
-    let mut first = None;
-    for &layout in &layouts {
-        match fit(&config, layout, state, device) {
-            Ok(loaded) => return Ok(recognised(layout, loaded)),
-            Err(error) => first = first.or(Some(error)),
-        }
-    }
-    match first {
-        Some(error) if !partial => Err(error),
-        _ => {
-            let built = config.build(device)?;
-            let report = built.network().store().load_partial(state)?;
-            Ok(recognised(layouts[0], (built, report)))
-        }
+/// Finds the network that tensors belong to, and loads it: the one that the file's card names, else that of `choice.like`,
+/// else the one that has these names and shapes.
+///
+/// # Errors
+/// Those of [`recognise`]; [`Error::Load`] when the tensors are not those of the network that was named, and those of
+/// [`card_of`] for `choice.like`.
+pub fn identify(state: &StateDict, card: Option<&Card>, choice: &Choice, device: Device) -> Result<Recognised, Error> {
+    match (card, choice.like) {
+        (Some(card), _) => known(card.network, state, choice.partial, device),
+        (None, Some(like)) => known(card_of(like)?.network, state, choice.partial, device),
+        (None, None) => recognise(state, &choice.hints, device),
     }
 }
 
@@ -129,8 +123,18 @@ impl Opened {
 /// [`Error::Checkpoint`] when the file cannot be read, [`Error::NoCard`] when it says nothing, [`Error::BadCard`] when it
 /// names a network that this version does not know.
 pub fn card_of(path: &Path) -> Result<Card, Error> {
-    let text = abbe_checkpoint::read_config(path)?.ok_or_else(|| Error::NoCard(PathBuf::from(path)))?;
-    serde_json::from_str(&text).map_err(|error| bad_card(path, &error))
+    let text = abbe_checkpoint::open(path)?.card.ok_or_else(|| Error::NoCard(PathBuf::from(path)))?;
+    Card::parse(path, &text)
+}
+
+impl Card {
+    /// What a checkpoint says of itself, out of the text that is in it; the path is for the message.
+    ///
+    /// # Errors
+    /// [`Error::BadCard`] when it names a network that this version does not know.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| bad_card(path, &error))
+    }
 }
 
 /// The text comes from a file and may hold terminal escapes.

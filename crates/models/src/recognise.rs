@@ -2,15 +2,25 @@
 
 use std::borrow::Cow;
 
-use abbe_checkpoint::StateDict;
+use abbe_checkpoint::{StateDict, Tensor};
 use tch::Device;
 
-use crate::config::Candidate;
+use crate::layer::without_first_values;
+use crate::store::fills_with_zero;
 use crate::{Built, Config, Error, Hints, Keys, LoadReport, NETWORKS};
+
+/// Before the names of what PyTorch's `DataParallel` and `AveragedModel` wrap.
+const DATA_PARALLEL: &str = "module.";
 
 /// Prefixes that wrappers put before every name: `DataParallel`, `torch.compile`, BasicSR's models, MMEditing. The last
 /// one is also the start of old ESRGAN names, so names are tried with it first.
-const PREFIXES: [&str; 6] = ["module.", "_orig_mod.", "netG.", "netD.", "generator.", "model."];
+const PREFIXES: [&str; 6] = [DATA_PARALLEL, "_orig_mod.", "netG.", "netD.", "generator.", "model."];
+
+/// Wrappers within wrappers that are looked through: averaged, compiled, on several devices, and one more.
+const DEPTH: usize = 4;
+
+/// PyTorch's ImageNet example wraps the convolutions of VGG and AlexNet alone in `DataParallel`.
+const PARALLEL_FEATURES: &str = "features.module.";
 
 /// Entries that wrappers add, which belong to no network: of `AveragedModel` and of other averages.
 const COUNTERS: [&str; 3] = ["n_averaged", "step", "initted"];
@@ -23,28 +33,84 @@ pub struct Recognised {
     pub layout: &'static str,
     /// What stood before every name; often nothing.
     pub prefix: String,
+    /// Its tensors in the file's names, without what stood before them.
+    pub state: StateDict,
     /// The network, which has the weights.
     pub built: Built,
     /// What was done to load them.
     pub report: LoadReport,
 }
 
+impl Recognised {
+    fn load(
+        config: Config,
+        layout: &'static str,
+        (prefix, state): (&str, &StateDict),
+        device: Device,
+    ) -> Result<Self, Error> {
+        let (built, report) = fit(&config, layout, state, device)?;
+        Ok(Recognised { config, layout, prefix: prefix.into(), state: state.clone(), built, report })
+    }
+
+    /// Its tensors in the names of a layout, as they are in the file: their numbers and types are kept. Counters that the
+    /// file lacks are 0, as when it is loaded.
+    ///
+    /// # Errors
+    /// Those of [`Config::naming`].
+    pub fn state_as(&self, layout: &str) -> Result<StateDict, Error> {
+        let (from, to) = (self.config.naming(self.layout)?, self.config.naming(layout)?);
+        let tensor = |name: String| {
+            let zero = || fills_with_zero(&name).then(|| Tensor::from_i64(&[], &[0]));
+            Some((to.rename(&name), self.state.get(&from.rename(&name)).cloned().or_else(zero)?))
+        };
+        let names = self.built.network().store().names();
+        let constant = |(name, constant)| {
+            let own = self.state.get(&name).filter(|_| layout == self.layout).cloned();
+            (name, own.unwrap_or(constant))
+        };
+        Ok(names.into_iter().filter_map(tensor).chain(to.constants().into_iter().map(constant)).collect())
+    }
+}
+
 /// Finds the network whose every name and shape `state` has, and loads it.
 ///
 /// # Errors
-/// [`Error::Unrecognised`] when no network is like it; [`Error::Ask`] when [`Hints`] are needed; [`Error::Load`] with
-/// every difference from the likeliest network, when none fits whole.
+/// That of the first network that is like it, when none fits whole: [`Error::Ask`] when [`Hints`] are needed, [`Error::Load`]
+/// with every difference. [`Error::Unrecognised`] when no network is like it.
 pub fn recognise(state: &StateDict, hints: &Hints, device: Device) -> Result<Recognised, Error> {
     let mut first = None;
     for (prefix, state) in stripped(state) {
-        for (config, layout) in candidates(&state, hints)? {
-            match fit(&config, layout, &state, device) {
-                Ok((built, report)) => return Ok(Recognised { config, layout, prefix, built, report }),
+        for candidate in NETWORKS.iter().flat_map(|network| (network.detect)(&Keys(&state), hints)) {
+            let load = |(config, layout)| Recognised::load(config, layout, (&prefix, &state), device);
+            match candidate.and_then(load) {
+                Ok(recognised) => return Ok(recognised),
                 Err(error) => first = first.or(Some(error)),
             }
         }
     }
     Err(first.unwrap_or_else(|| Error::Unrecognised { names: state.keys().take(6).cloned().collect() }))
+}
+
+/// The network of a known configuration, in whichever of its layouts the tensors are; in part only in ours.
+pub(crate) fn known(config: Config, state: &StateDict, partial: bool, device: Device) -> Result<Recognised, Error> {
+    let layouts = config.layouts();
+    let mut first = None;
+    for (prefix, state) in stripped(state) {
+        for &layout in &layouts {
+            match Recognised::load(config, layout, (&prefix, &state), device) {
+                Ok(recognised) => return Ok(recognised),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+    }
+    match first {
+        Some(error) if !partial => Err(error),
+        _ => {
+            let built = config.build(device)?;
+            let report = built.network().store().load_partial(state)?;
+            Ok(Recognised { config, layout: layouts[0], prefix: String::new(), state: state.clone(), built, report })
+        }
+    }
 }
 
 /// Builds the network and loads it with the weights of a file that names them as `layout` does.
@@ -53,41 +119,108 @@ pub fn recognise(state: &StateDict, hints: &Hints, device: Device) -> Result<Rec
 /// [`Error::Load`] with every difference, in the file's names.
 pub fn fit(config: &Config, layout: &str, state: &StateDict, device: Device) -> Result<(Built, LoadReport), Error> {
     let naming = config.naming(layout)?;
-    let built = config.build(device)?;
+    let built = without_first_values(|| config.build(device))?;
     let report = built.network().store().load_as(state, &naming)?;
     Ok((built, report))
 }
 
-/// The configurations that names and shapes allow. What must be asked for is an error only if nothing else is allowed.
-fn candidates(state: &StateDict, hints: &Hints) -> Result<Vec<Candidate>, Error> {
-    let found: Vec<_> = NETWORKS.iter().flat_map(|network| (network.detect)(&Keys(state), hints)).collect();
-    let (known, unknown): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
-    match unknown.into_iter().find_map(Result::err) {
-        Some(error) if known.is_empty() => Err(error),
-        _ => Ok(known.into_iter().flatten().collect()),
-    }
-}
-
-/// The state dict as it is, then without each prefix that all names share, one after the other.
+/// The state dict as it is, then without each prefix that its names share, one after the other; last without the one that
+/// the ImageNet example's files have inside of their names.
 fn stripped(state: &StateDict) -> Vec<(String, Cow<'_, StateDict>)> {
-    let counted = |name: &str| COUNTERS.contains(&name);
-    let mut forms = vec![(String::new(), Cow::Borrowed(state))];
-    if state.keys().any(|name| counted(name)) {
-        let rest = state.iter().filter(|(name, _)| !counted(name));
-        forms = vec![(String::new(), Cow::Owned(rest.map(|(name, tensor)| (name.clone(), tensor.clone())).collect()))];
-    }
-    while let Some((prefix, state)) = forms.last()
-        && let Some(shared) = PREFIXES.iter().find(|shared| all_start_with(state, shared))
+    let mut forms = vec![(String::new(), without_counters(Cow::Borrowed(state)))];
+    while let Some((prefix, state)) = forms.last().filter(|_| forms.len() <= DEPTH)
+        && let Some((shared, short)) = PREFIXES.iter().find_map(|shared| Some((shared, without(shared, state)?)))
     {
-        let short = |(name, tensor): (&String, &abbe_checkpoint::Tensor)| {
-            (name.strip_prefix(shared).unwrap_or(name).to_string(), tensor.clone())
-        };
-        let next = (format!("{prefix}{shared}"), Cow::Owned(state.iter().map(short).collect()));
-        forms.push(next);
+        forms.push((format!("{prefix}{shared}"), without_counters(Cow::Owned(short))));
+    }
+    if let Some((prefix, state)) = forms.last()
+        && state.keys().any(|name| name.starts_with(PARALLEL_FEATURES))
+        && let Some(short) = renamed(state, |name| name.replacen(PARALLEL_FEATURES, "features.", 1))
+    {
+        forms.push((format!("{prefix}{PARALLEL_FEATURES}"), Cow::Owned(short)));
     }
     forms
 }
 
-fn all_start_with(state: &StateDict, prefix: &str) -> bool {
-    !state.is_empty() && state.keys().all(|name| name.len() > prefix.len() && name.starts_with(prefix))
+fn without_counters(state: Cow<'_, StateDict>) -> Cow<'_, StateDict> {
+    if !state.keys().any(|name| COUNTERS.contains(&name.as_str())) {
+        return state;
+    }
+    let rest = state.iter().filter(|(name, _)| !COUNTERS.contains(&name.as_str()));
+    Cow::Owned(rest.map(|(name, tensor)| (name.clone(), tensor.clone())).collect())
+}
+
+/// The state dict without a prefix that all its names have; `module.` may stand before some of them only, where a part of
+/// the network was wrapped: BasicSR strips it name by name.
+fn without(prefix: &str, state: &StateDict) -> Option<StateDict> {
+    let strip = |name: &str| name.strip_prefix(prefix).filter(|rest| !rest.is_empty()).map(str::to_string);
+    let count = state.keys().filter(|name| strip(name).is_some()).count();
+    let is_shared = count > 0 && (count == state.len() || prefix == DATA_PARALLEL);
+    is_shared.then(|| renamed(state, |name| strip(name).unwrap_or(name.into()))).flatten()
+}
+
+/// None when two names would become one.
+fn renamed(state: &StateDict, rename: impl Fn(&str) -> String) -> Option<StateDict> {
+    let renamed: StateDict = state.iter().map(|(name, tensor)| (rename(name), tensor.clone())).collect();
+    (renamed.len() == state.len()).then_some(renamed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each form's prefix and names.
+    fn forms(names: &[&str]) -> Vec<(String, Vec<String>)> {
+        let state = names.iter().map(|name| (name.to_string(), Tensor::from_i64(&[], &[0]))).collect();
+        let names = |state: &StateDict| state.keys().cloned().collect();
+        stripped(&state).iter().map(|(prefix, state)| (prefix.clone(), names(state))).collect()
+    }
+
+    fn last(names: &[&str]) -> (String, Vec<String>) {
+        forms(names).pop().unwrap()
+    }
+
+    fn form(prefix: &str, names: &[&str]) -> (String, Vec<String>) {
+        (prefix.into(), names.iter().map(|name| name.to_string()).collect())
+    }
+
+    #[test]
+    fn prefixes_go_one_after_the_other_and_averages_leave_no_counter() {
+        let expected = [("", "module._orig_mod.w"), ("module.", "_orig_mod.w"), ("module._orig_mod.", "w")];
+        assert_eq!(forms(&["n_averaged", "module._orig_mod.w"]), expected.map(|(prefix, name)| form(prefix, &[name])));
+        // The average may itself have been wrapped.
+        assert_eq!(last(&["_orig_mod.n_averaged", "_orig_mod.module.w"]), form("_orig_mod.module.", &["w"]));
+    }
+
+    #[test]
+    fn parts_of_a_network_may_have_been_wrapped() {
+        let names = ["features.module.0.weight", "classifier.0.weight"];
+        assert_eq!(last(&names), form("features.module.", &["features.0.weight", "classifier.0.weight"]));
+        assert_eq!(last(&["module.body.0.weight", "tail.weight"]), form("module.", &["body.0.weight", "tail.weight"]));
+        // Other prefixes are parts of names where not all have them.
+        assert_eq!(last(&["model.0.weight", "tail.weight"]), form("", &["model.0.weight", "tail.weight"]));
+    }
+
+    #[test]
+    fn no_tensor_is_lost_to_another_of_its_name() {
+        assert_eq!(forms(&["module.w", "w"]).len(), 1);
+        assert_eq!(forms(&["features.module.0.w", "features.0.w"]).len(), 1);
+    }
+
+    #[test]
+    fn a_hostile_name_does_not_make_a_form_of_each_of_its_prefixes() {
+        assert_eq!(forms(&[&"module.".repeat(1000)]).len(), DEPTH + 1);
+    }
+
+    #[test]
+    fn recognising_draws_no_numbers() {
+        let config = crate::srcnn::Config::paper(2).into();
+        let state = Config::build(&config, Device::Cpu).unwrap().network().store().state_dict();
+        let draw = || f64::try_from(tch::Tensor::rand([1], (tch::Kind::Float, Device::Cpu))).unwrap();
+        tch::manual_seed(1);
+        let expected = draw();
+        tch::manual_seed(1);
+        recognise(&state, &Hints { scale: Some(2), ..Hints::default() }, Device::Cpu).unwrap();
+        assert_eq!(draw(), expected);
+    }
 }

@@ -172,7 +172,8 @@ impl Store {
     }
 }
 
-fn fills_with_zero(name: &str) -> bool {
+/// Whether a tensor that a file lacks is 0: batch norm's counter, which PyTorch has since 0.4.1.
+pub(crate) fn fills_with_zero(name: &str) -> bool {
     name.rsplit('.').next() == Some("num_batches_tracked")
 }
 

@@ -242,6 +242,35 @@ fn layouts_hold_only_what_their_projects_compute() {
     assert!(error.contains("sub_mean.bias"), "{error}");
 }
 
+/// From any layout to any other the tensors stay the same, under the names that the network itself would write.
+#[test]
+fn a_checkpoint_changes_its_layout_and_keeps_its_tensors() {
+    for config in samples() {
+        let from = built(&config);
+        let named = |layout| Some((layout, from.network().store().state_dict_as(&config.naming(layout).ok()?)));
+        let states: Vec<_> = config.layouts().into_iter().filter_map(named).collect();
+        let card = Card { network: config, notices: Vec::new(), sources: Vec::new() };
+        for (_, state) in &states {
+            let wrapped = state.iter().map(|(name, tensor)| (format!("module.{name}"), tensor.clone())).collect();
+            let found = identify(&wrapped, Some(&card), &Choice::default(), Device::Cpu).unwrap();
+            for (layout, expected) in &states {
+                assert_eq!(&found.state_as(layout).unwrap(), expected, "{config:?} as {layout}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_counter_that_the_file_lacks_is_zero() {
+    let config = Config::from(srresnet::Config::paper(4));
+    let from = built(&config).network().store().state_dict();
+    let state = from.iter().filter(|(name, _)| !name.ends_with("num_batches_tracked"));
+    let state: abbe_checkpoint::StateDict = state.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+    let card = Card { network: config, notices: Vec::new(), sources: Vec::new() };
+    let found = identify(&state, Some(&card), &Choice::default(), Device::Cpu).unwrap();
+    assert!(state.len() < from.len() && found.state_as(found.layout).unwrap() == from);
+}
+
 /// What tensors cannot tell of a sample.
 fn hints(config: &Config) -> Hints {
     let json = serde_json::to_value(config).unwrap();

@@ -184,7 +184,7 @@ impl<'a> Session<'a> {
         let of_vgg = if met_vgg { self.setup.notices } else { &[] };
         let new = of_vgg.iter().filter(|notice| !of_start.contains(notice));
         let notices = of_start.iter().chain(new).cloned().collect();
-        abbe_models::save(&path, model, &Card { network, notices })?;
+        abbe_models::save(&path, model, &Card { network, notices, sources: Vec::new() })?;
         Ok(path)
     }
 }

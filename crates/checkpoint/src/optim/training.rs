@@ -1,5 +1,7 @@
 //! BasicSR's `.state` files: what a training run keeps beside its networks' own files.
 
+use indexmap::IndexMap;
+
 use super::fields::{Fields, dict};
 use super::in_state;
 use crate::error::Fault;
@@ -8,7 +10,7 @@ use crate::{Error, Value};
 /// A BasicSR `training_states/{iter}.state` file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingState {
-    /// Epochs begun, from 0 on.
+    /// The epoch, from 0 on.
     pub epoch: u64,
     /// Steps done.
     pub iter: u64,
@@ -64,15 +66,13 @@ impl TrainingState {
 ///
 /// PyTorch multiplies the optimiser's own `lr`, so that must be `lr` as well, with `base_lr` as its `initial_lr`.
 pub fn multi_step_restart(milestones: &[i64], gamma: f64, base_lr: f64, lr: f64, iter: i64) -> Value {
-    let times = |step: &i64| Value::Int(milestones.iter().filter(|other| *other == step).count() as i64);
-    let mut counted: Vec<(Value, Value)> = Vec::new();
+    let mut times = IndexMap::<i64, i64>::new();
     for step in milestones {
-        if !counted.iter().any(|(key, _)| *key == Value::Int(*step)) {
-            counted.push((Value::Int(*step), times(step)));
-        }
+        *times.entry(*step).or_default() += 1;
     }
+    let times = times.into_iter().map(|(step, times)| (Value::Int(step), Value::Int(times)));
     dict([
-        ("milestones", Value::Counter(counted)),
+        ("milestones", Value::Counter(times.collect())),
         ("gamma", Value::Float(gamma)),
         ("restarts", Value::Tuple(vec![Value::Int(0)])),
         ("restart_weights", Value::Tuple(vec![Value::Int(1)])),
@@ -83,4 +83,34 @@ pub fn multi_step_restart(milestones: &[i64], gamma: f64, base_lr: f64, lr: f64,
         ("_get_lr_called_within_step", Value::Bool(false)),
         ("_last_lr", Value::List(vec![Value::Float(lr)])),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_forks_add_is_kept() {
+        let text = |text: &str| Value::Text(text.into());
+        let state = TrainingState {
+            epoch: 2,
+            iter: 500,
+            optimizers: vec![],
+            schedulers: vec![multi_step_restart(&[50, 100, 100], 0.5, 1e-4, 5e-5, 500)],
+            more: vec![(text("scaler_g"), Value::None)],
+        };
+        let value = state.to_value();
+        let milestones = state.schedulers[0].get("milestones").and_then(Value::entries).unwrap();
+        assert_eq!(milestones, [(Value::Int(50), Value::Int(1)), (Value::Int(100), Value::Int(2))]);
+        assert_eq!(value.get("iter"), Some(&Value::Int(500)));
+        assert_eq!(TrainingState::from_value(&value).unwrap(), state);
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_named() {
+        let value = dict([("epoch", Value::Int(1)), ("iter", Value::Float(0.5))]);
+        let message = TrainingState::from_value(&value).unwrap_err().to_string();
+        assert!(message.contains("iter") && message.contains("whole number"), "{message}");
+        assert!(TrainingState::from_value(&Value::None).unwrap_err().to_string().contains("None"));
+    }
 }

@@ -3,7 +3,7 @@
 use super::globals::Global;
 use super::machine::Machine;
 use super::opcode::NEWOBJ;
-use super::{DictKind, Node, Ref};
+use super::{DictKind, Node, OpaqueSpec, Ref};
 use crate::error::{Fault, refuse};
 
 impl Machine<'_> {
@@ -12,25 +12,12 @@ impl Machine<'_> {
         let Node::Global(global) = self.nodes[function] else {
             return refuse(format!("{} is called; the file is damaged or hostile", self.nodes[function].kind()));
         };
-        if opcode == NEWOBJ && global != Global::OrderedDict {
+        if opcode == NEWOBJ && !matches!(global, Global::OrderedDict | Global::Opaque(_)) {
             return refuse("an object of a class other than OrderedDict is made; the file is damaged or hostile");
         }
         let arguments = self.items(arguments)?;
-        match (global, arguments.as_slice()) {
-            // These give an object that exists: the tensor without its requires_grad flag, the tuple, the list.
-            (Global::RebuildParameter, [tensor, _, _] | [tensor, _, _, _])
-                if matches!(self.nodes[*tensor], Node::Tensor(_)) =>
-            {
-                self.push_again(*tensor);
-            }
-            (Global::Size, [sizes]) if matches!(self.nodes[*sizes], Node::Tuple(_)) => self.push_again(*sizes),
-            (Global::Set, [items]) if matches!(self.nodes[*items], Node::List(_)) => self.push_again(*items),
-            (Global::ByteArray, [bytes]) if matches!(self.nodes[*bytes], Node::Bytes(_)) => self.push_again(*bytes),
-            _ => {
-                let node = self.make(global, &arguments)?;
-                self.push(node);
-            }
-        }
+        let node = self.make(global, &arguments)?;
+        self.push(node);
         Ok(())
     }
 
@@ -40,27 +27,53 @@ impl Machine<'_> {
             (Global::OrderedDict, [pairs]) => self.ordered_dict(*pairs),
             (Global::Counter, []) => Ok(Node::Dict(DictKind::Counter, Vec::new())),
             (Global::Counter, [counts]) => self.counter(*counts),
-            (Global::RebuildTensor, [storage, offset, size, stride])
-            | (Global::RebuildTensorV2, [storage, offset, size, stride, _, _]) => {
-                self.tensor(*storage, *offset, *size, *stride)
+            (Global::RebuildTensor | Global::RebuildTensorV2 | Global::RebuildTensorV3, _) => {
+                self.tensor(global, arguments)
             }
-            (Global::RebuildTensorV2, [storage, offset, size, stride, _, _, metadata]) => {
-                match &self.nodes[*metadata] {
-                    Node::None => self.tensor(*storage, *offset, *size, *stride),
-                    Node::Dict(_, flags) if flags.is_empty() => self.tensor(*storage, *offset, *size, *stride),
-                    _ => {
-                        refuse("lazily conjugated or negated tensors are not supported; in Python, save tensor.clone()")
-                    }
-                }
+            (Global::RebuildParameter, [tensor, requires_grad, _] | [tensor, requires_grad, _, _]) => {
+                self.parameter(*tensor, *requires_grad)
             }
+            (Global::RebuildFromType, [function, class, inner, _]) => self.from_type(*function, *class, *inner),
+            (Global::Size, [sizes]) => self.size(*sizes),
             (Global::Device, [name] | [name, _]) => self.device(*name, arguments.get(1)),
             (Global::Encode, [text, codec]) => self.encode(*text, *codec),
-            (Global::Bytes | Global::ByteArray, []) => Ok(Node::Bytes(Vec::new())),
+            (Global::Bytes, []) => Ok(Node::Bytes(Vec::new())),
+            (Global::ByteArray, []) => Ok(Node::ByteArray(Vec::new())),
+            (Global::ByteArray, [bytes]) => self.byte_array(*bytes),
+            (Global::Set, []) => Ok(Node::Set(Vec::new())),
+            (Global::Set, [items]) => self.set(*items),
+            (Global::Complex, [real, imaginary]) => self.complex(*real, *imaginary),
+            (Global::Opaque(_), _) => Ok(opaque(global, arguments.to_vec())),
             _ => refuse(format!(
-                "a constructor is given {} arguments that do not fit it; the file is damaged",
+                "{} is given {} arguments that do not fit it; the file is damaged",
+                global.name(&[]),
                 arguments.len()
             )),
         }
+    }
+
+    /// `_rebuild_from_type_v2(function, class, arguments, state)`: a tensor with attributes, which are left out.
+    fn from_type(&mut self, function: Ref, class: Ref, inner: Ref) -> Result<Node, Fault> {
+        let inner = self.items(inner)?;
+        match (&self.nodes[function], &self.nodes[class]) {
+            (
+                Node::Global(function @ (Global::RebuildTensor | Global::RebuildTensorV2 | Global::RebuildTensorV3)),
+                Node::Global(Global::TensorClass(None)),
+            ) => self.tensor(*function, &inner),
+            (_, Node::Global(class @ Global::Opaque(_))) => Ok(opaque(*class, inner)),
+            _ => refuse("a tensor of another class than torch.Tensor is made; in Python, save plain tensors"),
+        }
+    }
+
+    /// A `Parameter` is its tensor; only the parameter says whether gradients are wanted.
+    fn parameter(&mut self, tensor: Ref, requires_grad: Ref) -> Result<Node, Fault> {
+        let Node::Tensor(spec) = &self.nodes[tensor] else {
+            return refuse(format!("a Parameter is made of {}; the file is damaged", self.nodes[tensor].kind()));
+        };
+        let mut spec = spec.clone();
+        spec.requires_grad = self.wants_gradient(requires_grad, spec.dtype);
+        self.spend(spec.shape.len())?;
+        Ok(Node::Tensor(spec))
     }
 
     /// A tuple's or list's items, copied, and counted as work because a few bytes can ask for many copies.
@@ -94,13 +107,46 @@ impl Machine<'_> {
         Ok(Node::Dict(DictKind::Counter, entries))
     }
 
+    fn set(&mut self, items: Ref) -> Result<Node, Fault> {
+        let items = self.items(items)?;
+        items.iter().try_for_each(|item| self.check_key(*item))?;
+        Ok(Node::Set(items))
+    }
+
+    fn size(&mut self, sizes: Ref) -> Result<Node, Fault> {
+        let sizes = self.items(sizes)?.into_iter().map(|item| match self.nodes[item] {
+            Node::Int(size) => i64::try_from(size).ok(),
+            _ => None,
+        });
+        match sizes.collect() {
+            Some(sizes) => Ok(Node::Size(sizes)),
+            None => refuse("a torch.Size is not made of integers; the file is damaged"),
+        }
+    }
+
+    fn complex(&self, real: Ref, imaginary: Ref) -> Result<Node, Fault> {
+        match (&self.nodes[real], &self.nodes[imaginary]) {
+            (Node::Float(real), Node::Float(imaginary)) => Ok(Node::Complex(*real, *imaginary)),
+            _ => refuse("a complex number is not made of two floats; the file is damaged"),
+        }
+    }
+
+    fn byte_array(&mut self, bytes: Ref) -> Result<Node, Fault> {
+        let bytes = match &self.nodes[bytes] {
+            Node::Bytes(bytes) => bytes.clone(),
+            other => return refuse(format!("a bytearray is made of {}; the file is damaged", other.kind())),
+        };
+        self.spend(bytes.len() / 64)?;
+        Ok(Node::ByteArray(bytes))
+    }
+
     fn device(&self, name: Ref, index: Option<&Ref>) -> Result<Node, Fault> {
         /// `cuda`, `cpu`, `privateuseone`: a longer name is no device, and copying it may be costly.
         const MAX_NAME: usize = 32;
         match (&self.nodes[name], index.map(|index| &self.nodes[*index])) {
-            (Node::Text(name), None) if name.len() <= MAX_NAME => Ok(Node::Text(name.clone())),
+            (Node::Text(name), None) if name.len() <= MAX_NAME => Ok(Node::Device(name.clone())),
             (Node::Text(name), Some(Node::Int(index))) if name.len() <= MAX_NAME => {
-                Ok(Node::Text(format!("{name}:{index}")))
+                Ok(Node::Device(format!("{name}:{index}")))
             }
             _ => refuse("a device is not a name and an index; the file is damaged"),
         }
@@ -118,4 +164,8 @@ impl Machine<'_> {
         self.spend(bytes.len() / 64)?;
         Ok(Node::Bytes(bytes))
     }
+}
+
+pub(super) fn opaque(class: Global, arguments: Vec<Ref>) -> Node {
+    Node::Opaque(Box::new(OpaqueSpec { class, arguments, entries: Vec::new(), state: None }))
 }

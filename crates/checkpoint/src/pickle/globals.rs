@@ -1,5 +1,7 @@
-//! The classes and functions that a checkpoint may name. Everything else is refused at the name.
+//! The classes and functions that a checkpoint may name. Everything else is refused at the name, or kept as a name only.
 
+use super::Unknown;
+use super::machine::Machine;
 use crate::Dtype;
 use crate::error::{Fault, refuse};
 
@@ -10,8 +12,13 @@ pub(super) enum Global {
     Counter,
     RebuildTensor,
     RebuildTensorV2,
+    RebuildTensorV3,
     RebuildParameter,
-    StorageClass(Dtype),
+    RebuildFromType,
+    /// A storage's class; None for the untyped one.
+    StorageClass(Option<Dtype>),
+    /// The class `torch.Tensor`, or the class of a type's tensors in the oldest files.
+    TensorClass(Option<Dtype>),
     Dtype(Dtype),
     Size,
     Device,
@@ -19,30 +26,80 @@ pub(super) enum Global {
     Bytes,
     ByteArray,
     Set,
+    Complex,
+    /// An unknown name, by its index in [`Machine::opaque`]: inert.
+    Opaque(usize),
 }
 
+const TABLE: [(&str, &str, Global); 17] = [
+    ("collections", "OrderedDict", Global::OrderedDict),
+    ("collections", "Counter", Global::Counter),
+    ("torch._utils", "_rebuild_tensor", Global::RebuildTensor),
+    ("torch._utils", "_rebuild_tensor_v2", Global::RebuildTensorV2),
+    ("torch._utils", "_rebuild_tensor_v3", Global::RebuildTensorV3),
+    ("torch._utils", "_rebuild_parameter", Global::RebuildParameter),
+    ("torch._utils", "_rebuild_parameter_with_state", Global::RebuildParameter),
+    ("torch._tensor", "_rebuild_from_type_v2", Global::RebuildFromType),
+    ("torch.storage", "UntypedStorage", Global::StorageClass(None)),
+    ("torch", "Tensor", Global::TensorClass(None)),
+    ("torch", "Size", Global::Size),
+    ("torch", "device", Global::Device),
+    ("_codecs", "encode", Global::Encode),
+    ("builtins", "bytes", Global::Bytes),
+    ("builtins", "bytearray", Global::ByteArray),
+    ("builtins", "set", Global::Set),
+    ("builtins", "complex", Global::Complex),
+];
+
 impl Global {
-    pub(super) fn named(module: &str, name: &str) -> Result<Self, Fault> {
-        // Protocol 2 writes Python 2's name of the module.
-        let module = if module == "__builtin__" { "builtins" } else { module };
-        Ok(match (module, name) {
-            ("collections", "OrderedDict") => Global::OrderedDict,
-            ("collections", "Counter") => Global::Counter,
-            ("torch._utils", "_rebuild_tensor") => Global::RebuildTensor,
-            ("torch._utils", "_rebuild_tensor_v2") => Global::RebuildTensorV2,
-            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Global::RebuildParameter,
-            ("torch", "Size") => Global::Size,
-            ("torch", "device") => Global::Device,
-            ("_codecs", "encode") => Global::Encode,
-            ("builtins", "bytes") => Global::Bytes,
-            ("builtins", "bytearray") => Global::ByteArray,
-            ("builtins", "set") => Global::Set,
-            ("torch" | "torch.cuda", class) if let Some(dtype) = Dtype::of_storage_class(class) => {
-                Global::StorageClass(dtype)
+    fn named(module: &str, name: &str) -> Option<Self> {
+        if let Some(row) = TABLE.iter().find(|row| row.0 == module && row.1 == name) {
+            return Some(row.2);
+        }
+        let storage = || Dtype::of_storage_class(name).map(|dtype| Global::StorageClass(Some(dtype)));
+        let tensor = || {
+            let class = format!("{}Storage", name.strip_suffix("Tensor")?);
+            Dtype::of_storage_class(&class).map(|dtype| Global::TensorClass(Some(dtype)))
+        };
+        match module {
+            "torch" => storage().or_else(tensor).or_else(|| Dtype::of_name(name).map(Global::Dtype)),
+            "torch.cuda" => storage().or_else(tensor),
+            _ => None,
+        }
+    }
+
+    /// The name in Python.
+    pub(super) fn name(self, opaque: &[String]) -> String {
+        match self {
+            Global::Opaque(index) => opaque.get(index).cloned().unwrap_or_default(),
+            Global::StorageClass(Some(dtype)) => format!("torch.{}", dtype.storage_class().unwrap_or_default()),
+            Global::TensorClass(Some(dtype)) => format!("torch.Tensor of {dtype}"),
+            Global::Dtype(dtype) => format!("torch.{dtype}"),
+            known => {
+                let row = TABLE.iter().find(|row| row.2 == known);
+                row.map(|(module, name, _)| format!("{module}.{name}")).unwrap_or_default()
             }
-            ("torch", name) if let Some(dtype) = Dtype::of_name(name) => Global::Dtype(dtype),
-            _ => return refuse(advice(module, name)),
-        })
+        }
+    }
+}
+
+/// The longest name of a class with its module that is kept, in bytes.
+const MAX_NAME: usize = 255;
+
+impl Machine<'_> {
+    pub(super) fn global(&mut self, module: &str, name: &str) -> Result<Global, Fault> {
+        let module = match module {
+            "__builtin__" => "builtins",       // Python 2's name, which protocol 2 writes
+            "torch.tensor" => "torch._tensor", // its name before PyTorch 1.9
+            module => module,
+        };
+        match (Global::named(module, name), self.unknown) {
+            (Some(known), _) => Ok(known),
+            (None, Unknown::Keep) if module.len() + name.len() < MAX_NAME => {
+                Ok(Global::Opaque(self.opaque.insert_full(format!("{module}.{name}")).0))
+            }
+            (None, _) => refuse(advice(module, name)),
+        }
     }
 }
 
@@ -50,11 +107,6 @@ fn advice(module: &str, name: &str) -> String {
     // A name in a message is for reading: short, and escaped where it is the file's own.
     let full: String = format!("{module}.{name}").chars().take(100).collect();
     match (module, name) {
-        ("torch.storage", "UntypedStorage") | ("torch._utils", "_rebuild_tensor_v3") => {
-            format!(
-                "{full}: tensors of unsigned 16 to 64-bit or 8-bit float types are not supported; convert them in Python"
-            )
-        }
         ("torch._utils", "_rebuild_sparse_tensor" | "_rebuild_qtensor" | "_rebuild_meta_tensor_no_storage") => {
             format!("{full}: sparse, quantized and meta tensors are not supported; in Python, save dense float tensors")
         }

@@ -2,38 +2,41 @@
 
 use std::collections::HashMap;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
-use super::globals::Global;
 use super::opcode::*;
-use super::{DictKind, Graph, Ids, Node, Ref, StorageSpec};
+use super::{DictKind, Graph, Ids, Node, Ref, StorageSpec, Unknown};
 use crate::cursor::Cursor;
 use crate::error::{Fault, refuse};
 
 /// The most bytes that a pickle may have; the pickle of 700 tensors has about 100 KB.
-pub(crate) const MAX_PICKLE: u64 = 64 << 20;
+pub(crate) const MAX_PICKLE: u64 = 32 << 20;
 
 pub(super) struct Machine<'a> {
     pub(super) input: Cursor<'a>,
-    pub(super) ids: Ids,
+    pub(super) ids: Ids<'a>,
+    pub(super) unknown: Unknown,
     pub(super) nodes: Vec<Node>,
     pub(super) stack: Vec<Ref>,
     pub(super) marks: Vec<usize>,
     pub(super) memo: HashMap<u32, Ref>,
     pub(super) storages: IndexMap<String, StorageSpec>,
+    pub(super) opaque: IndexSet<String>,
     pub(super) work: usize,
 }
 
-/// Reads one pickle from the start of `bytes`; also gives the position after it.
-pub(crate) fn run(bytes: &[u8], ids: Ids) -> Result<(Graph, usize), Fault> {
+/// Reads the pickle that starts at byte `start`; also gives the position after it.
+pub(crate) fn run(bytes: &[u8], start: usize, ids: Ids, unknown: Unknown) -> Result<(Graph, usize), Fault> {
     let mut machine = Machine {
-        input: Cursor::new(bytes),
+        input: Cursor::starting_at(bytes, start),
         ids,
+        unknown,
         nodes: Vec::new(),
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
         storages: IndexMap::new(),
+        opaque: IndexSet::new(),
         work: 0,
     };
     loop {
@@ -41,8 +44,8 @@ pub(crate) fn run(bytes: &[u8], ids: Ids) -> Result<(Graph, usize), Fault> {
         match machine.step() {
             Ok(None) => {}
             Ok(Some(root)) => {
-                let graph = Graph { nodes: machine.nodes, root, storages: machine.storages };
-                return Ok((graph, machine.input.position()));
+                let Machine { nodes, storages, opaque, input, .. } = machine;
+                return Ok((Graph { nodes, root, storages, opaque, unknown }, input.position()));
             }
             Err(fault) => return Err(fault.within(format!("byte {at}"))),
         }
@@ -92,6 +95,10 @@ impl Machine<'_> {
                 let items = self.pop_to_mark()?;
                 self.set_items(&items)?;
             }
+            ADDITEMS => {
+                let items = self.pop_to_mark()?;
+                self.add_items(&items)?;
+            }
             BUILD => self.build()?,
             REDUCE | NEWOBJ => self.call(opcode)?,
             _ => return Ok(false),
@@ -117,6 +124,8 @@ impl Machine<'_> {
             SHORT_BINBYTES => bytes(input.u8()?.into(), input)?,
             BINBYTES => bytes(input.u32()?.into(), input)?,
             BINBYTES8 => bytes(input.u64()?, input)?,
+            BYTEARRAY8 => Node::ByteArray(input.u64().and_then(|length| input.take(length))?.into()),
+            EMPTY_SET => Node::Set(Vec::new()),
             EMPTY_LIST => Node::List(Vec::new()),
             EMPTY_TUPLE => Node::Tuple(Vec::new()),
             EMPTY_DICT => Node::Dict(DictKind::Plain, Vec::new()),
@@ -134,23 +143,29 @@ impl Machine<'_> {
             GLOBAL => {
                 let (module, name) = (self.input.line()?, self.input.line()?);
                 let (module, name) = (String::from_utf8_lossy(module), String::from_utf8_lossy(name));
-                Global::named(&module, &name).map(Node::Global)
+                self.global(&module, &name).map(Node::Global)
             }
             STACK_GLOBAL => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                match (&self.nodes[module], &self.nodes[name]) {
-                    (Node::Text(module), Node::Text(name)) => Global::named(module, name).map(Node::Global),
-                    _ => refuse("a class is named by something that is not text; the file is damaged or hostile"),
-                }
+                let (module, name) = (self.name_part(module)?, self.name_part(name)?);
+                self.global(&module, &name).map(Node::Global)
             }
             BINPERSID => {
                 let id = self.pop()?;
-                self.storage(id)
+                self.persistent(id)
             }
             _ => refuse(format!(
                 "opcode 0x{opcode:02X} does not occur in weights: the file is damaged or holds Python objects. \
                  In Python: torch.save(model.state_dict(), path)"
             )),
+        }
+    }
+
+    /// Half of a name on the stack; a longer text than any name has is not copied.
+    fn name_part(&self, part: Ref) -> Result<String, Fault> {
+        match &self.nodes[part] {
+            Node::Text(text) if text.len() <= 1024 => Ok(text.clone()),
+            _ => refuse("a class is named by something that is not a short text; the file is damaged or hostile"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Python's pickle format, as inert data: a machine that builds a graph of plain nodes from a fixed list of constructors.
 //!
-//! Nothing is looked up by name and nothing is called: a name outside the list ends the reading.
+//! Nothing is looked up by name and nothing is called: a name outside the list ends the reading, or stays a mere name.
 
 mod calls;
 mod globals;
@@ -8,22 +8,37 @@ mod machine;
 pub(crate) mod opcode;
 mod rebuild;
 mod stack;
+mod view;
 mod walk;
 pub(crate) mod write;
 
-use indexmap::IndexMap;
+use std::collections::HashMap;
+
+use indexmap::{IndexMap, IndexSet};
 
 use crate::Dtype;
+use crate::tensor::Flips;
 use globals::Global;
 
 pub(crate) use machine::{MAX_PICKLE, run};
 
-/// Which persistent ids a pickle may hold: the zip container's, the legacy container's with its sixth item, or none.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Ids {
+/// Which persistent ids a pickle may hold: the zip container's, the legacy container's with its sixth item, the keys of
+/// a tar container's tensors, or none.
+#[derive(Clone, Copy)]
+pub(crate) enum Ids<'a> {
     None,
     Zip,
     Legacy,
+    Tar(&'a HashMap<String, TensorSpec>),
+}
+
+/// What happens at the name of a class or function that weights do not need.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Unknown {
+    /// The file is refused.
+    Refuse,
+    /// It becomes [`Value::Opaque`](crate::Value::Opaque).
+    Keep,
 }
 
 /// The objects of one pickle. Objects refer to each other by index, so that sharing costs nothing, a cycle can be
@@ -33,6 +48,9 @@ pub(crate) struct Graph {
     root: Ref,
     /// The storages that the pickle names, by key, in the order of first use.
     pub(crate) storages: IndexMap<String, StorageSpec>,
+    /// The unknown names, in the order of first use.
+    pub(crate) opaque: IndexSet<String>,
+    unknown: Unknown,
 }
 
 /// The index of a node.
@@ -44,7 +62,8 @@ const MAX_KEY: usize = 64;
 /// What a pickle says about a storage.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct StorageSpec {
-    pub(crate) dtype: Dtype,
+    /// None for bytes whose type the tensors say.
+    pub(crate) dtype: Option<Dtype>,
     /// Elements, not bytes.
     pub(crate) numel: usize,
 }
@@ -52,7 +71,11 @@ pub(crate) struct StorageSpec {
 impl StorageSpec {
     /// Never overflows: a specification beyond the address space is refused where it is read.
     pub(crate) fn byte_length(&self) -> usize {
-        self.numel * self.dtype.size()
+        self.numel * self.element_size()
+    }
+
+    fn element_size(&self) -> usize {
+        self.dtype.map_or(1, Dtype::size)
     }
 }
 
@@ -69,6 +92,20 @@ enum Node {
     Global(Global),
     Storage(Window),
     Tensor(Box<TensorSpec>),
+    Set(Vec<Ref>),
+    ByteArray(Vec<u8>),
+    Complex(f64, f64),
+    Size(Vec<i64>),
+    Device(String),
+    Opaque(Box<OpaqueSpec>),
+}
+
+/// An object of an unknown class: what it is called with, filled with and built from.
+struct OpaqueSpec {
+    class: Global,
+    arguments: Vec<Ref>,
+    entries: Vec<(Ref, Ref)>,
+    state: Option<Ref>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -83,18 +120,21 @@ enum DictKind {
 struct Window {
     /// The storage's index in [`Graph::storages`].
     storage: usize,
-    dtype: Dtype,
+    dtype: Option<Dtype>,
     start: usize,
     numel: usize,
 }
 
 /// A tensor that is known to lie within its storage.
-struct TensorSpec {
+#[derive(Clone)]
+pub(crate) struct TensorSpec {
     storage: usize,
     dtype: Dtype,
     offset: usize,
     shape: Vec<usize>,
     stride: Vec<usize>,
+    requires_grad: bool,
+    flips: Flips,
 }
 
 impl Graph {
@@ -113,6 +153,19 @@ impl Graph {
             _ => None,
         }
     }
+
+    /// The key, the second item and the type that the whole pickle is, if it is a tar container's note on a storage
+    /// (key, location, class) or on a tensor (key, the storage's key, class).
+    pub(crate) fn note(&self) -> Option<(String, String, Dtype)> {
+        let Node::Tuple(items) = &self.nodes[self.root] else { return None };
+        let [key, second, class] = items.as_slice() else { return None };
+        match self.nodes[*class] {
+            Node::Global(Global::StorageClass(Some(dtype)) | Global::TensorClass(Some(dtype))) => {
+                Some((self.nodes[*key].storage_key()?, self.nodes[*second].storage_key()?, dtype))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Node {
@@ -127,8 +180,9 @@ impl Node {
 
     /// Whether it is immutable and holds no other object.
     fn is_plain(&self) -> bool {
-        use Node::{Bool, Bytes, Float, Int, None, Text};
-        matches!(self, None | Bool(_) | Int(_) | Float(_) | Text(_) | Bytes(_))
+        use Node::{Bool, Bytes, Complex, Device, Float, Int, None, Size, Text};
+        matches!(self, None | Bool(_) | Int(_) | Float(_) | Text(_) | Bytes(_) | Complex(..) | Size(_) | Device(_))
+            || matches!(self, Node::Global(Global::Dtype(_)))
     }
 
     fn kind(&self) -> &'static str {
@@ -145,6 +199,12 @@ impl Node {
             Node::Global(_) => "a class or function",
             Node::Storage(_) => "a storage",
             Node::Tensor(_) => "a tensor",
+            Node::Set(_) => "a set",
+            Node::ByteArray(_) => "a bytearray",
+            Node::Complex(..) => "a complex number",
+            Node::Size(_) => "a torch.Size",
+            Node::Device(_) => "a torch.device",
+            Node::Opaque(_) => "an object of an unknown class",
         }
     }
 }

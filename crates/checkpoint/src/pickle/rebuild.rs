@@ -1,53 +1,63 @@
 //! Persistent ids and tensors: every number is checked against the storage before anything is read or allocated.
 
+use super::calls::opaque;
 use super::globals::Global;
 use super::machine::Machine;
+use super::view::check_view;
 use super::{Ids, Node, Ref, StorageSpec, TensorSpec, Window};
+use crate::Dtype;
 use crate::error::{Fault, refuse};
-
-/// As many axes as PyTorch's own iterators have.
-const MAX_RANK: usize = 64;
-
-/// An expanded tensor (stride 0) may name at most this many times the elements of its storage (or of a small one).
-pub(super) const MAX_EXPANSION: u128 = 16;
-/// What counts as a small storage.
-pub(super) const SMALL: usize = 65_536;
+use crate::tensor::Flips;
 
 impl Machine<'_> {
+    /// A storage, in tar containers a tensor. In files with whole modules it may also be a class with its source, which
+    /// is never looked at.
+    pub(super) fn persistent(&mut self, id: Ref) -> Result<Node, Fault> {
+        if let Ids::Tar(tensors) = self.ids {
+            let tensor = self.nodes[id].storage_key().and_then(|key| tensors.get(&key));
+            return match tensor {
+                Some(tensor) => Ok(Node::Tensor(Box::new(tensor.clone()))),
+                None => refuse("a tensor is named that the member \"tensors\" does not have; the file is damaged"),
+            };
+        }
+        let Node::Tuple(items) = &self.nodes[id] else { return refuse(BAD_ID) };
+        match (self.ids, items.as_slice()) {
+            (Ids::Zip, &[tag, class, key, _, numel]) => self.storage([tag, class, key, numel], None),
+            (Ids::Legacy, &[tag, class, key, _, numel, view]) => self.storage([tag, class, key, numel], Some(view)),
+            (Ids::Legacy, &[_, class, _, _]) => match self.nodes[class] {
+                Node::Global(class @ Global::Opaque(_)) => Ok(Node::Global(class)),
+                _ => refuse(BAD_ID),
+            },
+            _ => refuse(BAD_ID),
+        }
+    }
+
     /// `('storage', class, key, location, numel)`, in legacy files with a sixth item: None or `(key, offset, numel)`.
     /// The location is ignored: everything is read into main memory.
-    pub(super) fn storage(&mut self, id: Ref) -> Result<Node, Fault> {
-        let Node::Tuple(items) = &self.nodes[id] else { return refuse(BAD_ID) };
-        let (items, view) = match (self.ids, items.as_slice()) {
-            (Ids::Zip, [tag, class, key, _, numel]) => ([*tag, *class, *key, *numel], None),
-            (Ids::Legacy, [tag, class, key, _, numel, view]) => ([*tag, *class, *key, *numel], Some(*view)),
+    fn storage(&mut self, id: [Ref; 4], view: Option<Ref>) -> Result<Node, Fault> {
+        let [tag, class, key, numel] = id.map(|item| &self.nodes[item]);
+        let dtype = match class {
+            Node::Global(Global::StorageClass(dtype)) => *dtype,
+            Node::Global(class @ Global::Opaque(_)) => return Ok(opaque(*class, id.to_vec())),
             _ => return refuse(BAD_ID),
         };
-        let [tag, class, key, numel] = items.map(|item| &self.nodes[item]);
-        let (Node::Text(tag), Node::Global(Global::StorageClass(dtype)), Some(key)) = (tag, class, key.storage_key())
-        else {
-            return refuse(BAD_ID);
-        };
+        let (Node::Text(tag), Some(key)) = (tag, key.storage_key()) else { return refuse(BAD_ID) };
         if tag != "storage" {
             return refuse(BAD_ID);
         }
-        let dtype = *dtype;
-        let Some(numel) =
-            count(numel).filter(|numel| numel.checked_mul(dtype.size()).is_some_and(|n| n < isize::MAX as usize))
-        else {
+        let Some(spec) = count(numel).and_then(|numel| StorageSpec::new(dtype, numel)) else {
             return refuse(format!(
                 "storage {key:?} has an impossible number of elements; the file is damaged or hostile"
             ));
         };
-        let spec = StorageSpec { dtype, numel };
         let entry = self.storages.entry(key);
         let storage = entry.index();
         if *entry.or_insert(spec) != spec {
             return refuse("one storage is named with two types or lengths; the file is damaged or hostile");
         }
         let (start, numel) = match view {
-            Some(view) => self.window(view, numel)?,
-            None => (0, numel),
+            Some(view) => self.window(view, spec.numel)?,
+            None => (0, spec.numel),
         };
         Ok(Node::Storage(Window { storage, dtype, start, numel }))
     }
@@ -67,16 +77,73 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn tensor(&mut self, storage: Ref, offset: Ref, size: Ref, stride: Ref) -> Result<Node, Fault> {
+    /// `(storage, offset, size, stride)`, and from version 2 on `requires_grad, hooks`; then version 3 has the type; the
+    /// last of either may be metadata. Hooks are ignored.
+    pub(super) fn tensor(&mut self, version: Global, arguments: &[Ref]) -> Result<Node, Fault> {
+        let (view, rest) = match (version, arguments) {
+            (Global::RebuildTensor, [_, _, _, _]) => (arguments, &[][..]),
+            (Global::RebuildTensorV2, [_, _, _, _, _, _] | [_, _, _, _, _, _, _]) => arguments.split_at(4),
+            (Global::RebuildTensorV3, [_, _, _, _, _, _, _] | [_, _, _, _, _, _, _, _]) => arguments.split_at(4),
+            _ => return refuse(format!("a tensor is made of {} arguments; the file is damaged", arguments.len())),
+        };
+        let &[storage, offset, size, stride] = view else { return refuse(BAD_VIEW) };
+        let (dtype, metadata) = match version {
+            Global::RebuildTensorV3 => (rest.get(2), rest.get(3)),
+            _ => (None, rest.get(2)),
+        };
+        let window = self.typed(storage, dtype.copied())?;
+        let (shape, stride) = (self.counts(size)?, self.counts(stride)?);
+        let Some(offset) = count(&self.nodes[offset]) else { return refuse(BAD_VIEW) };
+        let mut spec = TensorSpec::within(window, offset, shape, stride)?;
+        if let Some(requires_grad) = rest.first() {
+            spec.requires_grad = self.wants_gradient(*requires_grad, spec.dtype);
+        }
+        if let Some(metadata) = metadata {
+            spec.flips = self.flips(*metadata, spec.dtype)?;
+        }
+        Ok(Node::Tensor(Box::new(spec)))
+    }
+
+    /// The storage as elements of a type: its own, or for bytes the one that the tensor has.
+    fn typed(&self, storage: Ref, dtype: Option<Ref>) -> Result<(Window, Dtype), Fault> {
         let Node::Storage(window) = self.nodes[storage] else {
             return refuse(format!("a tensor is made from {}; the file is damaged", self.nodes[storage].kind()));
         };
-        let (shape, stride) = (self.counts(size)?, self.counts(stride)?);
-        let Some(offset) = count(&self.nodes[offset]) else { return refuse(BAD_VIEW) };
-        check_view(&shape, &stride, offset, window.numel)?;
-        let offset = if shape.contains(&0) { 0 } else { window.start + offset };
-        let Window { storage, dtype, .. } = window;
-        Ok(Node::Tensor(Box::new(TensorSpec { storage, dtype, offset, shape, stride })))
+        let dtype = dtype.map(|dtype| &self.nodes[dtype]);
+        match (window.dtype, dtype) {
+            (Some(dtype), None) => Ok((window, dtype)),
+            (None, Some(Node::Global(Global::Dtype(dtype)))) if dtype.storage_class().is_none() => {
+                let size = dtype.size();
+                if window.start % size != 0 {
+                    return refuse("a part of a storage starts within an element; the file is damaged");
+                }
+                Ok((Window { start: window.start / size, numel: window.numel / size, ..window }, *dtype))
+            }
+            _ => refuse("a tensor's type does not fit its storage's; the file is damaged or hostile"),
+        }
+    }
+
+    /// PyTorch knows gradients of floats only, and refuses the flag elsewhere; ignoring it there is harmless.
+    pub(super) fn wants_gradient(&self, flag: Ref, dtype: Dtype) -> bool {
+        matches!(self.nodes[flag], Node::Bool(true)) && (dtype.is_float() || dtype.is_complex())
+    }
+
+    /// `{'conj': True}`, `{'neg': True}`: the stored numbers are still to be conjugated or negated.
+    fn flips(&self, metadata: Ref, dtype: Dtype) -> Result<Flips, Fault> {
+        let entries = match &self.nodes[metadata] {
+            Node::None => return Ok(Flips::default()),
+            Node::Dict(_, entries) => entries,
+            other => return refuse(format!("a tensor's metadata is {}; the file is damaged", other.kind())),
+        };
+        let mut flips = Flips::default();
+        for (key, value) in entries {
+            match (&self.nodes[*key], &self.nodes[*value]) {
+                (Node::Text(key), Node::Bool(value)) if key == "conj" && dtype.is_complex() => flips.conj = *value,
+                (Node::Text(key), Node::Bool(value)) if key == "neg" && dtype.is_signed_by_bit() => flips.neg = *value,
+                _ => return refuse("a tensor's metadata has other entries than 'conj' and 'neg'; save tensor.clone()"),
+            }
+        }
+        Ok(flips)
     }
 
     fn counts(&mut self, tuple: Ref) -> Result<Vec<usize>, Fault> {
@@ -85,6 +152,41 @@ impl Machine<'_> {
         }
         let counts = self.items(tuple)?.iter().map(|item| count(&self.nodes[*item])).collect::<Option<Vec<_>>>();
         counts.ok_or_else(|| Fault::Content(BAD_VIEW.into()))
+    }
+}
+
+impl StorageSpec {
+    /// None if its bytes would not fit into the address space.
+    pub(crate) fn new(dtype: Option<Dtype>, numel: usize) -> Option<Self> {
+        let spec = Self { dtype, numel };
+        numel.checked_mul(spec.element_size()).is_some_and(|bytes| bytes < isize::MAX as usize).then_some(spec)
+    }
+}
+
+impl TensorSpec {
+    /// A tensor over the whole of a storage, the `storage`-th of its file.
+    pub(crate) fn over(
+        storage: usize,
+        spec: StorageSpec,
+        offset: usize,
+        shape: Vec<usize>,
+        stride: Vec<usize>,
+    ) -> Result<Self, Fault> {
+        let Some(dtype) = spec.dtype else { return refuse(BAD_VIEW) };
+        let window = Window { storage, dtype: spec.dtype, start: 0, numel: spec.numel };
+        Self::within((window, dtype), offset, shape, stride)
+    }
+
+    fn within(
+        (window, dtype): (Window, Dtype),
+        offset: usize,
+        shape: Vec<usize>,
+        stride: Vec<usize>,
+    ) -> Result<Self, Fault> {
+        check_view(&shape, &stride, offset, window.numel)?;
+        let offset = if shape.contains(&0) { 0 } else { window.start + offset };
+        let (requires_grad, flips) = (false, Flips::default());
+        Ok(Self { storage: window.storage, dtype, offset, shape, stride, requires_grad, flips })
     }
 }
 
@@ -98,62 +200,5 @@ fn count(node: &Node) -> Option<usize> {
     match node {
         Node::Int(value) => i64::try_from(*value).ok().and_then(|value| usize::try_from(value).ok()),
         _ => None,
-    }
-}
-
-/// Checks that every element of a tensor lies within a storage of `numel` elements. 128 bits hold every product here.
-fn check_view(shape: &[usize], stride: &[usize], offset: usize, numel: usize) -> Result<(), Fault> {
-    if shape.len() != stride.len() || shape.len() > MAX_RANK {
-        return refuse(format!(
-            "a tensor has {} sizes and {} strides, expected as many, at most {MAX_RANK}; the file is damaged or hostile",
-            shape.len(),
-            stride.len()
-        ));
-    }
-    let elements = shape.iter().fold(1u128, |product, size| product.saturating_mul((*size).max(1) as u128));
-    if shape.contains(&0) && elements < isize::MAX as u128 {
-        return Ok(());
-    }
-    let reach = shape.iter().zip(stride).map(|(size, step)| (*size as u128).saturating_sub(1) * *step as u128);
-    let last = reach.fold(offset as u128, u128::saturating_add);
-    if last >= numel as u128 {
-        return refuse(format!(
-            "a tensor of shape {shape:?}, stride {stride:?} and offset {offset} reaches beyond its storage of {numel} \
-             elements; the file is damaged or hostile"
-        ));
-    }
-    if elements > MAX_EXPANSION * numel.max(SMALL) as u128 {
-        return refuse(format!(
-            "a tensor of shape {shape:?} expands a storage of {numel} elements too far; the file is hostile"
-        ));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_view_may_end_with_its_storage_and_not_after() {
-        // Shape (2, 3), stride (4, 1): the last element is at offset + 1 * 4 + 2 * 1 = offset + 6.
-        assert!(check_view(&[2, 3], &[4, 1], 1, 8).is_ok());
-        assert!(check_view(&[2, 3], &[4, 1], 2, 8).is_err());
-        assert!(check_view(&[], &[], 0, 1).is_ok());
-        assert!(check_view(&[], &[], 0, 0).is_err());
-    }
-
-    #[test]
-    fn overflow_and_expansion_are_refused() {
-        assert!(check_view(&[usize::MAX, usize::MAX], &[usize::MAX, usize::MAX], 0, usize::MAX).is_err());
-        assert!(check_view(&[1 << 40], &[0], 0, 6).is_err());
-        assert!(check_view(&[3, 6], &[0, 1], 0, 6).is_ok());
-        assert!(check_view(&[1; 65], &[1; 65], 0, 1).is_err());
-    }
-
-    #[test]
-    fn an_empty_tensor_may_be_anywhere_but_not_of_any_shape() {
-        assert!(check_view(&[0, 3], &[3, 1], 7, 0).is_ok());
-        assert!(check_view(&[0, usize::MAX, usize::MAX], &[1, 1, 1], 0, 0).is_err());
     }
 }

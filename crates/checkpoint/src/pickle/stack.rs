@@ -2,20 +2,16 @@
 
 use super::machine::Machine;
 use super::opcode::{BINGET, BINPUT, LONG_BINPUT};
-use super::{DictKind, Node, Ref};
+use super::{DictKind, Node, Ref, Unknown};
 use crate::error::{Fault, refuse};
 
 /// The most opcodes and copied references of one pickle, so that time and memory are bounded whatever it says.
-const MAX_WORK: usize = 2_000_000;
+const MAX_WORK: usize = 1_500_000;
 
 impl Machine<'_> {
     pub(super) fn push(&mut self, node: Node) {
         self.stack.push(self.nodes.len());
         self.nodes.push(node);
-    }
-
-    pub(super) fn push_again(&mut self, object: Ref) {
-        self.stack.push(object);
     }
 
     /// Objects below the last mark are out of reach, as in Python.
@@ -69,7 +65,32 @@ impl Machine<'_> {
         let list = self.top()?;
         match &mut self.nodes[list] {
             Node::List(list) => list.extend(items),
+            Node::Opaque(_) => return self.append_opaque(list, items),
             other => return refuse(format!("an item is appended to {}; the file is damaged or hostile", other.kind())),
+        }
+        Ok(())
+    }
+
+    /// An unknown kind of list: the items get their index as key.
+    fn append_opaque(&mut self, list: Ref, items: Vec<Ref>) -> Result<(), Fault> {
+        self.spend(items.len())?;
+        for item in items {
+            let key = self.nodes.len();
+            let Node::Opaque(spec) = &mut self.nodes[list] else { return Ok(()) };
+            let index = spec.entries.len();
+            spec.entries.push((key, item));
+            self.nodes.push(Node::Int(index as i128));
+        }
+        Ok(())
+    }
+
+    /// Fills a set, whose items must be able to be keys.
+    pub(super) fn add_items(&mut self, items: &[Ref]) -> Result<(), Fault> {
+        items.iter().try_for_each(|item| self.check_key(*item))?;
+        let set = self.top()?;
+        match &mut self.nodes[set] {
+            Node::Set(set) => set.extend(items),
+            other => return refuse(format!("an item is added to {}; the file is damaged or hostile", other.kind())),
         }
         Ok(())
     }
@@ -82,28 +103,42 @@ impl Machine<'_> {
         let dict = self.top()?;
         match &mut self.nodes[dict] {
             Node::Dict(_, entries) => entries.extend(pairs),
+            Node::Opaque(spec) => spec.entries.extend(pairs),
             other => return refuse(format!("an item is set in {}; the file is damaged or hostile", other.kind())),
         }
         Ok(())
     }
 
-    /// A dict's entry, if the key can be one: Python's keys are immutable.
     pub(super) fn entry(&mut self, key: Ref, value: Ref) -> Result<(Ref, Ref), Fault> {
+        self.check_key(key)?;
+        Ok((key, value))
+    }
+
+    /// Python's keys are immutable. Whether an object of an unknown class can be one, is not known here.
+    pub(super) fn check_key(&mut self, key: Ref) -> Result<(), Fault> {
+        let is_one = |node: &Node| {
+            node.is_plain() || self.unknown == Unknown::Keep && matches!(node, Node::Opaque(_) | Node::Global(_))
+        };
         let (is_key, work) = match &self.nodes[key] {
-            Node::Tuple(items) => (items.iter().all(|item| self.nodes[*item].is_plain()), items.len()),
-            node => (node.is_plain(), 0),
+            Node::Tuple(items) => (items.iter().all(|item| is_one(&self.nodes[*item])), items.len()),
+            node => (is_one(node), 0),
         };
         self.spend(work)?;
         if !is_key {
             return refuse(format!("{} is used as a key; the file is damaged or hostile", self.nodes[key].kind()));
         }
-        Ok((key, value))
+        Ok(())
     }
 
-    /// Sets attributes. Only an OrderedDict has any: the module versions of a state dict, which loading does without.
+    /// Sets attributes. Of the known classes only an OrderedDict has any: the module versions of a state dict, which
+    /// loading does without.
     pub(super) fn build(&mut self) -> Result<(), Fault> {
         let state = self.pop()?;
         let object = self.top()?;
+        if let Node::Opaque(spec) = &mut self.nodes[object] {
+            spec.state = Some(state);
+            return Ok(());
+        }
         match (&self.nodes[object], &self.nodes[state]) {
             (Node::Dict(DictKind::Ordered, _), Node::Dict(DictKind::Plain, _)) => Ok(()),
             (object, _) => refuse(format!("attributes are set on {}; the file is damaged or hostile", object.kind())),

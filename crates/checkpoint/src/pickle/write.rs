@@ -29,7 +29,7 @@ pub(crate) struct Stored<'a> {
 ///
 /// Tensors that share a storage go on sharing it. A tensor that has one for itself is written contiguous, without the
 /// elements that it does not show.
-pub(crate) fn write(value: &Value, ids: Ids) -> Result<Pickled<'_>, Fault> {
+pub(crate) fn write<'a>(value: &'a Value, ids: Ids<'static>) -> Result<Pickled<'a>, Fault> {
     let (out, users, keys, storages) = (vec![PROTO, 2], HashMap::new(), HashMap::new(), Vec::new());
     let mut writer = Writer { ids, out, users, keys, storages };
     writer.count_users(value, 0)?;
@@ -39,7 +39,7 @@ pub(crate) fn write(value: &Value, ids: Ids) -> Result<Pickled<'_>, Fault> {
 }
 
 struct Writer<'a> {
-    ids: Ids,
+    ids: Ids<'static>,
     out: Vec<u8>,
     /// How many tensors view a storage.
     users: HashMap<*const Storage, usize>,
@@ -55,7 +55,7 @@ impl<'a> Writer<'a> {
         }
         match value {
             Value::Tensor(tensor) => *self.users.entry(Arc::as_ptr(&tensor.storage)).or_default() += 1,
-            Value::List(items) | Value::Tuple(items) => {
+            Value::List(items) | Value::Tuple(items) | Value::Set(items) => {
                 items.iter().try_for_each(|item| self.count_users(item, depth + 1))?;
             }
             other => {
@@ -72,10 +72,7 @@ impl<'a> Writer<'a> {
             Value::Bool(value) => self.out.push(if *value { NEWTRUE } else { NEWFALSE }),
             Value::Int(value) => self.integer((*value).into()),
             Value::BigInt(value) => self.integer(*value),
-            Value::Float(value) => {
-                self.out.push(BINFLOAT);
-                self.out.extend(value.to_be_bytes());
-            }
+            Value::Float(value) => self.float(*value),
             Value::Text(text) => self.text(text)?,
             Value::Bytes(bytes) => self.bytes(bytes)?,
             Value::List(items) => {
@@ -98,7 +95,43 @@ impl<'a> Writer<'a> {
                 self.dict(entries)?;
                 self.out.extend([TUPLE1, REDUCE]);
             }
+            Value::Set(items) => {
+                self.global("builtins", "set");
+                self.out.extend([EMPTY_LIST, MARK]);
+                items.iter().try_for_each(|item| self.value(item))?;
+                self.out.extend([APPENDS, TUPLE1, REDUCE]);
+            }
+            Value::ByteArray(bytes) => {
+                self.global("builtins", "bytearray");
+                if bytes.is_empty() {
+                    self.out.push(EMPTY_TUPLE);
+                } else {
+                    self.bytes(bytes)?;
+                    self.out.push(TUPLE1);
+                }
+                self.out.push(REDUCE);
+            }
+            Value::Complex(real, imaginary) => {
+                self.global("builtins", "complex");
+                self.float(*real);
+                self.float(*imaginary);
+                self.out.extend([TUPLE2, REDUCE]);
+            }
+            Value::Size(sizes) => {
+                self.global("torch", "Size");
+                self.integers(sizes.iter().map(|size| i128::from(*size)));
+                self.out.extend([TUPLE1, REDUCE]);
+            }
+            Value::Device(name) => {
+                self.global("torch", "device");
+                self.text(name)?;
+                self.out.extend([TUPLE1, REDUCE]);
+            }
+            Value::Dtype(dtype) => self.global("torch", dtype.name()),
             Value::Tensor(tensor) => self.tensor(tensor),
+            Value::Opaque(opaque) => {
+                return refuse(format!("{:?} is no plain value: it was read for looking only", opaque.class));
+            }
         }
         Ok(())
     }
@@ -123,26 +156,31 @@ impl<'a> Writer<'a> {
         self.out.extend([EMPTY_TUPLE, REDUCE]);
     }
 
-    /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`
+    /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`; types without a storage class have
+    /// version 3, which has the type at the end.
     fn tensor(&mut self, tensor: &'a Tensor) {
-        self.global("torch._utils", "_rebuild_tensor_v2");
+        let is_typed = tensor.dtype().storage_class().is_some();
+        self.global("torch._utils", if is_typed { "_rebuild_tensor_v2" } else { "_rebuild_tensor_v3" });
         self.out.push(MARK);
         let contiguous = contiguous_stride(tensor.shape());
         if self.users.get(&Arc::as_ptr(&tensor.storage)) > Some(&1) {
             let key = self.shared_storage(tensor);
             self.storage(tensor, key);
             self.integer(tensor.offset as i128);
-            self.integers(tensor.shape());
-            self.integers(tensor.stride());
+            self.counts(tensor.shape());
+            self.counts(tensor.stride());
         } else {
             self.storages.push(Stored { dtype: tensor.dtype(), bytes: tensor.to_contiguous_bytes() });
             self.storage(tensor, self.storages.len() - 1);
             self.integer(0);
-            self.integers(tensor.shape());
-            self.integers(&contiguous);
+            self.counts(tensor.shape());
+            self.counts(&contiguous);
         }
-        self.out.push(NEWFALSE);
+        self.out.push(if tensor.requires_grad() { NEWTRUE } else { NEWFALSE });
         self.empty_ordered_dict();
+        if !is_typed {
+            self.global("torch", tensor.dtype().name());
+        }
         self.out.extend([TUPLE, REDUCE]);
     }
 
@@ -155,14 +193,18 @@ impl<'a> Writer<'a> {
 
     /// The persistent id `('storage', class, key, 'cpu', numel)`, with a sixth item in the legacy container: no view.
     fn storage(&mut self, tensor: &Tensor, key: usize) {
-        let numel = self.storages[key].bytes.len() / tensor.dtype().size();
+        let bytes = self.storages[key].bytes.len();
+        let class = tensor.dtype().storage_class();
         self.out.push(MARK);
         self.short_text("storage");
-        self.global("torch", tensor.dtype().storage_class());
+        match class {
+            Some(class) => self.global("torch", class),
+            None => self.global("torch.storage", "UntypedStorage"),
+        }
         self.short_text(&key.to_string());
         self.short_text("cpu");
-        self.integer(numel as i128);
-        if self.ids == Ids::Legacy {
+        self.integer(class.map_or(bytes, |_| bytes / tensor.dtype().size()) as i128);
+        if matches!(self.ids, Ids::Legacy) {
             self.out.push(NONE);
         }
         self.out.extend([TUPLE, BINPERSID]);
@@ -173,10 +215,19 @@ impl<'a> Writer<'a> {
         self.out.extend(format!("{module}\n{name}\n").as_bytes());
     }
 
-    fn integers(&mut self, values: &[usize]) {
+    fn counts(&mut self, values: &[usize]) {
+        self.integers(values.iter().map(|value| *value as i128));
+    }
+
+    fn integers(&mut self, values: impl Iterator<Item = i128>) {
         self.out.push(MARK);
-        values.iter().for_each(|value| self.integer(*value as i128));
+        values.for_each(|value| self.integer(value));
         self.out.push(TUPLE);
+    }
+
+    fn float(&mut self, value: f64) {
+        self.out.push(BINFLOAT);
+        self.out.extend(value.to_be_bytes());
     }
 
     fn integer(&mut self, value: i128) {

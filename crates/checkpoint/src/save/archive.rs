@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::Value;
-use crate::archive::{CONFIG, PROVENANCE};
+use crate::archive::{CARD, PROVENANCE};
 use crate::error::Fault;
 use crate::pickle::Ids;
 use crate::pickle::write::{self, Pickled};
@@ -23,7 +23,7 @@ pub(super) fn write(out: impl Write, prefix: &str, value: &Value, card: Option<&
     zip.record("version", b"3\n")?;
     zip.record(".data/serialization_id", serialization_id(&pickle, storages.len()).as_bytes())?;
     if let Some(card) = card {
-        zip.record(CONFIG, card.as_bytes())?;
+        zip.record(CARD, card.as_bytes())?;
     }
     zip.record(PROVENANCE, super::PROVENANCE.as_bytes())?;
     zip.finish()?;

@@ -41,11 +41,11 @@ fn system() -> Value {
     ])
 }
 
-/// Refuses types without a storage class of their own: PyTorch writes them into this container and cannot read them back.
+/// Refuses tensors of a type that has no storage class: PyTorch writes them into this container and cannot read them back.
 fn check(place: &str, value: &Value) -> Result<(), Fault> {
     let below = |key: &str, value| check(&if place.is_empty() { key.into() } else { format!("{place}.{key}") }, value);
     match value {
-        Value::Tensor(tensor) if tensor.dtype().storage_class() == "UntypedStorage" => refuse(format!(
+        Value::Tensor(tensor) if tensor.dtype().storage_class().is_none() => refuse(format!(
             "{place:?} is a tensor of {}, which PyTorch cannot read from a legacy file: choose zip",
             tensor.dtype()
         )),

@@ -3,10 +3,13 @@
 mod archive;
 mod legacy;
 mod safetensors;
+mod verified;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+
+pub use verified::write_verified;
 
 use crate::error::{Fault, refuse};
 use crate::{Container, Error, StateDict, Value};
@@ -16,7 +19,7 @@ use crate::{Container, Error, StateDict, Value};
 pub struct WriteOptions<'a> {
     /// The form of the file.
     pub container: Container,
-    /// The network's own configuration, JSON text, which [`read_config`](crate::read_config) gives back. The legacy
+    /// The network's own configuration, JSON text, which [`Checkpoint::card`](crate::Checkpoint::card) gives back. The legacy
     /// container has no place for it and leaves it out.
     pub card: Option<&'a str>,
 }
@@ -46,7 +49,7 @@ pub fn write(path: impl AsRef<Path>, value: &Value, options: &WriteOptions) -> R
 }
 
 /// Writes a state dict as `torch.save(model.state_dict(), path)` does, and with it the network's own configuration (JSON
-/// text), which Python's loaders ignore and [`read_config`](crate::read_config) gives back.
+/// text), which Python's loaders ignore and [`Checkpoint::card`](crate::Checkpoint::card) gives back.
 ///
 /// # Errors
 /// As those of [`write()`].

@@ -5,11 +5,12 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use safetensors::Dtype as Stored;
-use safetensors::tensor::{Metadata, TensorInfo};
+use ::safetensors::Dtype as Stored;
+use ::safetensors::tensor::{Metadata, TensorInfo};
 
 use super::PROVENANCE;
 use crate::error::{Fault, refuse};
+use crate::safetensors::{CARD, PROVENANCE as PROVENANCE_KEY, TYPES};
 use crate::{Dtype, Tensor, Value};
 
 /// The most bytes of a header that readers of the format accept.
@@ -50,27 +51,10 @@ fn tensors<'a>(value: &'a Value) -> Result<Vec<(&'a str, Stored, &'a Tensor)>, F
 }
 
 fn stored(name: &str, dtype: Dtype) -> Result<Stored, Fault> {
-    Ok(match dtype.name() {
-        "float64" => Stored::F64,
-        "float32" => Stored::F32,
-        "float16" => Stored::F16,
-        "bfloat16" => Stored::BF16,
-        "int64" => Stored::I64,
-        "int32" => Stored::I32,
-        "int16" => Stored::I16,
-        "int8" => Stored::I8,
-        "uint64" => Stored::U64,
-        "uint32" => Stored::U32,
-        "uint16" => Stored::U16,
-        "uint8" => Stored::U8,
-        "bool" => Stored::BOOL,
-        "complex64" => Stored::C64,
-        "float8_e4m3fn" => Stored::F8_E4M3,
-        "float8_e5m2" => Stored::F8_E5M2,
-        other => {
-            return refuse(format!("{name:?} is a tensor of {other}, which safetensors does not have: choose zip"));
-        }
-    })
+    match TYPES.into_iter().find(|(own, _)| *own == dtype) {
+        Some((_, stored)) => Ok(stored),
+        None => refuse(format!("{name:?} is a tensor of {dtype}, which safetensors does not have: choose zip")),
+    }
 }
 
 /// The JSON header, filled up with blanks to a multiple of 8 bytes.
@@ -85,9 +69,9 @@ fn header(tensors: &[(&str, Stored, &Tensor)], card: Option<&str>) -> Result<Vec
     let infos = tensors.iter().map(info).collect();
     let header = Metadata::new(None, infos).map_err(|error| Fault::Content(error.to_string()))?;
     let mut header = serde_json::to_value(header).map_err(std::io::Error::from)?;
-    let mut metadata = serde_json::json!({ "format": "pt", "abbe.provenance": PROVENANCE });
+    let mut metadata = serde_json::json!({ "format": "pt", PROVENANCE_KEY: PROVENANCE });
     if let Some(card) = card {
-        metadata["abbe"] = card.into();
+        metadata[CARD] = card.into();
     }
     header[METADATA] = metadata;
     let mut bytes = serde_json::to_vec(&header).map_err(std::io::Error::from)?;

@@ -1,7 +1,7 @@
 //! Whole files, read back here.
 
 use super::*;
-use crate::{Tensor, Value, read, read_config, read_provenance, wrapped};
+use crate::{Tensor, Value, open, read, wrapped};
 
 fn text(text: &str) -> Value {
     Value::Text(text.into())
@@ -23,7 +23,7 @@ fn a_legacy_file_comes_back_without_its_card() {
     let checkpoint = wrapped("params", &state());
     write(&path, &checkpoint, &options(Container::Legacy)).unwrap();
     assert_eq!(read(&path).unwrap(), checkpoint);
-    assert_eq!(read_config(&path).unwrap(), None);
+    assert_eq!(open(&path).unwrap().card, None);
 }
 
 /// More than ten storages, so that their order as text (0, 1, 10, 2) differs from that of numbers.
@@ -120,5 +120,5 @@ fn the_same_value_gives_the_same_file_with_its_provenance() {
         assert!(bytes() == bytes(), "{container}");
     }
     save_state_dict(&path, &state(), None).unwrap();
-    assert_eq!(read_provenance(&path).unwrap().as_deref(), Some(PROVENANCE));
+    assert_eq!(open(&path).unwrap().provenance.as_deref(), Some(PROVENANCE));
 }

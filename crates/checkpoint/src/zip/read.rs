@@ -1,38 +1,57 @@
 //! Reading entries.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+
+use flate2::read::DeflateDecoder;
 
 use super::directory::{self, Entry};
 use super::*;
 use crate::cursor::Cursor;
 use crate::error::{Fault, refuse};
+use crate::read::length;
 
 /// An open zip file whose directory was checked: one top folder, no name twice, no byte in two entries.
-pub(crate) struct Archive {
-    file: File,
+pub(crate) struct Archive<R> {
+    file: R,
     root: String,
     records: HashMap<String, Record>,
 }
 
 struct Record {
     start: u64,
+    /// In the file, and unpacked: they differ only where it is compressed.
+    packed: u64,
     size: u64,
+    method: u16,
     crc: u32,
 }
 
-impl Archive {
-    pub(crate) fn open(mut file: File) -> Result<Self, Fault> {
-        let length = file.metadata()?.len();
+/// Compressed entries may unpack to this many times the file's size and this much more, together.
+const MAX_RATIO: u64 = 4;
+const MAX_MORE: u64 = 64 << 20;
+
+impl<R: Read + Seek> Archive<R> {
+    pub(crate) fn open(mut file: R) -> Result<Self, Fault> {
+        let length = length(&mut file)?;
         // The end record with the longest comment, and the zip64 records before it.
         let longest = END_LENGTH + u64::from(u16::MAX) + END_64_LENGTH + LOCATOR_64_LENGTH;
         let tail_start = length.saturating_sub(longest);
         let tail = bytes_at(&mut file, tail_start, length - tail_start)?;
         let place = directory::locate(&tail, length)?;
+        if place.length > MAX_DIRECTORY {
+            return refuse(format!(
+                "byte {}: a zip directory of {} bytes; the file is hostile",
+                place.offset, place.length
+            ));
+        }
         let bytes = bytes_at(&mut file, place.offset, place.length)?;
-        let entries = directory::entries(&bytes, place.count)?;
+        let entries = directory::entries(&bytes, &place)?;
         let root = top_folder(&entries)?;
+        let unpacked = entries.iter().filter(|entry| entry.method == DEFLATED).map(|entry| u128::from(entry.size));
+        if unpacked.sum::<u128>() > u128::from(length) * u128::from(MAX_RATIO) + u128::from(MAX_MORE) {
+            return refuse("the compressed entries would unpack to far more than the file's size; the file is hostile");
+        }
         let records = records(&mut file, entries, &root, place.offset)?;
         Ok(Self { file, root, records })
     }
@@ -50,19 +69,21 @@ impl Archive {
     /// A record's bytes, if there is one of this name. A checksum of 0 means that the writer computed none.
     pub(crate) fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
         let Some(record) = self.records.get(name) else { return Ok(None) };
-        let bytes = bytes_at(&mut self.file, record.start, record.size)?;
+        let within = |fault: Fault| fault.within(format!("entry {:?}", format!("{}/{name}", self.root)));
+        let mut bytes = bytes_at(&mut self.file, record.start, record.packed).map_err(within)?;
+        if record.method == DEFLATED {
+            bytes = inflate(&bytes, record.size).map_err(within)?;
+        }
         if record.crc != 0 && crc32fast::hash(&bytes) != record.crc {
-            return refuse(format!(
-                "entry {:?}: the checksum does not match, the file is damaged: download or copy it again",
-                format!("{}/{name}", self.root)
-            ));
+            let damaged = "the checksum does not match, the file is damaged: download or copy it again";
+            return refuse(damaged).map_err(within);
         }
         Ok(Some(bytes))
     }
 }
 
 /// Reads bytes that are known to lie within the file, so that no more is allocated than there is.
-fn bytes_at(file: &mut File, start: u64, length: u64) -> Result<Vec<u8>, Fault> {
+fn bytes_at(file: &mut (impl Read + Seek), start: u64, length: u64) -> Result<Vec<u8>, Fault> {
     let Ok(length) = usize::try_from(length) else { return refuse("an entry is larger than this machine's memory") };
     let mut bytes = vec![0; length];
     file.seek(SeekFrom::Start(start))?;
@@ -70,16 +91,34 @@ fn bytes_at(file: &mut File, start: u64, length: u64) -> Result<Vec<u8>, Fault> 
     Ok(bytes)
 }
 
-fn top_folder(entries: &[Entry]) -> Result<String, Fault> {
-    let tops: HashSet<_> = entries.iter().map(|entry| entry.name.split_once('/').map(|(top, _)| top)).collect();
-    match Vec::from_iter(tops).as_slice() {
-        [Some(top)] => Ok((*top).into()),
-        [] => refuse("an empty zip file; download or save it again"),
-        _ => refuse("a zip file, but its entries are not in one folder: not written by torch.save"),
+/// Unpacks exactly `size` bytes: neither more nor fewer.
+fn inflate(packed: &[u8], size: u64) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let unpacked = DeflateDecoder::new(packed).take(size.saturating_add(1)).read_to_end(&mut bytes);
+    match unpacked {
+        Ok(_) if bytes.len() as u64 == size => Ok(bytes),
+        _ => refuse(format!("it does not unpack to {size} bytes; the file is damaged or hostile")),
     }
 }
 
-fn records(file: &mut File, entries: Vec<Entry>, root: &str, end: u64) -> Result<HashMap<String, Record>, Fault> {
+fn top_folder(entries: &[Entry]) -> Result<String, Fault> {
+    let top = |entry: &Entry| entry.name.split_once('/').map(|(top, _)| top.to_string());
+    let Some(first) = entries.first() else { return refuse("an empty zip file; download or save it again") };
+    match top(first).filter(|first| entries.iter().all(|entry| top(entry).as_ref() == Some(first))) {
+        Some(first) => Ok(first),
+        None => refuse(format!(
+            "entry {:?} and the others are not in one folder: a zip file that torch.save did not write",
+            first.name
+        )),
+    }
+}
+
+fn records(
+    file: &mut (impl Read + Seek),
+    entries: Vec<Entry>,
+    root: &str,
+    end: u64,
+) -> Result<HashMap<String, Record>, Fault> {
     let mut names = HashSet::new();
     let mut ranges = Vec::new();
     let mut records = HashMap::new();
@@ -89,23 +128,24 @@ fn records(file: &mut File, entries: Vec<Entry>, root: &str, end: u64) -> Result
             return refuse(format!("entry {:?} is there twice; the file is damaged or hostile", entry.name));
         }
         let start = data_start(file, &entry, end)?;
-        ranges.push((entry.header, start + entry.size));
+        ranges.push((entry.header, start + entry.packed));
         if let Some(name) = entry.name.get(root.len() + 1..).filter(|name| !name.is_empty() && !name.ends_with('/')) {
-            records.insert(name.into(), Record { start, size: entry.size, crc: entry.crc });
+            let Entry { packed, size, method, crc, .. } = entry;
+            records.insert(name.into(), Record { start, packed, size, method, crc });
         }
     }
     ranges.sort_unstable();
-    if ranges.array_windows().any(|[before, after]| before.1 > after.0) {
-        return refuse("two entries of the zip file overlap; it is damaged or hostile");
+    if let Some([_, second]) = ranges.array_windows().find(|[before, after]| before.1 > after.0) {
+        return refuse(format!("byte {}: two entries of the zip file overlap; it is damaged or hostile", second.0));
     }
     Ok(records)
 }
 
 /// Where an entry's data starts, from its local header, which must agree with the directory and end before it.
-fn data_start(file: &mut File, entry: &Entry, end: u64) -> Result<u64, Fault> {
+fn data_start(file: &mut (impl Read + Seek), entry: &Entry, end: u64) -> Result<u64, Fault> {
     let damaged = || refuse(format!("entry {:?} is not where the zip directory says; the file is damaged", entry.name));
     let prefix = LOCAL_LENGTH + entry.name.len() as u64;
-    if entry.header + prefix > end {
+    if entry.header.checked_add(prefix).is_none_or(|header_end| header_end > end) {
         return damaged();
     }
     let bytes = bytes_at(file, entry.header, prefix)?;
@@ -117,7 +157,8 @@ fn data_start(file: &mut File, entry: &Entry, end: u64) -> Result<u64, Fault> {
     let (name_length, extra_length) = (header.u16()?, header.u16()?);
     let start = entry.header + prefix + u64::from(extra_length);
     let same_name = usize::from(name_length) == entry.name.len() && bytes.ends_with(entry.name.as_bytes());
-    if signature != *LOCAL || method != 0 || !same_name || start + entry.size > end {
+    let fits = start.checked_add(entry.packed).is_some_and(|data_end| data_end <= end);
+    if signature != *LOCAL || method != entry.method || !same_name || !fits {
         return damaged();
     }
     Ok(start)

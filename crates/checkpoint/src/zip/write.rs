@@ -17,9 +17,6 @@ pub(crate) struct Writer<'a, W> {
 const FLAGS: u16 = 0x0808;
 const FLAGS_EMPTY: u16 = 0x0800;
 
-/// The id of the extra field that holds what 32 bits do not.
-const ZIP_64: u16 = 1;
-
 impl<'a, W: Write> Writer<'a, W> {
     /// `prefix` is the name of the top folder.
     pub(crate) fn new(out: W, prefix: &'a str) -> Self {

@@ -1,5 +1,6 @@
 //! The commands, one file each: their arguments, and what they call.
 
+pub mod convert;
 pub mod demo;
 pub mod eval;
 pub mod figures;

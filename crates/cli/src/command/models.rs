@@ -1,87 +1,121 @@
 //! `abbe models`
 
-use abbe_models::{Config, NETWORKS, Summary, TORCHVISION, named, summary};
-use anyhow::{Result, bail};
+use abbe_models::{Built, Choice, Config, NETWORKS, NetworkInfo, Summary, TORCHVISION, named, summary};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tch::Device;
 
-/// List the networks, or show one: layers, output shapes, parameters, memory, multiply-adds
+use crate::method::FileArguments;
+
+/// List the networks with the projects whose names they are known by, or show one: layers, shapes, parameters, memory
 ///
-/// Example: abbe models srresnet --size 96x96
+/// Example: abbe models srresnet --size 96x96; abbe models net_g_5000.pth --python > net.py
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A network of the list, as in its paper or in torchvision, or a checkpoint of Abbe's
+    /// A network of the list, as in its paper or in torchvision, or a checkpoint whose network is known
     #[arg(value_name = "NAME|CKPT")]
     name: Option<String>,
-    /// Height and width of the input [default: 24x24 for LR, 96x96 for the discriminator, 224x224 for classifiers]
+    /// Height and width of the input [default: what is usual for the network]
     #[arg(long, value_name = "HxW", value_parser = size)]
     size: Option<[i64; 2]>,
+    /// Print Python code that builds it as `model`, a PyTorch module that takes the checkpoint's weights
+    #[arg(long, requires = "name", conflicts_with_all = ["size", "json"])]
+    python: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    checkpoint: FileArguments,
 }
 
 /// Lists or shows.
 ///
 /// # Errors
-/// An unknown name, a checkpoint that says nothing of its network, an input too large for the memory.
+/// An unknown name, a checkpoint whose network is not known, an input too large for the memory.
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.name {
-        None if arguments.json => println!("{:#}", json!(names())),
+        None if arguments.json => println!("{:#}", NETWORKS.iter().map(row).collect::<serde_json::Value>()),
         None => list(),
-        Some(name) => {
-            let summary = show(name, arguments.size)?;
-            if arguments.json {
-                println!("{:#}", as_json(&summary));
-            } else {
-                print!("{summary}");
-                println!("memory is that of all outputs in float32, as training holds them");
-            }
-        }
+        Some(name) if arguments.python => print!("{}", config(name, &arguments.checkpoint.choice())?.python()),
+        Some(name) => show(name, arguments)?,
     }
     Ok(())
 }
 
-/// Every name that can be shown.
-fn names() -> Vec<&'static str> {
-    let torchvision = TORCHVISION.into_iter().map(|(name, _)| name).filter(|name| !is_network(name));
-    NETWORKS.iter().map(|network| network.name).chain(torchvision).collect()
+/// A network of the list.
+fn row(network: &NetworkInfo) -> serde_json::Value {
+    json!({ "name": network.name, "paper": network.paper, "layouts": layouts(network) })
 }
 
-fn is_network(name: &str) -> bool {
-    NETWORKS.iter().any(|network| network.name == name)
+fn layouts(network: &NetworkInfo) -> Vec<&'static str> {
+    (network.samples)().first().map(Config::layouts).unwrap_or_default()
 }
 
 fn list() {
     for network in NETWORKS {
-        println!("{:<14} {}", network.name, network.paper);
+        println!("{:<16} {:<60} {}", network.name, network.paper, layouts(network).join(", "));
     }
-    for (name, config) in TORCHVISION.into_iter().filter(|(name, _)| !is_network(name)) {
-        println!("{name:<14} {} of torchvision", config.name());
+    for (name, config) in variants() {
+        println!("{name:<16} {} of torchvision", config.name());
     }
 }
 
-fn show(name: &str, size: Option<[i64; 2]>) -> Result<Summary> {
-    let config = config(name)?;
+/// The networks of torchvision that are rows of the list under another name.
+fn variants() -> impl Iterator<Item = (&'static str, Config)> {
+    TORCHVISION.into_iter().filter(|(name, config)| *name != config.name())
+}
+
+fn show(name: &str, arguments: &Arguments) -> Result<()> {
+    let (summary, facts) = summarise(name, arguments)?;
+    if arguments.json {
+        println!("{:#}", as_json(&summary, &facts));
+        return Ok(());
+    }
+    print!("{summary}");
+    println!("memory is that of all outputs in float32, as training holds them");
+    if let Some(radius) = facts.radius {
+        println!("an output pixel sees LR pixels up to {radius} away on each side: what tiles must overlap by");
+    }
+    println!("{}", facts.config);
+    Ok(())
+}
+
+/// What a summary does not say.
+struct Facts {
+    config: Config,
+    /// Of a network that enlarges pictures.
+    radius: Option<i64>,
+}
+
+fn summarise(name: &str, arguments: &Arguments) -> Result<(Summary, Facts)> {
+    let size = arguments.size;
+    let config = config(name, &arguments.checkpoint.choice())?;
     let built = config.build(Device::Cpu)?;
+    let radius = match &built {
+        Built::Sr(model) => Some(model.radius()),
+        Built::Other(_) => None,
+    };
     let [channels, height, width] = config.input();
     let [height, width] = size.unwrap_or([height, width]);
-    Ok(summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]))
+    let summary = summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]);
+    Ok((summary, Facts { config, radius }))
 }
 
 /// The configuration that a name stands for, or that of a checkpoint.
-fn config(name: &str) -> Result<Config> {
+fn config(name: &str, choice: &Choice) -> Result<Config> {
     if let Some(config) = named(name) {
         return Ok(config);
     }
     let path = std::path::Path::new(name);
     if !path.is_file() {
-        bail!("no network and no file is called `{name}`; the networks are: {}", names().join(", "));
+        let variants = variants().map(|(name, _)| name);
+        let names: Vec<_> = NETWORKS.iter().map(|network| network.name).chain(variants).collect();
+        bail!("no network and no file is called `{name}`; the networks are: {}", names.join(", "));
     }
-    Ok(abbe_models::card_of(path)?.network)
+    Ok(abbe_models::open(path, choice, Device::Cpu).with_context(|| name.to_string())?.config)
 }
 
-fn as_json(summary: &Summary) -> serde_json::Value {
+fn as_json(summary: &Summary, facts: &Facts) -> serde_json::Value {
     let layers = summary.layers.iter().map(|layer| {
         json!({
             "name": layer.name, "kind": layer.kind, "shape": layer.shape, "parameters": layer.parameters,
@@ -89,8 +123,9 @@ fn as_json(summary: &Summary) -> serde_json::Value {
         })
     });
     json!({
-        "input": summary.input, "layers": layers.collect::<Vec<_>>(), "parameters": summary.parameters(),
-        "bytes": summary.memory(), "multiply_adds": summary.multiply_adds(),
+        "config": facts.config, "input": summary.input, "layers": layers.collect::<Vec<_>>(),
+        "parameters": summary.parameters(), "bytes": summary.memory(), "multiply_adds": summary.multiply_adds(),
+        "radius": facts.radius,
     })
 }
 

@@ -23,6 +23,8 @@ mod sequential;
 mod spectral_norm;
 mod upsample;
 
+use std::cell::Cell;
+
 use tch::{Device, Kind, Tensor};
 
 pub use activation::{PRelu, leaky_relu, pixel_shuffle, relu, tanh};
@@ -42,9 +44,24 @@ pub use sequential::{Sequential, Step};
 pub use spectral_norm::SpectralConv2d;
 pub use upsample::{Upsample, bilinear};
 
+thread_local! {
+    static IS_DRAWN: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Builds a network whose tensors have any values at all, because all of them will be loaded. Memory that nobody has written
+/// costs nothing, so a file that only claims to be of a huge network is found out before any is used; and the generator
+/// stays as it is.
+pub(crate) fn without_first_values<T>(build: impl FnOnce() -> T) -> T {
+    IS_DRAWN.set(false);
+    let built = build();
+    IS_DRAWN.set(true);
+    built
+}
+
 /// PyTorch's start for weights and biases alike: uniform within 1 / sqrt(fan_in). For the weight this is its
 /// `kaiming_uniform_` with a = sqrt(5), where gain * sqrt(3 / fan_in) = sqrt(2 / 6) * sqrt(3 / fan_in).
 fn uniform(shape: &[i64], fan_in: i64) -> Tensor {
     let bound = 1.0 / (fan_in as f64).sqrt();
-    Tensor::empty(shape, (Kind::Float, Device::Cpu)).uniform_(-bound, bound)
+    let mut values = Tensor::empty(shape, (Kind::Float, Device::Cpu));
+    if IS_DRAWN.get() { values.uniform_(-bound, bound) } else { values }
 }

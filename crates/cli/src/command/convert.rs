@@ -1,0 +1,219 @@
+//! `abbe convert`
+
+use std::path::{Path, PathBuf};
+
+use abbe_checkpoint::{Container, Dtype, Loss, StateDict, Unwrapped, Value, WriteOptions};
+use abbe_models::{Card, Choice, Recognised, Source, identify};
+use anyhow::{Context, Result, ensure};
+use tch::Device;
+
+use crate::method::FileArguments;
+
+/// Write a checkpoint's weights in another container, precision or layout, or mixed with another's
+///
+/// What is written is read back and compared tensor by tensor. Of a training checkpoint the weights alone are taken.
+///
+/// Example: abbe convert net_g_400000.pth generator.safetensors --half
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A checkpoint of any container
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    /// Where to write
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+    /// The container [default: safetensors for a name that ends so, else zip]
+    #[arg(long, value_name = "zip|legacy|safetensors", value_parser = container)]
+    to: Option<Container>,
+    #[command(flatten)]
+    precision: Precision,
+    /// The project whose names the tensors get; `abbe models` lists them [default: as in IN]
+    #[arg(long)]
+    layout: Option<String>,
+    /// Put the weights under a key: params, params_ema and state_dict are those of other projects
+    #[arg(long, value_name = "KEY")]
+    wrap: Option<String>,
+    /// Mix with the weights of this checkpoint, which must have the same names and shapes (network interpolation)
+    #[arg(long, value_name = "CKPT", requires = "alpha")]
+    mix: Option<PathBuf>,
+    /// The other checkpoint's share, from 0 to 1
+    #[arg(long, requires = "mix", value_parser = share)]
+    alpha: Option<f64>,
+    /// Replace OUT if it is there already
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    checkpoint: FileArguments,
+}
+
+/// Floating-point tensors are converted; batch norm's counters stay int64.
+#[derive(clap::Args)]
+#[group(multiple = false)]
+struct Precision {
+    /// Write float16
+    #[arg(long)]
+    half: bool,
+    /// Write bfloat16
+    #[arg(long)]
+    bf16: bool,
+    /// Write float32
+    #[arg(long)]
+    float: bool,
+}
+
+impl Precision {
+    fn dtype(&self) -> Option<Dtype> {
+        let choices = [(self.half, Dtype::F16), (self.bf16, Dtype::Bf16), (self.float, Dtype::F32)];
+        choices.into_iter().find_map(|(chosen, dtype)| chosen.then_some(dtype))
+    }
+}
+
+/// Converts, says what was written, and on the side what there is to know of it.
+///
+/// # Errors
+/// A file that cannot be read or written, checkpoints that do not mix, a layout that the network does not have, numbers
+/// that the precision does not reach.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    keep_apart(arguments)?;
+    let choice = arguments.checkpoint.choice();
+    let mut weights = Weights::read(&arguments.input, &choice)?;
+    if let (Some(path), Some(alpha)) = (&arguments.mix, arguments.alpha) {
+        weights.mix(Weights::read(path, &choice)?, alpha)?;
+    }
+    let network = weights.lay_out(arguments.layout.as_deref(), &choice)?;
+    if let Some(dtype) = arguments.precision.dtype() {
+        weights.cast(dtype)?;
+    }
+    let container = arguments.to.unwrap_or_else(|| of_name(&arguments.output));
+    let card = weights.card.as_ref().map(serde_json::to_string).transpose()?;
+    if container == Container::Legacy && card.is_some() {
+        weights.notices.push("the legacy container has no place for what Abbe says of the network beside it".into());
+    }
+    let options = WriteOptions { container, card: card.as_deref() };
+    abbe_checkpoint::write_verified(&arguments.output, &weights.state, arguments.wrap.as_deref(), &options)?;
+    weights.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
+    let tensors = weights.state.len();
+    println!(
+        "{}: {container}, {tensors} tensors of {network}; read back, every one is equal",
+        arguments.output.display()
+    );
+    Ok(())
+}
+
+/// A conversion must not replace what it is made from, and nothing unasked.
+fn keep_apart(arguments: &Arguments) -> Result<()> {
+    let output = &arguments.output;
+    for input in [Some(&arguments.input), arguments.mix.as_ref()].into_iter().flatten() {
+        let same = input.canonicalize().is_ok_and(|input| output.canonicalize().is_ok_and(|output| input == output));
+        ensure!(!same, "{} would be overwritten by its own conversion: name another file", input.display());
+    }
+    let free = arguments.overwrite || !output.exists();
+    ensure!(free, "{} is there already: choose another name, or pass --overwrite", output.display());
+    Ok(())
+}
+
+/// The container that a file's name promises.
+fn of_name(path: &Path) -> Container {
+    let is_safetensors = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
+    if is_safetensors { Container::Safetensors } else { Container::Zip }
+}
+
+/// The weights of a checkpoint on their way into another.
+struct Weights {
+    state: StateDict,
+    card: Option<Card>,
+    sources: Vec<Source>,
+    /// What the user must know.
+    notices: Vec<String>,
+}
+
+impl Weights {
+    fn read(path: &Path, choice: &Choice) -> Result<Self> {
+        let checkpoint = abbe_checkpoint::open(path)?;
+        let card = checkpoint.card.as_deref().map(|card| Card::parse(path, card)).transpose()?;
+        let unwrapped = abbe_checkpoint::unwrap(&checkpoint.value, choice.key)?;
+        let chosen = choice.key.is_none().then(|| unwrapped.notice()).flatten();
+        let notices = chosen.into_iter().chain(left_out(&checkpoint.value, &unwrapped));
+        let notices = notices.map(|notice| format!("{}: {notice}", path.display())).collect();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let source = Source { file, sha256: abbe_checkpoint::sha256(path)?, share: 1.0 };
+        let Unwrapped { state, .. } = unwrapped;
+        Ok(Weights { state, card, sources: vec![source], notices })
+    }
+
+    fn mix(&mut self, other: Weights, alpha: f64) -> Result<()> {
+        let mixed = abbe_checkpoint::mix(&self.state, &other.state, alpha)?;
+        self.state = mixed.state;
+        self.notices.extend(other.notices);
+        if let [first, ..] = mixed.kept.as_slice() {
+            let (count, first) = (mixed.kept.len(), first.escape_debug());
+            self.notices
+                .push(format!("{count} tensors that are no floats differ ({first}, ...): the first's are taken"));
+        }
+        self.sources.extend(other.sources);
+        self.sources.iter_mut().zip([1.0 - alpha, alpha]).for_each(|(source, share)| source.share = share);
+        if let (Some(card), Some(other)) = (&mut self.card, other.card) {
+            card.notices.extend(other.notices);
+            card.notices.dedup();
+        }
+        Ok(())
+    }
+
+    /// Recognises the network, which gives the file its card, and names the tensors as `layout` does. What the network is
+    /// called. A network that is not recognised keeps its names, unless a layout was asked for.
+    fn lay_out(&mut self, layout: Option<&str>, choice: &Choice) -> Result<String> {
+        let recognised = match identify(&self.state, self.card.as_ref(), choice, Device::Cpu) {
+            Err(error) if layout.is_none() => {
+                let reason = error.to_string();
+                let first = reason.lines().next().unwrap_or_default();
+                self.notices.push(format!("written without saying which network it is: {first}"));
+                return Ok("a network that is not recognised".into());
+            }
+            recognised => recognised.context("--layout needs a network that is recognised")?,
+        };
+        let layout = layout.unwrap_or(recognised.layout);
+        self.state = recognised.state_as(layout)?;
+        let Recognised { config, prefix, .. } = recognised;
+        if !prefix.is_empty() {
+            self.notices.push(format!("`{prefix}` before the names was left out"));
+        }
+        let notices = self.card.take().map(|card| card.notices).unwrap_or_default();
+        self.card = Some(Card { network: config, notices, sources: self.sources.clone() });
+        Ok(format!("{} in the layout {layout}", config.name()))
+    }
+
+    fn cast(&mut self, to: Dtype) -> Result<()> {
+        let (state, Loss { tensors, numbers, rounded, vanished, largest }) = abbe_checkpoint::cast(&self.state, to)?;
+        self.state = state;
+        self.notices.push(match rounded {
+            0 => format!("{tensors} tensors became {to}, without a change of any number"),
+            _ => format!(
+                "{tensors} tensors became {to}: {rounded} of {numbers} numbers were rounded, by {largest:.1e} at most, \
+                 {vanished} of them to 0"
+            ),
+        });
+        Ok(())
+    }
+}
+
+/// What a training checkpoint has beside weights.
+fn left_out(checkpoint: &Value, unwrapped: &Unwrapped) -> Option<String> {
+    let used = unwrapped.key.as_ref()?;
+    let keys = checkpoint.entries().unwrap_or_default().iter().filter_map(|(key, _)| match key {
+        Value::Text(key) => Some(key.escape_debug().to_string()),
+        _ => None,
+    });
+    let rest: Vec<_> = keys.filter(|key| key != used && !unwrapped.others.contains(key)).collect();
+    (!rest.is_empty()).then(|| format!("left out: {}", rest.join(", ")))
+}
+
+fn container(text: &str) -> Result<Container, String> {
+    let writable = [Container::Zip, Container::Legacy, Container::Safetensors];
+    let found = writable.into_iter().find(|container| container.to_string() == text);
+    found.ok_or_else(|| "expected zip, legacy or safetensors".into())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1".into())
+}

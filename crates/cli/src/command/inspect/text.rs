@@ -1,0 +1,124 @@
+//! What was found in a file, for people.
+
+use std::fmt::{self, Formatter};
+
+use serde_json::Value;
+
+use super::file::{Inspection, NetworkEntry};
+use super::leaves::TensorEntry;
+use crate::ascii::{ascii, cut, short};
+
+/// Characters of a value, and lines of a reason, that are shown at most.
+const MOST: usize = 100;
+const MOST_LINES: usize = 12;
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        writeln!(f, "{}", self.file.escape_debug())?;
+        let container = self.container.as_deref().unwrap_or("none that holds a checkpoint");
+        fact(f, "container", container)?;
+        fact(f, "size", &format!("{} bytes", self.size))?;
+        fact(f, "sha256", &self.sha256)?;
+        self.opaque.iter().try_for_each(|name| fact(f, "not run", &short(name, MOST)))?;
+        if let Some(key) = &self.key {
+            let keys: Vec<_> = self.keys.iter().map(|key| short(key, 40)).collect();
+            fact(f, "keys", &keys.join(", "))?;
+            fact(f, "weights", &format!("under {}", short(key, 40)))?;
+        }
+        self.network.iter().try_for_each(|network| write_network(f, network))?;
+        if let Some(reason) = &self.unrecognised {
+            fact(f, "network", &lines(&format!("not known: {reason}")))?;
+        }
+        self.card.iter().try_for_each(|card| write_card(f, card))?;
+        self.metadata
+            .iter()
+            .filter(|(key, _)| !key.starts_with("abbe"))
+            .try_for_each(|(key, text)| fact(f, "metadata", &format!("{}: {}", short(key, 40), short(text, MOST))))?;
+        write_tensors(f, &self.tensors)?;
+        if !self.tensors.is_empty() {
+            writeln!(f, "{} tensors, {} numbers", self.tensors.len(), self.numbers)?;
+        }
+        write_values(f, self)
+    }
+}
+
+fn fact(f: &mut Formatter, name: &str, text: &str) -> fmt::Result {
+    writeln!(f, "  {name:<10} {text}")
+}
+
+fn write_network(f: &mut Formatter, network: &NetworkEntry) -> fmt::Result {
+    fact(f, "network", &network.config.to_string())?;
+    let prefix = if network.prefix.is_empty() { String::new() } else { format!(", after {}", network.prefix) };
+    fact(f, "layout", &format!("{}{prefix}", network.layout))?;
+    network.converted.iter().try_for_each(|converted| fact(f, "loading", converted))
+}
+
+fn write_card(f: &mut Formatter, card: &Value) -> fmt::Result {
+    let list = |key: &str| card[key].as_array().cloned().unwrap_or_default();
+    for notice in list("notices") {
+        fact(f, "notice", &short(notice.as_str().unwrap_or_default(), 1000))?;
+    }
+    for source in list("sources") {
+        let [file, sha256] = ["file", "sha256"].map(|key| short(source[key].as_str().unwrap_or_default(), MOST));
+        let share = source["share"].as_f64().unwrap_or(1.0);
+        let share = if share == 1.0 { String::new() } else { format!("{share} of ") };
+        fact(f, "made from", &format!("{share}{file}, sha256 {sha256}"))?;
+    }
+    Ok(())
+}
+
+fn write_tensors(f: &mut Formatter, tensors: &[TensorEntry]) -> fmt::Result {
+    let names: Vec<_> = tensors.iter().map(|tensor| short(&tensor.name, MOST)).collect();
+    let shapes: Vec<_> = tensors.iter().map(|tensor| format!("{:?}", tensor.shape)).collect();
+    let [name_width, shape_width] = [(&names, 6), (&shapes, 5)].map(|(texts, least)| width(texts, least));
+    let has_stats = tensors.iter().any(|tensor| tensor.stats.is_some());
+    if !tensors.is_empty() {
+        let stats = "        min         max        mean  not finite";
+        writeln!(
+            f,
+            "\n{:name_width$}  {:8}  {:shape_width$}{}",
+            "tensor",
+            "type",
+            "shape",
+            [" ", stats][usize::from(has_stats)]
+        )?;
+    }
+    for ((tensor, name), shape) in tensors.iter().zip(names).zip(shapes) {
+        write!(f, "{name:name_width$}  {:8}  {shape}", tensor.dtype)?;
+        if let Some(stats) = &tensor.stats {
+            let pad = shape_width - shape.chars().count();
+            let share = 100.0 * stats.non_finite;
+            write!(f, "{:pad$} {:>10.3e}  {:>10.3e}  {:>10.3e}  {share:>9.2}%", "", stats.min, stats.max, stats.mean)?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
+fn write_values(f: &mut Formatter, inspection: &Inspection) -> fmt::Result {
+    let names: Vec<_> = inspection.values.iter().map(|entry| short(&entry.name, MOST)).collect();
+    let width = width(&names, 5);
+    if !names.is_empty() {
+        writeln!(f, "\nother values")?;
+    }
+    for (entry, name) in inspection.values.iter().zip(names) {
+        writeln!(f, "{name:width$}  {}", cut(ascii(&entry.value.to_string()).chars(), MOST))?;
+    }
+    Ok(())
+}
+
+/// Columns as wide as what is in them, up to a limit.
+fn width(texts: &[String], least: usize) -> usize {
+    texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).clamp(least, 60)
+}
+
+/// The first lines of a reason.
+fn lines(text: &str) -> String {
+    let all: Vec<_> = text.lines().collect();
+    let more = all.len().saturating_sub(MOST_LINES);
+    let mut shown = all[..all.len() - more].join("\n             ");
+    if more > 0 {
+        shown += &format!("\n             ... and {more} lines more");
+    }
+    shown
+}
