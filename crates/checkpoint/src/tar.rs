@@ -43,8 +43,11 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
 /// Only regular members of the three names count; links, devices and paths are never followed.
 fn places(file: &mut (impl Read + Seek)) -> Result<[Place; 3], Fault> {
     let mut places = HashMap::new();
-    for entry in Archive::new(file).entries_with_seek()? {
-        let entry = entry.map_err(unreadable)?;
+    for (index, entry) in Archive::new(file).entries_with_seek()?.enumerate() {
+        // The crate's reason may quote the file.
+        let entry = entry.or_else(|error| {
+            refuse(format!("entry {index} of the tar file is damaged: {}", error.to_string().escape_debug()))
+        })?;
         let name = MEMBERS.iter().find(|name| entry.path_bytes().as_ref() == name.as_bytes());
         if let (Some(name), EntryType::Regular) = (name, entry.header().entry_type())
             && places.insert(*name, (entry.raw_file_position(), entry.size())).is_some()
@@ -57,11 +60,6 @@ fn places(file: &mut (impl Read + Seek)) -> Result<[Place; 3], Fault> {
         None => refuse(format!("the tar file has no entry {name:?}: PyTorch did not write it, or it is damaged")),
     };
     Ok([place(MEMBERS[0])?, place(MEMBERS[1])?, place(MEMBERS[2])?])
-}
-
-/// The crate's error names the member or the field, in words from the file.
-fn unreadable(error: std::io::Error) -> Fault {
-    Fault::Content(format!("a damaged tar entry: {}", error.to_string().escape_debug()))
 }
 
 fn read_member(file: &mut (impl Read + Seek), (start, length): Place) -> Result<Vec<u8>, Fault> {
