@@ -3,9 +3,9 @@
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
+use crate::Container;
 use crate::error::{Fault, refuse};
 use crate::pickle::{self, Ids, StorageSpec, Unknown};
-use crate::Container;
 use crate::read::Checkpoint;
 use crate::tensor::{Storage, checked_bools};
 use crate::zip::Archive;

@@ -22,11 +22,8 @@ fn finite(byte: u8, mantissa: u32, bias: i32) -> f32 {
     let magnitude = byte & 0x7F;
     let exponent = i32::from(magnitude >> mantissa);
     let fraction = f32::from(magnitude & ((1 << mantissa) - 1)) / (1 << mantissa) as f32;
-    let value = if exponent == 0 {
-        fraction * 2f32.powi(1 - bias)
-    } else {
-        (1.0 + fraction) * 2f32.powi(exponent - bias)
-    };
+    let value =
+        if exponent == 0 { fraction * 2f32.powi(1 - bias) } else { (1.0 + fraction) * 2f32.powi(exponent - bias) };
     if byte & 0x80 == 0 { value } else { -value }
 }
 

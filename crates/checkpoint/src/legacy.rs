@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
+use crate::Container;
 use crate::error::{CUT_OFF, Fault, refuse};
 use crate::pickle::{self, Graph, Ids, StorageSpec, Unknown};
-use crate::Container;
 use crate::read::{Checkpoint, length};
 use crate::tensor::{Storage, checked_bools};
 

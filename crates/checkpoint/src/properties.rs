@@ -82,7 +82,9 @@ fn leaf() -> impl Strategy<Value = Value> {
         prop::collection::vec(any::<i64>(), 0..4).prop_map(Value::Size),
         select(&["cpu", "cuda:1", "mps"][..]).prop_map(|name| Value::Device(name.into())),
         select(&TYPES[..]).prop_map(Value::Dtype),
-        prop::collection::hash_set(any::<i64>(), 0..4).prop_map(|items| items.into_iter().map(Value::Int).collect()).prop_map(Value::Set),
+        prop::collection::hash_set(any::<i64>(), 0..4)
+            .prop_map(|items| items.into_iter().map(Value::Int).collect())
+            .prop_map(Value::Set),
         tensor().prop_map(Value::Tensor),
     ]
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use ::tar::{Archive, EntryType};
 use indexmap::IndexMap;
 
+use crate::Container;
 use crate::cursor::Cursor;
 use crate::error::{CUT_OFF, Fault, refuse};
 use crate::legacy::read_storage;
 use crate::pickle::{self, Graph, Ids, StorageSpec, TensorSpec, Unknown};
-use crate::Container;
 use crate::read::Checkpoint;
 use crate::tensor::Storage;
 
@@ -24,10 +24,12 @@ const MEMBERS: [&str; 3] = ["storages", "tensors", "pickle"];
 /// Where a member's bytes start in the file, and how many they are.
 type Place = (u64, u64);
 
+/// What is known of each storage, by key.
+type Specs = IndexMap<String, StorageSpec>;
+
 pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
     let [storages, tensors, object] = places(&mut file)?;
-    let (specs, storages) =
-        read_storages(&mut file, storages).map_err(|fault| fault.within("entry \"storages\""))?;
+    let (specs, storages) = read_storages(&mut file, storages).map_err(|fault| fault.within("entry \"storages\""))?;
     let bytes = read_member(&mut file, tensors).map_err(|fault| fault.within("entry \"tensors\""))?;
     let tensors = read_tensors(&bytes, &specs).map_err(|fault| fault.within("entry \"tensors\""))?;
     let bytes = read_member(&mut file, object)?;
@@ -73,12 +75,9 @@ fn read_member(file: &mut (impl Read + Seek), (start, length): Place) -> Result<
 }
 
 /// A count; per storage the pickle `(key, location, class)`, then its length and bytes; last a list of views.
-fn read_storages(
-    file: &mut (impl Read + Seek),
-    (start, length): Place,
-) -> Result<(IndexMap<String, StorageSpec>, Vec<Arc<Storage>>), Fault> {
+fn read_storages(file: &mut (impl Read + Seek), (start, length): Place) -> Result<(Specs, Vec<Arc<Storage>>), Fault> {
     let end = crate::read::length(file)?.min(start.saturating_add(length));
-    let (mut at, mut specs, mut storages) = (start, IndexMap::new(), Vec::new());
+    let (mut at, mut specs, mut storages) = (start, Specs::new(), Vec::new());
     for _ in 0..count(&note(file, &mut at, end)?)? {
         let Some((key, _, dtype)) = note(file, &mut at, end)?.note() else {
             return refuse(format!("byte {at}: no description of a storage; the file is damaged"));
@@ -126,10 +125,7 @@ fn count(graph: &Graph) -> Result<u64, Fault> {
 }
 
 /// A count; per tensor the pickle `(key, key of the storage, class)`, then rank, padding, sizes, strides and offset.
-fn read_tensors(
-    bytes: &[u8],
-    specs: &IndexMap<String, StorageSpec>,
-) -> Result<HashMap<String, TensorSpec>, Fault> {
+fn read_tensors(bytes: &[u8], specs: &Specs) -> Result<HashMap<String, TensorSpec>, Fault> {
     let run = |at| pickle::run(bytes, at, Ids::None, Unknown::Refuse);
     let (number, mut at) = run(0)?;
     let mut tensors = HashMap::new();
@@ -144,11 +140,7 @@ fn read_tensors(
     Ok(tensors)
 }
 
-fn read_tensor(
-    note: &Graph,
-    fields: &mut Cursor,
-    specs: &IndexMap<String, StorageSpec>,
-) -> Result<(String, TensorSpec), Fault> {
+fn read_tensor(note: &Graph, fields: &mut Cursor, specs: &Specs) -> Result<(String, TensorSpec), Fault> {
     let Some((key, storage, dtype)) = note.note() else { return refuse("it is not described; the file is damaged") };
     let Some((storage, _, spec)) = specs.get_full(&storage).filter(|(_, _, spec)| spec.dtype == Some(dtype)) else {
         return refuse("its storage is missing or of another type; the file is damaged or hostile");

@@ -69,7 +69,14 @@ impl Tensor {
         let numel = bytes.len() / dtype.size();
         assert_eq!(shape.iter().product::<usize>(), numel, "a tensor of shape {shape:?} was given {numel} elements");
         let storage = Arc::new(Storage { bytes });
-        Self { dtype, shape: shape.to_vec(), stride: contiguous_stride(shape), offset: 0, requires_grad: false, storage }
+        Self {
+            dtype,
+            shape: shape.to_vec(),
+            stride: contiguous_stride(shape),
+            offset: 0,
+            requires_grad: false,
+            storage,
+        }
     }
 
     /// The element type.
@@ -256,6 +263,24 @@ mod tests {
         assert_eq!(bytes(Dtype::U8, &[0xFE]).to_i64().unwrap(), [254]);
         assert!(matches!(bytes(Dtype::I16, &[0, 0]).to_f32(), Err(Error::Convert { found: Dtype::I16, .. })));
         assert!(matches!(bytes(Dtype::F16, &[0, 0]).to_i64(), Err(Error::Convert { found: Dtype::F16, .. })));
+    }
+
+    #[test]
+    fn conjugation_flips_imaginary_parts_and_negation_all() {
+        // 1 + 2i as two float32: conjugated 1 - 2i, negated -1 - 2i, both -1 + 2i.
+        let storage = Storage { bytes: [1f32, 2.0].map(f32::to_le_bytes).concat() };
+        let cases = [(true, false, [1.0, -2.0]), (false, true, [-1.0, -2.0]), (true, true, [-1f32, 2.0])];
+        for (conj, neg, expected) in cases {
+            let flipped = storage.flipped(Dtype::C64, Flips { conj, neg });
+            assert_eq!(flipped.bytes, expected.map(f32::to_le_bytes).concat(), "{conj} {neg}");
+        }
+    }
+
+    #[test]
+    fn unsigned_integers_are_read_where_they_fit() {
+        assert_eq!(bytes(Dtype::U32, &[0xFF; 4]).to_i64().unwrap(), [0xFFFF_FFFF]);
+        assert_eq!(bytes(Dtype::U64, &[1, 0, 0, 0, 0, 0, 0, 0]).to_i64().unwrap(), [1]);
+        assert!(bytes(Dtype::U64, &[0xFF; 8]).to_i64().is_err());
     }
 
     #[test]

@@ -87,7 +87,8 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn children(value: &Value) -> Option<Vec<(Json, Value)>> {
-    let indexed = |items: &[Value]| items.iter().cloned().enumerate().map(|(index, item)| (index.into(), item)).collect();
+    let indexed =
+        |items: &[Value]| items.iter().cloned().enumerate().map(|(index, item)| (index.into(), item)).collect();
     match value {
         Value::List(items) | Value::Tuple(items) => Some(indexed(items)),
         Value::Size(sizes) => Some(indexed(&sizes.iter().copied().map(Value::Int).collect::<Vec<_>>())),

@@ -89,7 +89,7 @@ const MAX_NAME: usize = 255;
 impl Machine<'_> {
     pub(super) fn global(&mut self, module: &str, name: &str) -> Result<Global, Fault> {
         let module = match module {
-            "__builtin__" => "builtins",      // Python 2's name, which protocol 2 writes
+            "__builtin__" => "builtins",       // Python 2's name, which protocol 2 writes
             "torch.tensor" => "torch._tensor", // its name before PyTorch 1.9
             module => module,
         };

@@ -181,10 +181,8 @@ impl Node {
     /// Whether it is immutable and holds no other object.
     fn is_plain(&self) -> bool {
         use Node::{Bool, Bytes, Complex, Device, Float, Int, None, Size, Text};
-        matches!(
-            self,
-            None | Bool(_) | Int(_) | Float(_) | Text(_) | Bytes(_) | Complex(..) | Size(_) | Device(_)
-        ) || matches!(self, Node::Global(Global::Dtype(_)))
+        matches!(self, None | Bool(_) | Int(_) | Float(_) | Text(_) | Bytes(_) | Complex(..) | Size(_) | Device(_))
+            || matches!(self, Node::Global(Global::Dtype(_)))
     }
 
     fn kind(&self) -> &'static str {

@@ -40,7 +40,10 @@ impl<R: Read + Seek> Archive<R> {
         let tail = bytes_at(&mut file, tail_start, length - tail_start)?;
         let place = directory::locate(&tail, length)?;
         if place.length > MAX_DIRECTORY {
-            return refuse(format!("byte {}: a zip directory of {} bytes; the file is hostile", place.offset, place.length));
+            return refuse(format!(
+                "byte {}: a zip directory of {} bytes; the file is hostile",
+                place.offset, place.length
+            ));
         }
         let bytes = bytes_at(&mut file, place.offset, place.length)?;
         let entries = directory::entries(&bytes, &place)?;
