@@ -168,7 +168,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x2.pth");
         let ((network, x2), (config, x4)) = (srcnn(2), srcnn(4));
-        abbe_models::save(&path, x2.network(), &Card { network, notices: vec!["mind".into()] }).unwrap();
+        abbe_models::save(&path, x2.network(), &Card { network, notices: vec!["mind".into()], sources: Vec::new() })
+            .unwrap();
         let from = |partial| Pretrained { checkpoint: path.clone(), partial, optimizer: None };
         let error = weights(&from(false), &config, x4.network().store()).err().unwrap().to_string();
         assert!(error.contains("scale: 2") && error.contains("scale: 4"), "{error}");
