@@ -37,3 +37,38 @@ fn walk(module: &Value, prefix: &str, state: &mut StateDict) -> Option<()> {
 fn named<'a>(attributes: &'a Value, key: &str) -> Option<&'a [(Value, Value)]> {
     attributes.get(key)?.entries()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Opaque, Tensor};
+
+    fn dict<const N: usize>(entries: [(&str, Value); N]) -> Value {
+        Value::Dict(entries.into_iter().map(|(key, value)| (Value::Text(key.into()), value)).collect())
+    }
+
+    fn module(parameters: Value, buffers: Value, modules: Value) -> Value {
+        let hidden = Value::Set(vec![Value::Text("hidden".into())]);
+        let state = dict([
+            ("_parameters", parameters),
+            ("_buffers", buffers),
+            ("_non_persistent_buffers_set", hidden),
+            ("_modules", modules),
+        ]);
+        let (arguments, entries) = (Vec::new(), Vec::new());
+        Value::Opaque(Box::new(Opaque { class: "net.Block".into(), arguments, entries, state: Some(state) }))
+    }
+
+    #[test]
+    fn names_are_those_of_the_path_to_the_tensor() {
+        let tensor = |value| Value::Tensor(Tensor::from_f32(&[1], &[value]));
+        let parameters = dict([("weight", tensor(1.0)), ("bias", Value::None)]);
+        let child = module(parameters, dict([("mean", tensor(2.0)), ("hidden", tensor(3.0))]), dict([]));
+        let modules = dict([("0", child), ("dropped", Value::None)]);
+        let parent = module(dict([("scale", tensor(4.0))]), dict([]), modules);
+        let state = module_state_dict(&parent).unwrap();
+        assert_eq!(state.keys().collect::<Vec<_>>(), ["scale", "0.weight", "0.mean"]);
+        assert_eq!(state["0.mean"].to_f32().unwrap(), [2.0]);
+        assert_eq!(module_state_dict(&dict([])), None);
+    }
+}

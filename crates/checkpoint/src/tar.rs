@@ -24,6 +24,9 @@ const MEMBERS: [&str; 3] = ["storages", "tensors", "pickle"];
 /// Where a member's bytes start in the file, and how many they are.
 type Place = (u64, u64);
 
+/// What is known of each storage, by key.
+type Specs = IndexMap<String, StorageSpec>;
+
 pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
     let [storages, tensors, object] = places(&mut file)?;
     let (specs, storages) = read_storages(&mut file, storages).map_err(|fault| fault.within("entry \"storages\""))?;
@@ -42,8 +45,11 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
 /// Only regular members of the three names count; links, devices and paths are never followed.
 fn places(file: &mut (impl Read + Seek)) -> Result<[Place; 3], Fault> {
     let mut places = HashMap::new();
-    for entry in Archive::new(file).entries_with_seek()? {
-        let entry = entry.map_err(unreadable)?;
+    for (index, entry) in Archive::new(file).entries_with_seek()?.enumerate() {
+        // The crate's reason may quote the file.
+        let entry = entry.or_else(|error| {
+            refuse(format!("entry {index} of the tar file is damaged: {}", error.to_string().escape_debug()))
+        })?;
         let name = MEMBERS.iter().find(|name| entry.path_bytes().as_ref() == name.as_bytes());
         if let (Some(name), EntryType::Regular) = (name, entry.header().entry_type())
             && places.insert(*name, (entry.raw_file_position(), entry.size())).is_some()
@@ -58,11 +64,6 @@ fn places(file: &mut (impl Read + Seek)) -> Result<[Place; 3], Fault> {
     Ok([place(MEMBERS[0])?, place(MEMBERS[1])?, place(MEMBERS[2])?])
 }
 
-/// The crate's error names the member or the field, in words from the file.
-fn unreadable(error: std::io::Error) -> Fault {
-    Fault::Content(format!("a damaged tar entry: {}", error.to_string().escape_debug()))
-}
-
 fn read_member(file: &mut (impl Read + Seek), (start, length): Place) -> Result<Vec<u8>, Fault> {
     if length > pickle::MAX_PICKLE {
         return refuse(format!("an entry of {length} bytes, far larger than a checkpoint's; the file is hostile"));
@@ -74,12 +75,9 @@ fn read_member(file: &mut (impl Read + Seek), (start, length): Place) -> Result<
 }
 
 /// A count; per storage the pickle `(key, location, class)`, then its length and bytes; last a list of views.
-fn read_storages(
-    file: &mut (impl Read + Seek),
-    (start, length): Place,
-) -> Result<(IndexMap<String, StorageSpec>, Vec<Arc<Storage>>), Fault> {
+fn read_storages(file: &mut (impl Read + Seek), (start, length): Place) -> Result<(Specs, Vec<Arc<Storage>>), Fault> {
     let end = crate::read::length(file)?.min(start.saturating_add(length));
-    let (mut at, mut specs, mut storages) = (start, IndexMap::new(), Vec::new());
+    let (mut at, mut specs, mut storages) = (start, Specs::new(), Vec::new());
     for _ in 0..count(&note(file, &mut at, end)?)? {
         let Some((key, _, dtype)) = note(file, &mut at, end)?.note() else {
             return refuse(format!("byte {at}: no description of a storage; the file is damaged"));
@@ -127,7 +125,7 @@ fn count(graph: &Graph) -> Result<u64, Fault> {
 }
 
 /// A count; per tensor the pickle `(key, key of the storage, class)`, then rank, padding, sizes, strides and offset.
-fn read_tensors(bytes: &[u8], specs: &IndexMap<String, StorageSpec>) -> Result<HashMap<String, TensorSpec>, Fault> {
+fn read_tensors(bytes: &[u8], specs: &Specs) -> Result<HashMap<String, TensorSpec>, Fault> {
     let run = |at| pickle::run(bytes, at, Ids::None, Unknown::Refuse);
     let (number, mut at) = run(0)?;
     let mut tensors = HashMap::new();
@@ -142,11 +140,7 @@ fn read_tensors(bytes: &[u8], specs: &IndexMap<String, StorageSpec>) -> Result<H
     Ok(tensors)
 }
 
-fn read_tensor(
-    note: &Graph,
-    fields: &mut Cursor,
-    specs: &IndexMap<String, StorageSpec>,
-) -> Result<(String, TensorSpec), Fault> {
+fn read_tensor(note: &Graph, fields: &mut Cursor, specs: &Specs) -> Result<(String, TensorSpec), Fault> {
     let Some((key, storage, dtype)) = note.note() else { return refuse("it is not described; the file is damaged") };
     let Some((storage, _, spec)) = specs.get_full(&storage).filter(|(_, _, spec)| spec.dtype == Some(dtype)) else {
         return refuse("its storage is missing or of another type; the file is damaged or hostile");

@@ -266,6 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn conjugation_flips_imaginary_parts_and_negation_all() {
+        // 1 + 2i as two float32: conjugated 1 - 2i, negated -1 - 2i, both -1 + 2i.
+        let storage = Storage { bytes: [1f32, 2.0].map(f32::to_le_bytes).concat() };
+        let cases = [(true, false, [1.0, -2.0]), (false, true, [-1.0, -2.0]), (true, true, [-1f32, 2.0])];
+        for (conj, neg, expected) in cases {
+            let flipped = storage.flipped(Dtype::C64, Flips { conj, neg });
+            assert_eq!(flipped.bytes, expected.map(f32::to_le_bytes).concat(), "{conj} {neg}");
+        }
+    }
+
+    #[test]
+    fn unsigned_integers_are_read_where_they_fit() {
+        assert_eq!(bytes(Dtype::U32, &[0xFF; 4]).to_i64().unwrap(), [0xFFFF_FFFF]);
+        assert_eq!(bytes(Dtype::U64, &[1, 0, 0, 0, 0, 0, 0, 0]).to_i64().unwrap(), [1]);
+        assert!(bytes(Dtype::U64, &[0xFF; 8]).to_i64().is_err());
+    }
+
+    #[test]
     fn scalars_and_empty_tensors_have_their_count() {
         assert_eq!(Tensor::from_i64(&[], &[7]).to_i64().unwrap(), [7]);
         let empty = Tensor::from_f32(&[0, 3], &[]);

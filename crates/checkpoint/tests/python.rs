@@ -54,7 +54,9 @@ fn every_fixture_that_we_write_is_verified_by_pytorch() {
         for entry in std::fs::read_dir(fixtures.join("pth/good")).unwrap().map(Result::unwrap) {
             let Ok(value) = read(entry.path()) else { continue };
             match write(folder.join(entry.file_name()), &value, &options(container)) {
-                Err(Error::Unwritable { .. }) if entry.file_name() == "zip_untyped.pth" => {}
+                // Types that PyTorch writes into this container and cannot read back.
+                Err(Error::Unwritable { .. })
+                    if container == Container::Legacy && entry.file_name() == "zip_untyped.pth" => {}
                 result => result.unwrap(),
             }
             written += 1;

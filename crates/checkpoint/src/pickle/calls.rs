@@ -33,7 +33,7 @@ impl Machine<'_> {
             (Global::RebuildParameter, [tensor, requires_grad, _] | [tensor, requires_grad, _, _]) => {
                 self.parameter(*tensor, *requires_grad)
             }
-            (Global::RebuildFromType, [function, class, inner, _]) => self.from_type(*function, *class, *inner),
+            (Global::RebuildFromType, [function, class, inner, _]) => self.tensor_of_class(*function, *class, *inner),
             (Global::Size, [sizes]) => self.size(*sizes),
             (Global::Device, [name] | [name, _]) => self.device(*name, arguments.get(1)),
             (Global::Encode, [text, codec]) => self.encode(*text, *codec),
@@ -53,7 +53,7 @@ impl Machine<'_> {
     }
 
     /// `_rebuild_from_type_v2(function, class, arguments, state)`: a tensor with attributes, which are left out.
-    fn from_type(&mut self, function: Ref, class: Ref, inner: Ref) -> Result<Node, Fault> {
+    fn tensor_of_class(&mut self, function: Ref, class: Ref, inner: Ref) -> Result<Node, Fault> {
         let inner = self.items(inner)?;
         match (&self.nodes[function], &self.nodes[class]) {
             (
