@@ -70,7 +70,7 @@ fn upscale_takes_folders_and_inspect_lists_tensors() {
     assert_eq!(read(&scratch.path("big/scene0.png"), Conversion::Refuse).unwrap().size(), (4 * 97, 4 * 130));
 
     let listed = scratch.abbe("inspect run/checkpoints/srgan_final.pth").ok();
-    assert!(listed.contains("head.0.weight") && listed.contains("float32 [32, 3, 9, 9]"), "{listed}");
+    assert!(listed.contains("head.0.weight") && listed.contains("float32   [32, 3, 9, 9]"), "{listed}");
     assert!(listed.contains("srresnet") && listed.contains("RANDOM"), "{listed}");
     let srcnn = scratch.abbe("inspect run/checkpoints/srcnn_final.pth").ok();
     assert!(srcnn.contains("srcnn") && !srcnn.contains("RANDOM"), "SRCNN never saw VGG:\n{srcnn}");

@@ -35,9 +35,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = [("w", Tensor::from_f32(&[2], &[1.0, f32::NAN])), ("n", Tensor::from_i64(&[], &[7]))];
         let state: StateDict = state.map(|(name, tensor)| (name.to_string(), tensor)).into();
-        for (container, key) in [(Container::Zip, None), (Container::Zip, Some("params")), (Container::Legacy, None)] {
+        for container in [Container::Zip, Container::Legacy, Container::Safetensors] {
+            let key = (container != Container::Safetensors).then_some("params");
             let options = WriteOptions { container, card: None };
-            write_verified(folder.path().join("a.pth"), &state, key, &options).unwrap();
+            write_verified(folder.path().join("a"), &state, key, &options).unwrap();
+            assert_eq!(crate::container_of(folder.path().join("a")).unwrap(), container);
         }
     }
 }

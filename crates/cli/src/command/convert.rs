@@ -131,7 +131,8 @@ impl Weights {
     fn read(path: &Path, choice: &Choice) -> Result<Self> {
         let checkpoint = abbe_checkpoint::open(path)?;
         let card = checkpoint.card.as_deref().map(|card| Card::parse(path, card)).transpose()?;
-        let unwrapped = abbe_checkpoint::unwrap(&checkpoint.value, choice.key)?;
+        let unwrapped = abbe_checkpoint::unwrap(&checkpoint.value, choice.key);
+        let unwrapped = unwrapped.with_context(|| path.display().to_string())?;
         let chosen = choice.key.is_none().then(|| unwrapped.notice()).flatten();
         let notices = chosen.into_iter().chain(left_out(&checkpoint.value, &unwrapped));
         let notices = notices.map(|notice| format!("{}: {notice}", path.display())).collect();

@@ -11,7 +11,7 @@ use tch::Device;
 use super::leaves::{Leaves, TensorEntry, ValueEntry, key_text};
 
 /// What can be told of a file.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct Inspection {
     pub file: String,
     /// None when the first bytes are those of no checkpoint.
@@ -61,10 +61,9 @@ pub struct NetworkEntry {
 pub fn inspect(path: &Path, choice: &Choice, with_stats: bool) -> Result<(Inspection, Option<Error>)> {
     let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     let sha256 = abbe_checkpoint::sha256(path)?;
-    let (checkpoint, refused) = match abbe_checkpoint::inspect(path) {
-        Ok(checkpoint) if checkpoint.opaque.is_empty() => (Some(checkpoint), None),
-        Ok(checkpoint) => (Some(checkpoint), abbe_checkpoint::open(path).err()),
-        Err(error) => (None, Some(error)),
+    let (checkpoint, refused) = match abbe_checkpoint::open(path) {
+        Ok(checkpoint) => (Some(checkpoint), None),
+        Err(error) => (abbe_checkpoint::inspect(path).ok(), Some(error)),
     };
     let container = abbe_checkpoint::container_of(path).ok().map(|container| container.to_string());
     let mut inspection = Inspection {
@@ -73,16 +72,7 @@ pub fn inspect(path: &Path, choice: &Choice, with_stats: bool) -> Result<(Inspec
         size,
         sha256,
         refused: refused.as_ref().map(Error::to_string),
-        opaque: Vec::new(),
-        keys: Vec::new(),
-        key: None,
-        network: None,
-        unrecognised: None,
-        card: None,
-        metadata: Vec::new(),
-        tensors: Vec::new(),
-        numbers: 0,
-        values: Vec::new(),
+        ..Inspection::default()
     };
     if let Some(checkpoint) = checkpoint {
         inspection.look_into(path, checkpoint, choice, with_stats);
@@ -93,9 +83,9 @@ pub fn inspect(path: &Path, choice: &Choice, with_stats: bool) -> Result<(Inspec
 impl Inspection {
     fn look_into(&mut self, path: &Path, checkpoint: Checkpoint, choice: &Choice, with_stats: bool) {
         let Checkpoint { value, card, metadata, opaque, .. } = checkpoint;
-        let Leaves { tensors, values, .. } = Leaves::of(&value, with_stats);
-        self.numbers = tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
-        (self.tensors, self.values, self.metadata, self.opaque) = (tensors, values, metadata, opaque);
+        let Leaves { tensors, values, numbers, .. } = Leaves::of(&value, with_stats);
+        (self.tensors, self.values, self.numbers) = (tensors, values, numbers);
+        (self.metadata, self.opaque) = (metadata, opaque);
         if let Err(reason) = self.recognise(path, &value, card.as_deref(), choice) {
             self.unrecognised = Some(reason);
         }

@@ -42,6 +42,8 @@ pub struct ValueEntry {
 pub struct Leaves {
     pub tensors: Vec<TensorEntry>,
     pub values: Vec<ValueEntry>,
+    /// Numbers in all tensors.
+    pub numbers: usize,
     with_stats: bool,
 }
 
@@ -57,7 +59,10 @@ impl Leaves {
         let join =
             |key: &dyn std::fmt::Display| if name.is_empty() { key.to_string() } else { format!("{name}.{key}") };
         match value {
-            Value::Tensor(tensor) => self.tensors.push(entry(name, tensor, self.with_stats)),
+            Value::Tensor(tensor) => {
+                self.numbers = self.numbers.saturating_add(tensor.numel());
+                self.tensors.push(entry(name, tensor, self.with_stats));
+            }
             Value::List(items) | Value::Tuple(items) | Value::Set(items) if !is_plain(items) => {
                 items.iter().enumerate().for_each(|(index, item)| self.walk(join(&index), item));
             }

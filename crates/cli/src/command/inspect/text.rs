@@ -5,7 +5,7 @@ use std::fmt::{self, Formatter};
 use serde_json::Value;
 
 use super::file::{Inspection, NetworkEntry};
-use super::leaves::TensorEntry;
+use super::leaves::{Numbers, TensorEntry, ValueEntry};
 use crate::ascii::{ascii, cut, short};
 
 /// Characters of a value, and lines of a reason, that are shown at most.
@@ -73,30 +73,26 @@ fn write_tensors(f: &mut Formatter, tensors: &[TensorEntry]) -> fmt::Result {
     let [name_width, shape_width] = [(&names, 6), (&shapes, 5)].map(|(texts, least)| width(texts, least));
     let has_stats = tensors.iter().any(|tensor| tensor.stats.is_some());
     if !tensors.is_empty() {
-        let stats = "        min         max        mean  not finite";
-        writeln!(
-            f,
-            "\n{:name_width$}  {:8}  {:shape_width$}{}",
-            "tensor",
-            "type",
-            "shape",
-            [" ", stats][usize::from(has_stats)]
-        )?;
+        let stats = if has_stats { "         min         max        mean  not finite" } else { "" };
+        let head = format!("{:name_width$}  {:8}  {:shape_width$}{stats}", "tensor", "type", "shape");
+        writeln!(f, "\n{}", head.trim_end())?;
     }
     for ((tensor, name), shape) in tensors.iter().zip(names).zip(shapes) {
-        write!(f, "{name:name_width$}  {:8}  {shape}", tensor.dtype)?;
-        if let Some(stats) = &tensor.stats {
-            let pad = shape_width - shape.chars().count();
-            let share = 100.0 * stats.non_finite;
-            write!(f, "{:pad$} {:>10.3e}  {:>10.3e}  {:>10.3e}  {share:>9.2}%", "", stats.min, stats.max, stats.mean)?;
+        let row = format!("{name:name_width$}  {:8}  {shape:shape_width$}", tensor.dtype);
+        match &tensor.stats {
+            None => writeln!(f, "{}", row.trim_end())?,
+            Some(Numbers { min, max, mean, non_finite }) => {
+                let share = 100.0 * non_finite;
+                writeln!(f, "{row}  {min:>10.3e}  {max:>10.3e}  {mean:>10.3e}  {share:>9.2}%")?;
+            }
         }
-        writeln!(f)?;
     }
     Ok(())
 }
 
 fn write_values(f: &mut Formatter, inspection: &Inspection) -> fmt::Result {
-    let names: Vec<_> = inspection.values.iter().map(|entry| short(&entry.name, MOST)).collect();
+    let name = |entry: &ValueEntry| if entry.name.is_empty() { "(all)".into() } else { short(&entry.name, MOST) };
+    let names: Vec<_> = inspection.values.iter().map(name).collect();
     let width = width(&names, 5);
     if !names.is_empty() {
         writeln!(f, "\nother values")?;
