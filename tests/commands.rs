@@ -23,7 +23,7 @@ fn models_lists_and_shows_every_network() {
         json["layers"].as_array().unwrap().last().unwrap()["shape"].clone()
     };
     assert_eq!(shape("--size 10x12"), serde_json::json!([1, 3, 40, 48]));
-    scratch.abbe("models resnet").fails_with(&["resnet", "srresnet", "vgg19"]);
+    scratch.abbe("models resnext").fails_with(&["resnext", "srresnet", "vgg19"]);
     scratch.abbe("models vgg16 --size 10x10").fails_with(&["224x224"]);
 }
 

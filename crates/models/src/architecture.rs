@@ -1,5 +1,7 @@
 //! What every network and its configuration offer.
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::{Device, Tensor};
@@ -71,6 +73,11 @@ pub trait Architecture: Copy + PartialEq + Serialize + DeserializeOwned + Into<C
 
     /// A usual input: channels, height and width.
     fn input(&self) -> [i64; 3];
+
+    /// The heights and widths that the network takes.
+    fn sides(&self) -> RangeInclusive<i64> {
+        1..=i64::MAX
+    }
 
     /// Output pixels per input pixel along each side, of a network that enlarges pictures.
     fn scale(&self) -> Option<i64> {

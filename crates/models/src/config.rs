@@ -1,5 +1,7 @@
 //! The table of networks: a network is one file, and one row here.
 
+use std::ops::RangeInclusive;
+
 use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -105,6 +107,11 @@ impl Config {
         self.own().input()
     }
 
+    /// The heights and widths that the network takes.
+    pub fn sides(&self) -> RangeInclusive<i64> {
+        self.own().sides()
+    }
+
     /// The network on `device`, with PyTorch's first values: `tch::manual_seed` decides them.
     ///
     /// # Errors
@@ -174,6 +181,7 @@ trait Erased {
     fn validate(&self) -> Result<(), Error>;
     fn scale(&self) -> Option<i64>;
     fn input(&self) -> [i64; 3];
+    fn sides(&self) -> RangeInclusive<i64>;
     fn build(&self, device: Device) -> Result<Built, Error>;
     fn layouts(&self) -> Vec<&'static str>;
     fn rename(&self, layout: usize, name: &str) -> String;
@@ -194,6 +202,10 @@ impl<C: Architecture> Erased for C {
 
     fn input(&self) -> [i64; 3] {
         Architecture::input(self)
+    }
+
+    fn sides(&self) -> RangeInclusive<i64> {
+        Architecture::sides(self)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

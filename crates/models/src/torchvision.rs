@@ -57,6 +57,8 @@ pub(crate) const fn input(classes: Option<i64>) -> [i64; 3] {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Tensor};
+
     use super::*;
 
     #[test]
@@ -68,6 +70,16 @@ mod tests {
         assert_eq!(named("vgg17"), None);
         assert!(TORCHVISION.iter().all(|(_, config)| config.input() == [3, 224, 224]));
         assert!(TORCHVISION.iter().all(|(_, config)| config.validate().is_ok()));
+    }
+
+    #[test]
+    fn the_smallest_pictures_pass() {
+        for config in NETWORKS.iter().flat_map(|network| (network.samples)()) {
+            let (least, [channels, ..]) = (*config.sides().start(), config.input());
+            let picture = Tensor::zeros([1, channels, least, least], (tch::Kind::Float, Device::Cpu));
+            let built = config.build(Device::Cpu).unwrap();
+            assert!(tch::no_grad(|| built.network().forward(&picture, false)).numel() > 0, "{config:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `abbe models`
 
 use abbe_models::{Config, NETWORKS, Summary, TORCHVISION, named, summary};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde_json::json;
 use tch::Device;
 
@@ -44,28 +44,28 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// Every name that can be shown.
 fn names() -> Vec<&'static str> {
-    let torchvision = TORCHVISION.into_iter().map(|(name, _)| name).filter(|name| !is_network(name));
-    NETWORKS.iter().map(|network| network.name).chain(torchvision).collect()
-}
-
-fn is_network(name: &str) -> bool {
-    NETWORKS.iter().any(|network| network.name == name)
+    let networks = NETWORKS.iter().map(|network| network.name);
+    let torchvision = TORCHVISION.into_iter().filter(|(name, config)| *name != config.name());
+    networks.chain(torchvision.map(|(name, _)| name)).collect()
 }
 
 fn list() {
     for network in NETWORKS {
-        println!("{:<14} {}", network.name, network.paper);
-    }
-    for (name, config) in TORCHVISION.into_iter().filter(|(name, _)| !is_network(name)) {
-        println!("{name:<14} {} of torchvision", config.name());
+        let own = TORCHVISION.into_iter().filter(|(_, config)| config.name() == network.name);
+        let names: Vec<_> = own.map(|(name, _)| name).filter(|name| *name != network.name).collect();
+        let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+        println!("{:<14} {}{names}", network.name, network.paper);
     }
 }
 
 fn show(name: &str, size: Option<[i64; 2]>) -> Result<Summary> {
     let config = config(name)?;
-    let built = config.build(Device::Cpu)?;
     let [channels, height, width] = config.input();
     let [height, width] = size.unwrap_or([height, width]);
+    let fits = [height, width].iter().all(|side| config.sides().contains(side));
+    let [_, usual_height, usual_width] = config.input();
+    ensure!(fits, "--size: {name} does not take {height}x{width}; its usual input is {usual_height}x{usual_width}");
+    let built = config.build(Device::Cpu)?;
     Ok(summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]))
 }
 
