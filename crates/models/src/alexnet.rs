@@ -1,5 +1,7 @@
 //! AlexNet in torchvision's layout (Krizhevsky, arXiv 1404.5997).
 
+use std::ops::RangeInclusive;
+
 use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -45,6 +47,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         torchvision::input(self.classes)
+    }
+
+    fn sides(&self) -> RangeInclusive<i64> {
+        63..=i64::MAX
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

@@ -1,5 +1,7 @@
 //! What every network and its configuration offer.
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::{Device, Tensor};
@@ -61,8 +63,11 @@ pub trait Architecture: Copy + PartialEq + Serialize + DeserializeOwned + Into<C
     /// Where the network comes from.
     const PAPER: &'static str;
 
-    /// The paper's configuration first, then others that differ from it in every key.
+    /// Configurations that differ in every key, for tests; where it is small enough, the paper's comes first.
     const SAMPLES: &'static [Self];
+
+    /// The paper's configuration, or else the best known one.
+    const USUAL: Self = Self::SAMPLES[0];
 
     /// The ways in which its tensors are named in files: ours first, whose `rename` changes nothing.
     const LAYOUTS: &'static [Layout<Self>];
@@ -78,6 +83,11 @@ pub trait Architecture: Copy + PartialEq + Serialize + DeserializeOwned + Into<C
 
     /// A usual input: channels, height and width.
     fn input(&self) -> [i64; 3];
+
+    /// The heights and widths that the network takes.
+    fn sides(&self) -> RangeInclusive<i64> {
+        1..=i64::MAX
+    }
 
     /// Output pixels per input pixel along each side, of a network that enlarges pictures.
     fn scale(&self) -> Option<i64> {

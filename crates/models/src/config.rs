@@ -1,6 +1,7 @@
 //! The table of networks: a network is one file, and one row here.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,9 @@ pub struct NetworkInfo {
     pub name: &'static str,
     /// Where it comes from.
     pub paper: &'static str,
-    /// The paper's configuration first, then others that differ from it in every key.
+    /// The paper's configuration, or else the best known one.
+    pub usual: fn() -> Config,
+    /// Configurations that differ in every key, for tests.
     pub samples: fn() -> Vec<Config>,
     /// Every configuration that keys and shapes allow, with its layout's name.
     pub(crate) detect: fn(&Keys, &Hints) -> Vec<Result<Candidate, Error>>,
@@ -101,7 +104,7 @@ pub struct NetworkInfo {
 impl NetworkInfo {
     const fn of<C: Architecture>(name: &'static str) -> Self {
         let samples = || C::SAMPLES.iter().map(|&config| config.into()).collect();
-        NetworkInfo { name, paper: C::PAPER, samples, detect: detect::<C> }
+        NetworkInfo { name, paper: C::PAPER, usual: || C::USUAL.into(), samples, detect: detect::<C> }
     }
 }
 
@@ -127,6 +130,11 @@ impl Config {
     /// A usual input: channels, height and width.
     pub fn input(&self) -> [i64; 3] {
         self.own().input()
+    }
+
+    /// The heights and widths that the network takes.
+    pub fn sides(&self) -> RangeInclusive<i64> {
+        self.own().sides()
     }
 
     /// The network on `device`, with PyTorch's first values: `tch::manual_seed` decides them.
@@ -214,6 +222,7 @@ trait Erased {
     fn validate(&self) -> Result<(), Error>;
     fn scale(&self) -> Option<i64>;
     fn input(&self) -> [i64; 3];
+    fn sides(&self) -> RangeInclusive<i64>;
     fn build(&self, device: Device) -> Result<Built, Error>;
     fn layouts(&self) -> Vec<&'static str>;
     fn rename(&self, layout: usize, name: &str) -> String;
@@ -234,6 +243,10 @@ impl<C: Architecture> Erased for C {
 
     fn input(&self) -> [i64; 3] {
         Architecture::input(self)
+    }
+
+    fn sides(&self) -> RangeInclusive<i64> {
+        Architecture::sides(self)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

@@ -1,5 +1,7 @@
 //! DenseNet-BC in torchvision's layout (Huang et al., arXiv 1608.06993).
 
+use std::ops::RangeInclusive;
+
 use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -62,6 +64,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         torchvision::input(Some(self.classes))
+    }
+
+    fn sides(&self) -> RangeInclusive<i64> {
+        29..=i64::MAX
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

@@ -1,5 +1,7 @@
 //! The discriminator of SRGAN (Ledig et al., arXiv 1609.04802).
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -31,6 +33,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         [3, self.patch, self.patch]
+    }
+
+    fn sides(&self) -> RangeInclusive<i64> {
+        self.patch..=self.patch
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

@@ -49,6 +49,7 @@ impl Architecture for Config {
         Config { scale: 2, groups: 1, blocks: 2, channels: 8, reduction: 2, unshuffle: 2 },
         Config { scale: 1, groups: 2, blocks: 3, channels: 5, reduction: 1, unshuffle: 4 },
     ];
+    const USUAL: Self = Config::paper(4);
     const LAYOUTS: &'static [Layout<Self>] = &layouts::ALL;
     const PYTHON: Python = Python { source: include_str!("../python/rcan.py"), class: "Rcan" };
 

@@ -53,6 +53,7 @@ impl Architecture for Config {
         Config { scale: 2, blocks: 1, channels: 4, growth: 4, unshuffle: 1, colors: 3, plus: false },
         Config { scale: 1, blocks: 1, channels: 4, growth: 5, unshuffle: 1, colors: 1, plus: true },
     ];
+    const USUAL: Self = Config::paper(4);
     const LAYOUTS: &'static [Layout<Self>] = &[
         Layout::own("basicsr", |keys, _| detect(keys, "body.{}.rdb1.", "conv_up")),
         Layout {

@@ -1,5 +1,7 @@
 //! SqueezeNet 1.0 and 1.1 in torchvision's layout (Iandola et al., arXiv 1602.07360).
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -49,6 +51,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         torchvision::input(Some(self.classes))
+    }
+
+    fn sides(&self) -> RangeInclusive<i64> {
+        if self.version == Version::V1_0 { 21..=i64::MAX } else { 17..=i64::MAX }
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

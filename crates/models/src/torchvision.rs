@@ -39,12 +39,12 @@ const fn vgg(net: Net) -> (&'static str, Config) {
     (net.name(), Config::Vgg(vgg::Config::paper(net)))
 }
 
-/// The configuration that a name stands for: one of [`TORCHVISION`], the first of them for `vgg` and the like, or the first
-/// sample of another network of [`NETWORKS`].
+/// The configuration that a name stands for: one of [`TORCHVISION`], the first of them for `vgg` and the like, or the
+/// usual one of another network of [`NETWORKS`].
 pub fn named(name: &str) -> Option<Config> {
     let known = TORCHVISION.into_iter().find(|(known, config)| *known == name || config.name() == name);
-    let sample = || (NETWORKS.iter().find(|network| network.name == name)?.samples)().first().copied();
-    known.map(|(_, config)| config).or_else(sample)
+    let usual = || NETWORKS.iter().find(|network| network.name == name).map(|network| (network.usual)());
+    known.map(|(_, config)| config).or_else(usual)
 }
 
 /// A usual input of a classifier: ImageNet's for its 1,000 classes, else a small picture, which each of them takes.
@@ -57,17 +57,29 @@ pub(crate) const fn input(classes: Option<i64>) -> [i64; 3] {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Tensor};
+
     use super::*;
 
     #[test]
-    fn names_stand_for_torchvisions_networks_and_for_first_samples() {
+    fn names_stand_for_torchvisions_networks_and_for_papers() {
         assert_eq!(named("vgg16"), Some(Config::Vgg(vgg::Config::paper(Net::Vgg16))));
         assert_eq!(named("alexnet"), Some(Config::Alexnet(alexnet::Config::paper())));
         assert_eq!(named("resnet"), named("resnet18"));
-        assert_eq!(named("srcnn"), (NETWORKS.iter().find(|n| n.name == "srcnn").unwrap().samples)().first().copied());
+        assert_eq!(named("rcan"), Some(Config::Rcan(crate::rcan::Config::paper(4))));
         assert_eq!(named("vgg17"), None);
         assert!(TORCHVISION.iter().all(|(_, config)| config.input() == [3, 224, 224]));
         assert!(TORCHVISION.iter().all(|(_, config)| config.validate().is_ok()));
+    }
+
+    #[test]
+    fn the_smallest_pictures_pass() {
+        for config in NETWORKS.iter().flat_map(|network| (network.samples)()) {
+            let (least, [channels, ..]) = (*config.sides().start(), config.input());
+            let picture = Tensor::zeros([1, channels, least, least], (tch::Kind::Float, Device::Cpu));
+            let built = config.build(Device::Cpu).unwrap();
+            assert!(tch::no_grad(|| built.network().forward(&picture, false)).numel() > 0, "{config:?}");
+        }
     }
 
     #[test]

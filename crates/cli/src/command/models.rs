@@ -1,7 +1,7 @@
 //! `abbe models`
 
 use abbe_models::{Built, Choice, Config, NETWORKS, NetworkInfo, Summary, TORCHVISION, named, summary};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tch::Device;
 
@@ -73,8 +73,12 @@ fn show(name: &str, arguments: &Arguments) -> Result<()> {
     }
     print!("{summary}");
     println!("memory is that of all outputs in float32, as training holds them");
-    if let Some(radius) = facts.radius {
-        println!("an output pixel sees LR pixels up to {radius} away on each side: what tiles must overlap by");
+    match facts.radius {
+        Some(i64::MAX) => println!("an output pixel sees the whole picture, which therefore cannot be cut into tiles"),
+        Some(radius) => {
+            println!("an output pixel sees {radius} LR pixels far on each side: what tiles must overlap by")
+        }
+        None => {}
     }
     println!("{}", facts.config);
     Ok(())
@@ -88,15 +92,16 @@ struct Facts {
 }
 
 fn summarise(name: &str, arguments: &Arguments) -> Result<(Summary, Facts)> {
-    let size = arguments.size;
     let config = config(name, &arguments.checkpoint.choice())?;
+    let [channels, usual_height, usual_width] = config.input();
+    let [height, width] = arguments.size.unwrap_or([usual_height, usual_width]);
+    let fits = [height, width].iter().all(|side| config.sides().contains(side));
+    ensure!(fits, "--size: {name} does not take {height}x{width}; its usual input is {usual_height}x{usual_width}");
     let built = config.build(Device::Cpu)?;
     let radius = match &built {
         Built::Sr(model) => Some(model.radius()),
         Built::Other(_) => None,
     };
-    let [channels, height, width] = config.input();
-    let [height, width] = size.unwrap_or([height, width]);
     let summary = summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]);
     Ok((summary, Facts { config, radius }))
 }
@@ -125,7 +130,7 @@ fn as_json(summary: &Summary, facts: &Facts) -> serde_json::Value {
     json!({
         "config": facts.config, "input": summary.input, "layers": layers.collect::<Vec<_>>(),
         "parameters": summary.parameters(), "bytes": summary.memory(), "multiply_adds": summary.multiply_adds(),
-        "radius": facts.radius,
+        "radius": facts.radius.filter(|radius| *radius < i64::MAX),
     })
 }
 

@@ -3,6 +3,8 @@
 mod features;
 mod net;
 
+use std::ops::RangeInclusive;
+
 use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -55,6 +57,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         torchvision::input(self.classes)
+    }
+
+    fn sides(&self) -> RangeInclusive<i64> {
+        32..=i64::MAX
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {
