@@ -43,6 +43,8 @@ impl Machine<'_> {
             (Global::Set, []) => Ok(Node::Set(Vec::new())),
             (Global::Set, [items]) => self.set(*items),
             (Global::Complex, [real, imaginary]) => self.complex(*real, *imaginary),
+            (Global::NumpyScalar, _) => self.numpy_scalar(arguments),
+            (Global::NumpyType, _) => self.numpy_type(arguments),
             (Global::Opaque(_), _) => Ok(opaque(global, arguments.to_vec())),
             _ => refuse(format!(
                 "{} is given {} arguments that do not fit it; the file is damaged",

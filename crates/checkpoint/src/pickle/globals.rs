@@ -27,11 +27,13 @@ pub(super) enum Global {
     ByteArray,
     Set,
     Complex,
+    NumpyScalar,
+    NumpyType,
     /// An unknown name, by its index in [`Machine::opaque`]: inert.
     Opaque(usize),
 }
 
-const TABLE: [(&str, &str, Global); 17] = [
+const TABLE: [(&str, &str, Global); 20] = [
     ("collections", "OrderedDict", Global::OrderedDict),
     ("collections", "Counter", Global::Counter),
     ("torch._utils", "_rebuild_tensor", Global::RebuildTensor),
@@ -49,6 +51,9 @@ const TABLE: [(&str, &str, Global); 17] = [
     ("builtins", "bytearray", Global::ByteArray),
     ("builtins", "set", Global::Set),
     ("builtins", "complex", Global::Complex),
+    ("numpy.core.multiarray", "scalar", Global::NumpyScalar), // its name before NumPy 2
+    ("numpy._core.multiarray", "scalar", Global::NumpyScalar),
+    ("numpy", "dtype", Global::NumpyType),
 ];
 
 impl Global {
@@ -93,13 +98,15 @@ impl Machine<'_> {
             "torch.tensor" => "torch._tensor", // its name before PyTorch 1.9
             module => module,
         };
-        match (Global::named(module, name), self.unknown) {
-            (Some(known), _) => Ok(known),
-            (None, Unknown::Keep) if module.len() + name.len() < MAX_NAME => {
-                Ok(Global::Opaque(self.opaque.insert_full(format!("{module}.{name}")).0))
-            }
-            (None, _) => refuse(advice(module, name)),
+        Global::named(module, name).map_or_else(|| self.unknown(module, name), Ok)
+    }
+
+    /// A name that is kept for looking only, or refused.
+    pub(super) fn unknown(&mut self, module: &str, name: &str) -> Result<Global, Fault> {
+        if self.unknown == Unknown::Keep && module.len() + name.len() < MAX_NAME {
+            return Ok(Global::Opaque(self.opaque.insert_full(format!("{module}.{name}")).0));
         }
+        refuse(advice(module, name))
     }
 }
 

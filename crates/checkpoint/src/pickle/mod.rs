@@ -5,6 +5,7 @@
 mod calls;
 mod globals;
 mod machine;
+mod numpy;
 pub(crate) mod opcode;
 mod rebuild;
 mod stack;
@@ -97,6 +98,8 @@ enum Node {
     Complex(f64, f64),
     Size(Vec<i64>),
     Device(String),
+    /// The type of a NumPy scalar.
+    NumpyType(Dtype),
     Opaque(Box<OpaqueSpec>),
 }
 
@@ -204,6 +207,7 @@ impl Node {
             Node::Complex(..) => "a complex number",
             Node::Size(_) => "a torch.Size",
             Node::Device(_) => "a torch.device",
+            Node::NumpyType(_) => "a numpy.dtype",
             Node::Opaque(_) => "an object of an unknown class",
         }
     }

@@ -130,8 +130,8 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Sets attributes. Of the known classes only an OrderedDict has any: the module versions of a state dict, which
-    /// loading does without.
+    /// Sets attributes, which are left out: of the known classes only an OrderedDict has any, `_metadata` with the versions
+    /// of a state dict's modules, and loading does without it.
     pub(super) fn build(&mut self) -> Result<(), Fault> {
         let state = self.pop()?;
         let object = self.top()?;
@@ -141,6 +141,7 @@ impl Machine<'_> {
         }
         match (&self.nodes[object], &self.nodes[state]) {
             (Node::Dict(DictKind::Ordered, _), Node::Dict(DictKind::Plain, _)) => Ok(()),
+            (Node::NumpyType(_), _) => self.check_order(state),
             (object, _) => refuse(format!("attributes are set on {}; the file is damaged or hostile", object.kind())),
         }
     }

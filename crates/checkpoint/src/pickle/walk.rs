@@ -81,6 +81,7 @@ impl Walk<'_> {
             Node::Tensor(tensor) => Value::Tensor(self.tensor(tensor)?),
             Node::Opaque(spec) => self.opaque(spec, depth)?,
             Node::Global(global) => self.bare(*global)?,
+            Node::NumpyType(_) => self.bare(Global::NumpyType)?,
             Node::Storage(window) => self.bare(Global::StorageClass(window.dtype))?,
         })
     }
