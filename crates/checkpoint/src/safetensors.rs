@@ -5,12 +5,13 @@ use std::io::{Read, Seek};
 use ::safetensors::tensor::{Dtype as Stored, Metadata};
 
 use crate::error::{CUT_OFF, Fault, refuse};
+use crate::pickle::check_shape;
 use crate::read::{Checkpoint, length};
 use crate::tensor::checked_bools;
 use crate::{Container, Dtype, Tensor, Value};
 
 /// The most bytes of a header, 4 MiB: that of 700 tensors has about 100 KB, and parsed it takes many times its size.
-const MAX_HEADER: u64 = 4 << 20;
+pub(crate) const MAX_HEADER: u64 = 4 << 20;
 
 /// The keys of the metadata under which Abbe keeps its card, and which program wrote the file.
 pub(crate) const CARD: &str = "abbe";
@@ -68,7 +69,7 @@ fn header(file: &mut impl Read, length: u64) -> Result<Metadata, Fault> {
     let mut bytes = Vec::new();
     file.take(size).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != size {
-        return refuse(CUT_OFF);
+        return refuse(format!("byte 8: {CUT_OFF}"));
     }
     let header: Metadata = serde_json::from_slice(&bytes)
         .or_else(|error| refuse(format!("byte 8: the header is damaged: {}", error.to_string().escape_debug())))?;
@@ -87,6 +88,7 @@ fn tensor(file: &mut impl Read, header: &Metadata, name: &str) -> Result<Tensor,
     let Some((dtype, _)) = TYPES.into_iter().find(|(_, stored)| *stored == info.dtype) else {
         return refuse(format!("elements of the type {:?} are not supported; convert them in Python", info.dtype));
     };
+    check_shape(&info.shape)?;
     let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
     file.read_exact(&mut bytes)?;
     let storage = checked_bools(Some(dtype), bytes)?;

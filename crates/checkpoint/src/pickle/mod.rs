@@ -22,6 +22,7 @@ use crate::tensor::Flips;
 use globals::Global;
 
 pub(crate) use machine::{MAX_PICKLE, run};
+pub(crate) use view::check_shape;
 
 /// Which persistent ids a pickle may hold: the zip container's, the legacy container's with its sixth item, the keys of
 /// a tar container's tensors, or none.

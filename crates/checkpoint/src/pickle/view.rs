@@ -1,4 +1,4 @@
-//! Whether a tensor's elements lie within its storage.
+//! Whether a tensor may have its shape, and whether its elements lie within its storage.
 
 use crate::error::{Fault, refuse};
 
@@ -10,17 +10,35 @@ pub(super) const MAX_EXPANSION: u128 = 16;
 /// What counts as a small storage.
 pub(super) const SMALL: usize = 65_536;
 
+/// Checks that a tensor has few enough axes, and gives the product of its sizes, with 1 for each 0: it fits the address
+/// space even where a 0 leaves no element.
+pub(crate) fn check_shape(shape: &[usize]) -> Result<u128, Fault> {
+    if shape.len() > MAX_RANK {
+        return refuse(format!(
+            "a tensor has {} axes, expected at most {MAX_RANK}; the file is damaged or hostile",
+            shape.len()
+        ));
+    }
+    let elements = shape.iter().fold(1u128, |product, size| product.saturating_mul((*size).max(1) as u128));
+    if elements >= isize::MAX as u128 {
+        return refuse(format!(
+            "a tensor of shape {shape:?} is larger than any machine's memory; the file is damaged or hostile"
+        ));
+    }
+    Ok(elements)
+}
+
 /// Checks that every element of a tensor lies within a storage of `numel` elements. 128 bits hold every product here.
 pub(super) fn check_view(shape: &[usize], stride: &[usize], offset: usize, numel: usize) -> Result<(), Fault> {
-    if shape.len() != stride.len() || shape.len() > MAX_RANK {
+    let elements = check_shape(shape)?;
+    if shape.len() != stride.len() {
         return refuse(format!(
-            "a tensor has {} sizes and {} strides, expected as many, at most {MAX_RANK}; the file is damaged or hostile",
+            "a tensor has {} sizes and {} strides, expected as many; the file is damaged or hostile",
             shape.len(),
             stride.len()
         ));
     }
-    let elements = shape.iter().fold(1u128, |product, size| product.saturating_mul((*size).max(1) as u128));
-    if shape.contains(&0) && elements < isize::MAX as u128 {
+    if shape.contains(&0) {
         return Ok(());
     }
     let reach = shape.iter().zip(stride).map(|(size, step)| (*size as u128).saturating_sub(1) * *step as u128);
