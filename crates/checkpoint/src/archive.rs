@@ -16,7 +16,7 @@ pub(crate) const CARD: &str = "abbe.json";
 pub(crate) const PROVENANCE: &str = "abbe.provenance.json";
 
 /// The most bytes of a small record (version, byte order, card).
-const MAX_NOTE: u64 = 1 << 20;
+pub(crate) const MAX_NOTE: u64 = 1 << 20;
 
 pub(crate) fn read(file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
     let mut archive = Archive::open(file)?;

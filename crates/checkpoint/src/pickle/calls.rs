@@ -143,14 +143,19 @@ impl Machine<'_> {
     }
 
     fn device(&self, name: Ref, index: Option<&Ref>) -> Result<Node, Fault> {
-        /// `cuda`, `cpu`, `privateuseone`: a longer name is no device, and copying it may be costly.
-        const MAX_NAME: usize = 32;
-        match (&self.nodes[name], index.map(|index| &self.nodes[*index])) {
-            (Node::Text(name), None) if name.len() <= MAX_NAME => Ok(Node::Device(name.clone())),
-            (Node::Text(name), Some(Node::Int(index))) if name.len() <= MAX_NAME => {
+        let device = match (&self.nodes[name], index.map(|index| &self.nodes[*index])) {
+            (Node::Text(name), None) => name.split_once(':').map_or(Some((name.as_str(), None)), |(name, index)| {
+                Some((name, Some(index.parse().ok().filter(|number: &i128| number.to_string() == index)?)))
+            }),
+            (Node::Text(name), Some(Node::Int(index))) => Some((name.as_str(), Some(*index))),
+            _ => None,
+        };
+        match device {
+            Some((name, None)) if DEVICES.contains(&name) => Ok(Node::Device(name.into())),
+            Some((name, Some(index @ 0..=127))) if DEVICES.contains(&name) => {
                 Ok(Node::Device(format!("{name}:{index}")))
             }
-            _ => refuse("a device is not a name and an index; the file is damaged"),
+            _ => refuse("a device is not a name that PyTorch knows with an index of 0 to 127; the file is damaged"),
         }
     }
 
@@ -167,6 +172,30 @@ impl Machine<'_> {
         Ok(Node::Bytes(bytes))
     }
 }
+
+/// The types of device that PyTorch 2.11 knows.
+const DEVICES: [&str; 20] = [
+    "cpu",
+    "cuda",
+    "ipu",
+    "xpu",
+    "mkldnn",
+    "opengl",
+    "opencl",
+    "ideep",
+    "hip",
+    "ve",
+    "fpga",
+    "maia",
+    "xla",
+    "lazy",
+    "vulkan",
+    "mps",
+    "meta",
+    "hpu",
+    "mtia",
+    "privateuseone",
+];
 
 pub(super) fn opaque(class: Global, arguments: Vec<Ref>) -> Node {
     Node::Opaque(Box::new(OpaqueSpec { class, arguments, entries: Vec::new(), state: None }))

@@ -12,7 +12,7 @@ use crate::value::Opaque;
 use crate::{Dtype, Tensor, Value};
 
 /// Real checkpoints nest fewer than ten levels.
-const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 100;
 
 /// The most bytes that the tree may take, tensors' elements aside: a shared object is copied wherever it is used.
 const MAX_BYTES: usize = 64 << 20;
@@ -111,9 +111,12 @@ impl Walk<'_> {
     fn dict(&mut self, kind: DictKind, entries: &[(Ref, Ref)], depth: usize) -> Result<Value, Fault> {
         let mut keys = HashSet::new();
         for (key, _) in entries {
+            // In Python 1, True and 1.0 are one key.
             let key = match &self.graph.nodes[*key] {
                 Node::Text(text) => format!("{text:?}"),
+                Node::Bool(value) => u8::from(*value).to_string(),
                 Node::Int(value) => value.to_string(),
+                Node::Float(value) => value.to_string(),
                 _ => continue,
             };
             if let Some(twice) = keys.replace(key) {

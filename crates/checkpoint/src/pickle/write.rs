@@ -4,14 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Ids;
 use super::opcode::*;
+use super::walk::MAX_DEPTH;
+use super::{Ids, MAX_PICKLE, Unknown, run};
 use crate::error::{Fault, refuse};
 use crate::tensor::{Storage, contiguous_stride};
 use crate::{Dtype, Tensor, Value};
-
-/// As deep as the reader goes.
-const MAX_DEPTH: usize = 100;
 
 /// A pickle, and the storages that it names `0`, `1`, ... in this order.
 pub(crate) struct Pickled<'a> {
@@ -28,14 +26,27 @@ pub(crate) struct Stored<'a> {
 /// Pickles `value`, with storages named as the container `ids` names them.
 ///
 /// Tensors that share a storage go on sharing it. A tensor that has one for itself is written contiguous, without the
-/// elements that it does not show.
+/// elements that it does not show. The pickle is read back, so that what our reader refuses is never written.
 pub(crate) fn write<'a>(value: &'a Value, ids: Ids<'static>) -> Result<Pickled<'a>, Fault> {
     let (out, users, keys, storages) = (vec![PROTO, 2], HashMap::new(), HashMap::new(), Vec::new());
     let mut writer = Writer { ids, out, users, keys, storages };
     writer.count_users(value, 0)?;
     writer.value(value)?;
     writer.out.push(STOP);
+    check(&writer.out, ids).map_err(|fault| fault.within("reading such a file would end with"))?;
     Ok(Pickled { pickle: writer.out, storages: writer.storages })
+}
+
+/// Reads a pickle as its file will be read, over storages without bytes: its size, depth and work, and its keys, of which
+/// no two are equal and none can change.
+fn check(pickle: &[u8], ids: Ids) -> Result<(), Fault> {
+    if pickle.len() as u64 > MAX_PICKLE {
+        return refuse(format!("a pickle of {} bytes, expected at most {MAX_PICKLE}", pickle.len()));
+    }
+    let (graph, _) = run(pickle, 0, ids, Unknown::Refuse)?;
+    let empty = Arc::new(Storage { bytes: Vec::new() });
+    let storages = vec![empty; graph.storages.len()];
+    graph.into_value(&storages).map(drop)
 }
 
 struct Writer<'a> {
@@ -73,44 +84,19 @@ impl<'a> Writer<'a> {
             Value::Int(value) => self.integer((*value).into()),
             Value::BigInt(value) => self.integer(*value),
             Value::Float(value) => self.float(*value),
-            Value::Text(text) => self.text(text)?,
+            Value::Text(text) => self.text(text),
             Value::Bytes(bytes) => self.bytes(bytes)?,
-            Value::List(items) => {
-                self.out.extend([EMPTY_LIST, MARK]);
-                items.iter().try_for_each(|item| self.value(item))?;
-                self.out.push(APPENDS);
-            }
-            Value::Tuple(items) => {
-                self.out.push(MARK);
-                items.iter().try_for_each(|item| self.value(item))?;
-                self.out.push(TUPLE);
-            }
+            Value::List(items) => self.list(items)?,
+            Value::Tuple(items) => self.sequence(items, TUPLE)?,
             Value::Dict(entries) => self.dict(entries)?,
             Value::OrderedDict(entries) => {
-                self.empty_ordered_dict();
+                self.make_empty("collections", "OrderedDict");
                 self.items(entries)?;
             }
-            Value::Counter(entries) => {
-                self.global("collections", "Counter");
-                self.dict(entries)?;
-                self.out.extend([TUPLE1, REDUCE]);
-            }
-            Value::Set(items) => {
-                self.global("builtins", "set");
-                self.out.extend([EMPTY_LIST, MARK]);
-                items.iter().try_for_each(|item| self.value(item))?;
-                self.out.extend([APPENDS, TUPLE1, REDUCE]);
-            }
-            Value::ByteArray(bytes) => {
-                self.global("builtins", "bytearray");
-                if bytes.is_empty() {
-                    self.out.push(EMPTY_TUPLE);
-                } else {
-                    self.bytes(bytes)?;
-                    self.out.push(TUPLE1);
-                }
-                self.out.push(REDUCE);
-            }
+            Value::Counter(entries) => self.make("collections", "Counter", |writer| writer.dict(entries))?,
+            Value::Set(items) => self.make("builtins", "set", |writer| writer.list(items))?,
+            Value::ByteArray(bytes) if bytes.is_empty() => self.make_empty("builtins", "bytearray"),
+            Value::ByteArray(bytes) => self.make("builtins", "bytearray", |writer| writer.bytes(bytes))?,
             Value::Complex(real, imaginary) => {
                 self.global("builtins", "complex");
                 self.float(*real);
@@ -124,15 +110,30 @@ impl<'a> Writer<'a> {
             }
             Value::Device(name) => {
                 self.global("torch", "device");
-                self.text(name)?;
+                self.text(name);
                 self.out.extend([TUPLE1, REDUCE]);
             }
             Value::Dtype(dtype) => self.global("torch", dtype.name()),
-            Value::Tensor(tensor) => self.tensor(tensor),
+            Value::Tensor(tensor) => self.tensor(tensor)?,
             Value::Opaque(opaque) => {
                 return refuse(format!("{:?} is no plain value: it was read for looking only", opaque.class));
             }
         }
+        Ok(())
+    }
+
+    fn list(&mut self, items: &'a [Value]) -> Result<(), Fault> {
+        self.out.push(EMPTY_LIST);
+        self.sequence(items, APPENDS)
+    }
+
+    /// A mark, the items, and the opcode that takes them.
+    fn sequence(&mut self, items: &'a [Value], end: u8) -> Result<(), Fault> {
+        self.out.push(MARK);
+        for (index, item) in items.iter().enumerate() {
+            self.value(item).map_err(|fault| fault.within(index))?;
+        }
+        self.out.push(end);
         Ok(())
     }
 
@@ -145,21 +146,41 @@ impl<'a> Writer<'a> {
         self.out.push(MARK);
         for (key, value) in entries {
             self.value(key)?;
-            self.value(value)?;
+            self.value(value).map_err(|fault| fault.within(place(key)))?;
         }
         self.out.push(SETITEMS);
         Ok(())
     }
 
-    fn empty_ordered_dict(&mut self) {
-        self.global("collections", "OrderedDict");
+    /// Calls a class with one argument.
+    fn make(
+        &mut self,
+        module: &str,
+        name: &str,
+        argument: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.global(module, name);
+        argument(self)?;
+        self.out.extend([TUPLE1, REDUCE]);
+        Ok(())
+    }
+
+    /// Calls a class without arguments.
+    fn make_empty(&mut self, module: &str, name: &str) {
+        self.global(module, name);
         self.out.extend([EMPTY_TUPLE, REDUCE]);
     }
 
     /// `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`; types without a storage class have
     /// version 3, which has the type at the end.
-    fn tensor(&mut self, tensor: &'a Tensor) {
+    fn tensor(&mut self, tensor: &'a Tensor) -> Result<(), Fault> {
         let is_typed = tensor.dtype().storage_class().is_some();
+        if !is_typed && matches!(self.ids, Ids::Legacy) {
+            return refuse(format!(
+                "a tensor of {}, which PyTorch writes into a legacy file and cannot read from it: choose zip",
+                tensor.dtype()
+            ));
+        }
         self.global("torch._utils", if is_typed { "_rebuild_tensor_v2" } else { "_rebuild_tensor_v3" });
         self.out.push(MARK);
         let contiguous = contiguous_stride(tensor.shape());
@@ -177,11 +198,12 @@ impl<'a> Writer<'a> {
             self.counts(&contiguous);
         }
         self.out.push(if tensor.requires_grad() { NEWTRUE } else { NEWFALSE });
-        self.empty_ordered_dict();
+        self.make_empty("collections", "OrderedDict");
         if !is_typed {
             self.global("torch", tensor.dtype().name());
         }
         self.out.extend([TUPLE, REDUCE]);
+        Ok(())
     }
 
     fn shared_storage(&mut self, tensor: &'a Tensor) -> usize {
@@ -196,13 +218,13 @@ impl<'a> Writer<'a> {
         let bytes = self.storages[key].bytes.len();
         let class = tensor.dtype().storage_class();
         self.out.push(MARK);
-        self.short_text("storage");
+        self.text("storage");
         match class {
             Some(class) => self.global("torch", class),
             None => self.global("torch.storage", "UntypedStorage"),
         }
-        self.short_text(&key.to_string());
-        self.short_text("cpu");
+        self.text(&key.to_string());
+        self.text("cpu");
         self.integer(class.map_or(bytes, |_| bytes / tensor.dtype().size()) as i128);
         if matches!(self.ids, Ids::Legacy) {
             self.out.push(NONE);
@@ -245,16 +267,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn text(&mut self, text: &str) -> Result<(), Fault> {
-        if u32::try_from(text.len()).is_err() {
-            return refuse("a text of 4 GiB and more");
-        }
-        self.short_text(text);
-        Ok(())
-    }
-
-    /// A text that is known to be below 4 GiB.
-    fn short_text(&mut self, text: &str) {
+    /// Texts of 4 GiB and more, whose length would not fit, are refused with the whole pickle.
+    fn text(&mut self, text: &str) {
         self.out.push(BINUNICODE);
         self.out.extend((text.len() as u32).to_le_bytes());
         self.out.extend(text.as_bytes());
@@ -267,9 +281,18 @@ impl<'a> Writer<'a> {
         }
         self.global("_codecs", "encode");
         self.out.push(MARK);
-        self.text(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>())?;
-        self.short_text("latin1");
+        self.text(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>());
+        self.text("latin1");
         self.out.extend([TUPLE, REDUCE]);
         Ok(())
+    }
+}
+
+/// What an error says of the entry it is in.
+fn place(key: &Value) -> String {
+    match key {
+        Value::Text(text) => format!("{text:?}"),
+        Value::Int(number) => number.to_string(),
+        other => format!("the entry under {}", other.kind()),
     }
 }

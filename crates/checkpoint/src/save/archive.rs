@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use crate::Value;
-use crate::archive::{CARD, PROVENANCE};
-use crate::error::Fault;
+use crate::archive::{CARD, MAX_NOTE, PROVENANCE};
+use crate::error::{Fault, refuse};
 use crate::pickle::Ids;
 use crate::pickle::write::{self, Pickled};
 use crate::zip::Writer;
@@ -23,6 +23,9 @@ pub(super) fn write(out: impl Write, prefix: &str, value: &Value, card: Option<&
     zip.record("version", b"3\n")?;
     zip.record(".data/serialization_id", serialization_id(&pickle, storages.len()).as_bytes())?;
     if let Some(card) = card {
+        if card.len() as u64 > MAX_NOTE {
+            return refuse(format!("a card of {} bytes, expected at most {MAX_NOTE}", card.len()));
+        }
         zip.record(CARD, card.as_bytes())?;
     }
     zip.record(PROVENANCE, super::PROVENANCE.as_bytes())?;

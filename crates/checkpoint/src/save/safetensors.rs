@@ -10,11 +10,8 @@ use ::safetensors::tensor::{Metadata, TensorInfo};
 
 use super::PROVENANCE;
 use crate::error::{Fault, refuse};
-use crate::safetensors::{CARD, PROVENANCE as PROVENANCE_KEY, TYPES};
+use crate::safetensors::{CARD, MAX_HEADER, PROVENANCE as PROVENANCE_KEY, TYPES};
 use crate::{Dtype, Tensor, Value};
-
-/// The most bytes of a header that readers of the format accept.
-const MAX_HEADER: usize = 100_000_000;
 
 /// The header's own entry beside those of tensors.
 const METADATA: &str = "__metadata__";
@@ -76,8 +73,8 @@ fn header(tensors: &[(&str, Stored, &Tensor)], card: Option<&str>) -> Result<Vec
     header[METADATA] = metadata;
     let mut bytes = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
     bytes.resize(bytes.len().next_multiple_of(8), b' ');
-    if bytes.len() > MAX_HEADER {
-        return refuse("safetensors has no place for so many tensors: choose zip");
+    if bytes.len() as u64 > MAX_HEADER {
+        return refuse(format!("a header of {} bytes, expected at most {MAX_HEADER}: choose zip", bytes.len()));
     }
     Ok(bytes)
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::*;
+use crate::error::{Fault, refuse};
 
 /// Writes records one after the other; [`Writer::finish`] adds the directory. Nothing is sought or rewritten.
 pub(crate) struct Writer<'a, W> {
@@ -69,8 +70,14 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     /// Writes the directory and the end records, zip64 ones always, and gives the output back.
-    pub(crate) fn finish(mut self) -> io::Result<W> {
+    ///
+    /// # Errors
+    /// The system's, and when the directory is larger than the reader takes.
+    pub(crate) fn finish(mut self) -> Result<W, Fault> {
         let (offset, length, count) = (self.at, self.directory.len() as u64, self.count);
+        if length > MAX_DIRECTORY {
+            return refuse(format!("its zip directory has {length} bytes, expected at most {MAX_DIRECTORY}"));
+        }
         let mut tail = std::mem::take(&mut self.directory);
         tail.extend(END_64);
         longs(&mut tail, &[END_64_LENGTH - 12]);
@@ -160,6 +167,7 @@ mod tests {
         // y: 83 + 37 = 120, padded to 128, no data and no descriptor. z: 128 + 37 = 165, padded to 192.
         assert_eq!((&bytes[128..132], &bytes[192..195]), (&LOCAL[..], &b"two"[..]));
     }
+
     /// The layout of PyTorch 2.11; a file of 4 GiB that it wrote and ours of the same records were compared byte by byte once.
     #[test]
     fn what_overflows_32_bits_is_in_a_zip64_field() {
