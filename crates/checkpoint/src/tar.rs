@@ -134,7 +134,9 @@ fn read_tensors(bytes: &[u8], specs: &Specs) -> Result<HashMap<String, TensorSpe
         let place = |fault: Fault| fault.within(format!("the tensor at byte {at}"));
         let mut fields = Cursor::starting_at(bytes, end);
         let (key, tensor) = read_tensor(&note, &mut fields, specs).map_err(place)?;
-        tensors.insert(key, tensor);
+        if tensors.insert(key, tensor).is_some() {
+            return refuse(format!("byte {at}: a tensor is there twice; the file is damaged or hostile"));
+        }
         at = fields.position();
     }
     Ok(tensors)
