@@ -3,10 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use half::{bf16, f16};
-
 use crate::error::{Fault, refuse};
-use crate::{Dtype, Error, float8};
+use crate::{Dtype, Error};
 
 /// The raw little-endian bytes that one or more tensors are views of.
 pub(crate) struct Storage {
@@ -131,18 +129,15 @@ impl Tensor {
     /// # Errors
     /// [`Error::Convert`] for integers, bools and complex numbers.
     pub fn to_f32(&self) -> Result<Vec<f32>, Error> {
-        let bytes = self.to_contiguous_bytes();
-        Ok(match self.dtype {
-            Dtype::F32 => each(&bytes, f32::from_le_bytes),
-            Dtype::F64 => each(&bytes, |value| f64::from_le_bytes(value) as f32),
-            Dtype::F16 => each(&bytes, |value| f16::from_le_bytes(value).to_f32()),
-            Dtype::Bf16 => each(&bytes, |value| bf16::from_le_bytes(value).to_f32()),
-            Dtype::F8E4m3fn => each(&bytes, |[byte]: [u8; 1]| float8::e4m3fn(byte)),
-            Dtype::F8E5m2 => each(&bytes, |[byte]: [u8; 1]| float8::e5m2(byte)),
-            Dtype::F8E4m3fnuz => each(&bytes, |[byte]: [u8; 1]| float8::fnuz(byte, 3)),
-            Dtype::F8E5m2fnuz => each(&bytes, |[byte]: [u8; 1]| float8::fnuz(byte, 2)),
-            found => return Err(Error::Convert { found, wanted: Dtype::F32 }),
-        })
+        match self.dtype {
+            Dtype::F32 => Ok(each(&self.to_contiguous_bytes(), f32::from_le_bytes)),
+            dtype if dtype.is_float() => {
+                let mut values = Vec::with_capacity(self.numel());
+                self.for_each(|number| values.push(number as f32));
+                Ok(values)
+            }
+            found => Err(Error::Convert { found, wanted: Dtype::F32 }),
+        }
     }
 
     /// The elements in row-major order; narrower integers and bool are widened.
@@ -195,7 +190,7 @@ impl Tensor {
     }
 }
 
-/// Shape and values, for tests and logs; not the storage.
+/// Type and shape, for tests and logs.
 impl std::fmt::Debug for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Tensor({} {:?})", self.dtype, self.shape)
