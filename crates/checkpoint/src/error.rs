@@ -17,8 +17,9 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// The system refused to write the file; nothing was left behind.
-    #[error("cannot write {}, and no file was left behind; check the folder, its permissions and the free space", path.display())]
+    /// The system refused to write the file. What was there before is unchanged, or replaced by a whole file where only
+    /// the last step, putting the folder on disk, failed.
+    #[error("cannot write {}, and no part of it was left behind; check the folder, its permissions and the free space", path.display())]
     Write {
         /// The file that was to be written.
         path: PathBuf,

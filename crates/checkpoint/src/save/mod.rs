@@ -60,6 +60,10 @@ pub fn save_state_dict(path: impl AsRef<Path>, state: &StateDict, card: Option<&
 /// Puts what `write` writes in the place of `path`, or leaves everything as it was.
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), Fault>) -> Result<(), Fault> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Opened first, so that a folder that cannot be synced is no reason to fail when the file is there. Windows opens no
+    // folders and needs none of this.
+    #[cfg(unix)]
+    let opened = File::open(folder)?;
     let mut builder = tempfile::Builder::new();
     // Temporary files are private by default; a checkpoint is an ordinary file (its rights less the umask).
     #[cfg(unix)]
@@ -72,9 +76,9 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<
     drop(out);
     sibling.as_file().sync_all()?;
     sibling.persist(path).map_err(|error| error.error)?;
-    // The new name is on disk only when the folder is. Windows opens no folders and needs none of this.
+    // The new name is on disk only when the folder is.
     #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
+    opened.sync_all()?;
     Ok(())
 }
 
