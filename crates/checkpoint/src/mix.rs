@@ -5,6 +5,7 @@ use crate::number::writer;
 use crate::{Error, StateDict, Tensor};
 
 /// A mixture of two state dicts.
+#[derive(Clone, Debug)]
 pub struct Mixed {
     /// The tensors, in the first's order.
     pub state: StateDict,

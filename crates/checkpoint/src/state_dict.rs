@@ -24,12 +24,13 @@ const WRAPPERS: [&str; 11] = [
 ];
 
 /// A state dict, and where in the checkpoint it was.
+#[derive(Clone, Debug)]
 pub struct Unwrapped {
     /// The key that it was under; none when it is the checkpoint itself.
     pub key: Option<String>,
     /// The tensors; their names are kept as they are.
     pub state: StateDict,
-    /// Other keys that have a state dict too.
+    /// Other keys that have a state dict too. They come from the file: escape them when printing.
     pub others: Vec<String>,
 }
 
@@ -37,7 +38,8 @@ impl Unwrapped {
     /// What a user who did not name a key must know of the choice; none where there was none.
     pub fn notice(&self) -> Option<String> {
         let key = self.key.as_deref().filter(|_| !self.others.is_empty())?.escape_debug();
-        Some(format!("the weights under `{key}` are used; the file also has {}", self.others.join(", ")))
+        let others: Vec<_> = self.others.iter().map(|key| key.escape_debug().to_string()).collect();
+        Some(format!("the weights under `{key}` are used; the file also has {}", others.join(", ")))
     }
 }
 
@@ -82,8 +84,7 @@ fn under_keys(checkpoint: &Value) -> impl Iterator<Item = (&str, StateDict)> {
 }
 
 fn others(checkpoint: &Value, key: &str) -> Vec<String> {
-    let names = under_keys(checkpoint).map(|(name, _)| name).filter(|name| *name != key);
-    names.map(|name| name.escape_debug().to_string()).collect()
+    under_keys(checkpoint).map(|(name, _)| name).filter(|name| *name != key).map(String::from).collect()
 }
 
 /// `state` under `key` (`params`, `params_ema`, `state_dict`, ...), as projects wrap it; a training checkpoint has further

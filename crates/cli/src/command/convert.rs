@@ -201,10 +201,11 @@ impl Weights {
 fn left_out(checkpoint: &Value, unwrapped: &Unwrapped) -> Option<String> {
     let used = unwrapped.key.as_ref()?;
     let keys = checkpoint.entries().unwrap_or_default().iter().filter_map(|(key, _)| match key {
-        Value::Text(key) => Some(key.escape_debug().to_string()),
+        Value::Text(key) => Some(key),
         _ => None,
     });
-    let rest: Vec<_> = keys.filter(|key| key != used && !unwrapped.others.contains(key)).collect();
+    let rest = keys.filter(|key| *key != used && !unwrapped.others.contains(key));
+    let rest: Vec<_> = rest.map(|key| key.escape_debug().to_string()).collect();
     (!rest.is_empty()).then(|| format!("left out: {}", rest.join(", ")))
 }
 
