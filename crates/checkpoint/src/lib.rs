@@ -49,6 +49,8 @@ pub use tensor::Tensor;
 pub use value::{Opaque, Value};
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

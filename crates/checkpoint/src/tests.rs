@@ -1,5 +1,6 @@
 //! Whole files, made by hand.
 
+use super::hostile::legacy_of;
 use super::*;
 
 fn text(text: &str) -> Value {
@@ -86,11 +87,6 @@ fn what_users_meet_instead_of_a_checkpoint_is_named() {
     assert!(matches!(read(folder.path().join("absent.pth")), Err(Error::Read { .. })));
 }
 
-/// A pickle in a legacy container without storages.
-fn legacy_of(pickle: &[u8]) -> Vec<u8> {
-    [legacy::START, b"\x80\x02M\xE9\x03.", b"\x80\x02}.", pickle, b"\x80\x02]."].concat()
-}
-
 fn read_bytes(bytes: &[u8]) -> Result<Value, Error> {
     open_bytes(bytes).map(|checkpoint| checkpoint.value)
 }
@@ -104,34 +100,25 @@ fn a_hand_made_legacy_file_reads() {
 }
 
 #[test]
-fn hostile_pickles_are_refused() {
-    let cases: [(&[u8], &str); 9] = [
-        (b"cos\nsystem\n(X\x02\0\0\0lst\x85R.", "os.system"),
-        (b"c__builtin__\neval\n.", "builtins.eval"),
-        (b"]q\x00h\x00a.", "contain themselves"),
-        (b"(K\x01.", "other than one object"),
-        (b"X\xFF\xFF\xFF\x7Fab.", "cut off"),
-        (b"K\x01s.", "empty"),
-        (b"}]K\x01s.", "key"),
-        (b"}(K\x01K\x02K\x01K\x03u.", "twice"),
-        (b"h\x05.", "never stored"),
-    ];
-    for (pickle, reason) in cases {
-        let message = read_bytes(&legacy_of(pickle)).unwrap_err().to_string();
-        assert!(message.contains(reason), "{pickle:?}: {message}");
-    }
-}
-
-#[test]
-fn a_memo_bomb_is_refused() {
-    // Sixty times a pair of the object before, which is what is left on the stack: 2^60 leaves.
-    let mut pickle = b"]q\x00".to_vec();
-    for level in 0..60 {
-        pickle.extend([b'h', level, 0x86, b'q', level + 1]);
-    }
-    pickle.push(b'.');
-    let message = read_bytes(&legacy_of(&pickle)).unwrap_err().to_string();
-    assert!(message.contains("far more memory"), "{message}");
+fn numbers_of_numpy_are_plain_ones() {
+    let scalar = |name: &str, order: &str, bytes: &[u8]| {
+        let of_type =
+            [b"cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\nU\x02", name.as_bytes(), b"\x89\x88\x87R"].concat();
+        let state = [b"(K\x03U\x01", order.as_bytes(), b"tbC", &[bytes.len() as u8], bytes, b"\x86R."].concat();
+        read_bytes(&legacy_of(&[of_type, state].concat()))
+    };
+    assert_eq!(scalar("f8", "<", &0.5f64.to_le_bytes()).unwrap(), Value::Float(0.5));
+    assert_eq!(scalar("f4", "<", &1.5f32.to_le_bytes()).unwrap(), Value::Float(1.5));
+    assert_eq!(scalar("i8", "<", &(-7i64).to_le_bytes()).unwrap(), Value::Int(-7));
+    assert_eq!(scalar("b1", "|", &[1]).unwrap(), Value::Bool(true));
+    let refused = |found: Result<Value, Error>, reason: &str| {
+        let message = found.unwrap_err().to_string();
+        assert!(message.contains(reason), "{message}");
+    };
+    refused(scalar("f8", "<", &[0; 4]), "has 4 bytes");
+    refused(scalar("f8", ">", &[0; 8]), "not little-endian");
+    refused(scalar("b1", "|", &[2]), "out of range");
+    refused(scalar("O8", "|", &[0; 8]), "numpy.dtype");
 }
 
 /// Every file that differs from a good one in one place is read or refused, and nothing else.

@@ -76,6 +76,39 @@ fn safetensors_refuses_by_name_what_it_cannot_hold() {
     }
 }
 
+/// Each of these would be a file that Python or we refuse.
+#[test]
+fn what_could_not_be_read_back_is_refused_with_its_place() {
+    let under = |key: &str, value| Value::Dict(vec![(text(key), value)]);
+    let keys = |keys: [Value; 2]| Value::Dict(keys.map(|key| (key, Value::None)).into());
+    let deep = (0..101).fold(Value::None, |inner, _| Value::List(vec![inner]));
+    let names = (0..60_000).map(|index| (text(&index.to_string()), Value::Tensor(Tensor::from_i64(&[], &[7]))));
+    let late = Tensor::contiguous(crate::Dtype::U16, &[1], vec![0; 2]);
+    let cases = [
+        (under("meta", under("note", Value::Bytes(vec![]))), "\"meta\": \"note\": PyTorch's safe loader refuses empty"),
+        (under("where", Value::Device("gpu".into())), "a device is not a name"),
+        (under("where", Value::Device("cuda:01".into())), "a device is not a name"),
+        (deep, "nested more than 100 levels"),
+        (keys([Value::Int(1), Value::Bool(true)]), "the key 1 twice"),
+        (keys([Value::List(vec![]), Value::None]), "a list is used as a key"),
+        (Value::Set(vec![Value::Dict(vec![])]), "a dict is used as a key"),
+        (Value::Text("x".repeat(33 << 20)), "expected at most 33554432"),
+        (Value::Dict(names.collect()), "more than 1500000 operations"),
+    ];
+    for (value, reason) in cases {
+        refused(&value, Container::Zip, reason);
+        refused(&value, Container::Legacy, reason);
+    }
+    let late = under("net", Value::List(vec![Value::Tensor(late)]));
+    refused(&late, Container::Legacy, "\"net\": 0: a tensor of uint16");
+    let long = Value::Dict(vec![(text(&"x".repeat(5 << 20)), Value::Tensor(Tensor::from_i64(&[], &[7])))]);
+    refused(&long, Container::Safetensors, "expected at most 4194304: choose zip");
+    let folder = tempfile::tempdir().unwrap();
+    let card = "x".repeat(2 << 20);
+    let error = save_state_dict(folder.path().join("net.pth"), &state(), Some(&card)).unwrap_err();
+    assert!(error.to_string().contains("a card of 2097152 bytes"), "{error}");
+}
+
 #[test]
 fn tar_files_are_not_written() {
     refused(&Value::None, Container::Tar, "choose zip");
