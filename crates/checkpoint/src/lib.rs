@@ -6,6 +6,20 @@
 //! Reading is an interpreter over inert values with a fixed list of constructors; every length, offset and count in a
 //! file is checked before it is used, and memory stays near the file's size. Writing gives files that
 //! `torch.load(path, weights_only=True)` reads, with `mmap=True` too; they are whole or not there.
+//!
+//! From bytes to a value, one function per step: `read::container` tells the container by the first bytes; `archive::read`
+//! (over `zip::Archive`), `legacy::read`, `tar::read` or `safetensors::read` finds the pickle and the storages in it;
+//! `pickle::run` interprets the pickle, opcode by opcode (`Machine::step`), into a graph of inert nodes: `Machine::global`
+//! admits names, `Machine::call` makes what they stand for, `Machine::tensor` checks each tensor against its storage.
+//! `Graph::into_value` turns the graph and the storages into a bounded tree, the [`Value`].
+//!
+//! And back: [`write()`] opens a sibling of the file; `save::archive::write`, `save::legacy::write` or
+//! `save::safetensors::write` fills it; `pickle::write::write` pickles the value, and interprets the pickle once more, so that
+//! no file is written that could not be read.
+//!
+//! Left out on the way: the attributes of tensors and of an `OrderedDict`. PyTorch's `_metadata` (versions of modules, for
+//! files older than a module's present form) is one of these; `load_state_dict` takes a state dict without it when it has
+//! all of the module's keys.
 
 mod archive;
 mod cast;

@@ -9,11 +9,11 @@ pub enum Value {
     None,
     /// `True` or `False`
     Bool(bool),
-    /// An integer.
+    /// An integer, or one of NumPy's.
     Int(i64),
     /// An integer that needs more than 64 bits.
     BigInt(i128),
-    /// A float.
+    /// A float, or one of NumPy's.
     Float(f64),
     /// Text.
     Text(String),
@@ -25,7 +25,7 @@ pub enum Value {
     Tuple(Vec<Value>),
     /// A `dict`: keys and values in the file's order, no key twice.
     Dict(Vec<(Value, Value)>),
-    /// A `collections.OrderedDict`, which is what `state_dict()` returns.
+    /// A `collections.OrderedDict`, which is what `state_dict()` returns; without its attributes (`_metadata`).
     OrderedDict(Vec<(Value, Value)>),
     /// A `collections.Counter`, which schedulers keep their milestones in.
     Counter(Vec<(Value, Value)>),
@@ -37,7 +37,7 @@ pub enum Value {
     Complex(f64, f64),
     /// A `torch.Size`.
     Size(Vec<i64>),
-    /// A `torch.device`, such as `cuda:1`.
+    /// A `torch.device`, such as `cuda:1`: a type that PyTorch knows, and perhaps an index of 0 to 127.
     Device(String),
     /// A `torch.dtype`.
     Dtype(Dtype),

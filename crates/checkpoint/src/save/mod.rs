@@ -35,8 +35,9 @@ const PROVENANCE: &str = concat!(r#"{"abbe":""#, env!("CARGO_PKG_VERSION"), r#""
 ///
 /// # Errors
 /// [`Error::Write`] when the system refuses, [`Error::Unwritable`] for a value that could not be read back: empty bytes
-/// (PyTorch refuses them), in the legacy container element types that came after it, in safetensors anything but a dict of
-/// tensors by name, and every value in a tar file. Either way no file is left behind, and one that was there is unchanged.
+/// (PyTorch refuses them), keys that are equal or can change, more than our reader's limits, in the legacy container element
+/// types that came after it, in safetensors anything but a dict of tensors by name, and every value in a tar file. No part
+/// of a file is left behind, and one that was there is unchanged.
 pub fn write(path: impl AsRef<Path>, value: &Value, options: &WriteOptions) -> Result<(), Error> {
     let path = path.as_ref();
     replace(path, |out| match options.container {
