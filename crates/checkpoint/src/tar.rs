@@ -157,3 +157,59 @@ fn read_tensor(note: &Graph, fields: &mut Cursor, specs: &Specs) -> Result<(Stri
     let offset = usize::try_from(fields.u64()?).or_else(|_| refuse(CUT_OFF))?;
     Ok((key, TensorSpec::over(storage, *spec, offset, shape, stride)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use ::tar::{Builder, Header};
+
+    use super::*;
+    use crate::{Value, open_bytes};
+
+    /// A storage of two float32 and a tensor of it, both with the key 1, each with its number of axes and what follows.
+    fn members(tensors: u8) -> [(&'static str, Vec<u8>); 3] {
+        let longs = |values: [i64; 4]| values.map(i64::to_le_bytes).concat();
+        let count = |count| [b'K', count, b'.'];
+        let storage = b"(K\x01X\x03\0\0\0cpuctorch\nFloatStorage\nt.";
+        let data = [&2i64.to_le_bytes()[..], &[0; 4], &1.5f32.to_le_bytes()].concat();
+        let storages = [&count(1)[..], storage, &data, b"]."].concat();
+        // One axis and four bytes of padding, then size 1, stride 1 and offset 1.
+        let tensor =
+            [&b"(K\x01K\x01ctorch\nFloatTensor\nt."[..], &1u32.to_le_bytes(), &longs([0, 1, 1, 1])[4..]].concat();
+        let tensors = [&count(tensors)[..], &tensor.repeat(tensors.into())].concat();
+        [("storages", storages), ("tensors", tensors), ("pickle", b"K\x01Q.".to_vec())]
+    }
+
+    fn tar(members: &[(&str, Vec<u8>)], kind: EntryType) -> Vec<u8> {
+        let mut tar = Builder::new(Vec::new());
+        for (name, data) in members {
+            let mut header = Header::new_ustar();
+            header.set_size(data.len() as u64);
+            header.set_entry_type(kind);
+            tar.append_data(&mut header, name, data.as_slice()).unwrap();
+        }
+        tar.into_inner().unwrap()
+    }
+
+    fn message(file: &[u8]) -> String {
+        open_bytes(file).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_tensor_is_a_view_of_its_storage() {
+        let Value::Tensor(tensor) = open_bytes(&tar(&members(1), EntryType::Regular)).unwrap().value else { panic!() };
+        assert_eq!((tensor.to_f32().unwrap(), tensor.offset()), (vec![1.5], 1));
+    }
+
+    #[test]
+    fn doubles_links_and_gaps_are_refused() {
+        assert!(message(&tar(&members(2), EntryType::Regular)).contains("a tensor is there twice"));
+        assert!(message(&tar(&members(1), EntryType::Link)).contains("no entry \"storages\""));
+        assert!(message(&tar(&members(1)[..2], EntryType::Regular)).contains("no entry \"pickle\""));
+        let twice = [members(1), members(1)].concat();
+        assert!(message(&tar(&twice, EntryType::Regular)).contains("is there twice"));
+        let [storages, mut tensors, pickle] = members(1);
+        let offset = tensors.1.len() - 8;
+        tensors.1[offset] = 2;
+        assert!(message(&tar(&[storages, tensors, pickle], EntryType::Regular)).contains("reaches beyond"));
+    }
+}
