@@ -8,6 +8,7 @@ use crate::{Comparison, Dtype};
 
 /// Why a checkpoint was not read, not written, or not what was asked for. The message says what to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The system refused to read the file.
     #[error("cannot read {}; check the path and its permissions", path.display())]

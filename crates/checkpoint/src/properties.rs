@@ -208,6 +208,6 @@ proptest! {
 
 #[test]
 fn the_crate_s_own_fixtures_are_read() {
-    assert_eq!(fixtures().iter().filter(|bytes| open_bytes(bytes).is_ok()).count(), 6);
+    assert_eq!(fixtures().iter().filter(|bytes| open_bytes(bytes).is_ok()).count(), 7);
     assert!(fixtures().iter().all(|bytes| inspect_bytes(bytes).is_ok()));
 }

@@ -65,7 +65,8 @@ impl Tensor {
 
     pub(crate) fn contiguous(dtype: Dtype, shape: &[usize], bytes: Vec<u8>) -> Self {
         let numel = bytes.len() / dtype.size();
-        assert_eq!(shape.iter().product::<usize>(), numel, "a tensor of shape {shape:?} was given {numel} elements");
+        let product = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+        assert_eq!(product, Some(numel), "a tensor of shape {shape:?} was given {numel} elements");
         let storage = Arc::new(Storage { bytes });
         Self {
             dtype,

@@ -100,6 +100,19 @@ fn a_hand_made_legacy_file_reads() {
 }
 
 #[test]
+fn a_checkpoint_with_numbers_of_numpy_is_read() {
+    let value = read_bytes(include_bytes!("../tests/fixtures/numpy.pth")).unwrap();
+    let expected = [
+        ("best_psnr", Value::Float(31.5)),
+        ("loss", Value::Float(0.25)),
+        ("step", Value::Int(-3)),
+        ("done", Value::Bool(true)),
+        ("w", Value::Tensor(Tensor::from_f32(&[2], &[1.0; 2]))),
+    ];
+    assert_eq!(value, Value::Dict(expected.map(|(key, value)| (text(key), value)).into()));
+}
+
+#[test]
 fn numbers_of_numpy_are_plain_ones() {
     let scalar = |name: &str, order: &str, bytes: &[u8]| {
         let of_type =

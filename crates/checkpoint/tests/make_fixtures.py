@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Write the crate's own small fixtures into tests/fixtures; needs torch and safetensors.
+"""Write the crate's own small fixtures into tests/fixtures; needs torch, numpy and safetensors.
 
 They hold one thing each that the tests and the fuzz targets start from without the large set of fixtures.
 """
 import pathlib, struct, warnings, zipfile
 from collections import Counter, OrderedDict
 
+import numpy
 import torch
 from safetensors.torch import save_file
 
@@ -30,6 +31,8 @@ untyped["complex32"] = torch.tensor([1 + 2j, 3 - 4j], dtype=torch.complex32)
 untyped["conj"] = torch.tensor([1 + 2j, 3 - 4j]).conj()
 untyped["neg"] = torch._neg_view(torch.tensor([1.0, -2.0]))
 torch.save(untyped, out / "untyped.pth")
+scalars = dict(best_psnr=numpy.float64(31.5), loss=numpy.float32(0.25), step=numpy.int64(-3), done=numpy.bool_(True))
+torch.save(dict(scalars, w=torch.ones(2)), out / "numpy.pth")
 torch.save({"epoch": 3, "model": torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2))}, out / "module.pth")
 save_file({"w": base.contiguous(), "half": torch.ones(2, dtype=torch.float16)}, out / "net.safetensors", metadata={"abbe": "{}", "format": "pt"})
 
