@@ -1,13 +1,10 @@
 //! AlexNet in torchvision's layout (Krizhevsky, arXiv 1404.5997).
 
-use std::ops::RangeInclusive;
-
-use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::layer::{Conv2d, ConvConfig, Linear, Rim, Sequential, Step, adaptive_avg_pool, dropout, max_pool_3x3, relu};
-use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, Store, require, torchvision};
+use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, Sides, Store, require, torchvision};
 
 /// What decides an AlexNet's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,15 +25,14 @@ impl Architecture for Config {
     const PAPER: &'static str = "Krizhevsky, arXiv 1404.5997";
     /// The dense layers' 59 million numbers are left out.
     const SAMPLES: &'static [Self] = &[Config { classes: None }];
+    const USUAL: Self = Config::paper();
     const LAYOUTS: &'static [Layout<Self>] = &[
         Layout::own("torchvision", |keys, _| detect(keys, "features")),
-        Layout {
-            name: "imagenet_example",
-            detect: |keys, _| detect(keys, "features.module"),
-            rename: |_, name| name.replacen("features.", "features.module.", 1),
-            constants: |_| StateDict::new(),
-            obstacle: |_| None,
-        },
+        Layout::renamed(
+            "imagenet-example",
+            |keys, _| detect(keys, "features.module"),
+            |_, name| name.replacen("features.", "features.module.", 1),
+        ),
     ];
     const PYTHON: Python = Python { source: include_str!("../python/alexnet.py"), class: "AlexNet" };
 
@@ -49,8 +45,8 @@ impl Architecture for Config {
         torchvision::input(self.classes)
     }
 
-    fn sides(&self) -> RangeInclusive<i64> {
-        63..=i64::MAX
+    fn sides(&self) -> Sides {
+        Sides::from(63)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

@@ -1,12 +1,10 @@
 //! What every network and its configuration offer.
 
-use std::ops::RangeInclusive;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::{Device, Tensor};
 
-use crate::{Config, Error, Layout, Store};
+use crate::{Config, Error, Layout, Sides, Store};
 
 /// A network of any kind.
 pub trait Network: Send {
@@ -63,11 +61,11 @@ pub trait Architecture: Copy + PartialEq + Serialize + DeserializeOwned + Into<C
     /// Where the network comes from.
     const PAPER: &'static str;
 
-    /// Configurations that differ in every key, for tests; where it is small enough, the paper's comes first.
+    /// Small configurations that differ in every key, for tests.
     const SAMPLES: &'static [Self];
 
     /// The paper's configuration, or else the best known one.
-    const USUAL: Self = Self::SAMPLES[0];
+    const USUAL: Self;
 
     /// The ways in which its tensors are named in files: ours first, whose `rename` changes nothing.
     const LAYOUTS: &'static [Layout<Self>];
@@ -85,8 +83,8 @@ pub trait Architecture: Copy + PartialEq + Serialize + DeserializeOwned + Into<C
     fn input(&self) -> [i64; 3];
 
     /// The heights and widths that the network takes.
-    fn sides(&self) -> RangeInclusive<i64> {
-        1..=i64::MAX
+    fn sides(&self) -> Sides {
+        Sides::ANY
     }
 
     /// Output pixels per input pixel along each side, of a network that enlarges pictures.

@@ -1,13 +1,12 @@
 //! The table of networks: a network is one file, and one row here.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use crate::{Architecture, Built, Error, Hints, Keys, Python, SrModel};
+use crate::{Architecture, Built, Error, Hints, Keys, Python, Sides, SrModel};
 
 macro_rules! networks {
     ($($(#[$doc:meta])* $name:literal $variant:ident($module:ident),)*) => {
@@ -95,7 +94,7 @@ pub struct NetworkInfo {
     pub paper: &'static str,
     /// The paper's configuration, or else the best known one.
     pub usual: fn() -> Config,
-    /// Configurations that differ in every key, for tests.
+    /// Small configurations that differ in every key, for tests.
     pub samples: fn() -> Vec<Config>,
     /// Every configuration that keys and shapes allow, with its layout's name.
     pub(crate) detect: fn(&Keys, &Hints) -> Vec<Result<Candidate, Error>>,
@@ -133,7 +132,7 @@ impl Config {
     }
 
     /// The heights and widths that the network takes.
-    pub fn sides(&self) -> RangeInclusive<i64> {
+    pub fn sides(&self) -> Sides {
         self.own().sides()
     }
 
@@ -222,7 +221,7 @@ trait Erased {
     fn validate(&self) -> Result<(), Error>;
     fn scale(&self) -> Option<i64>;
     fn input(&self) -> [i64; 3];
-    fn sides(&self) -> RangeInclusive<i64>;
+    fn sides(&self) -> Sides;
     fn build(&self, device: Device) -> Result<Built, Error>;
     fn layouts(&self) -> Vec<&'static str>;
     fn rename(&self, layout: usize, name: &str) -> String;
@@ -245,7 +244,7 @@ impl<C: Architecture> Erased for C {
         Architecture::input(self)
     }
 
-    fn sides(&self) -> RangeInclusive<i64> {
+    fn sides(&self) -> Sides {
         Architecture::sides(self)
     }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, leaky_relu};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Store, require};
+use crate::layer::{Conv2d, ConvConfig, ConvNorm, leaky_relu};
+use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require};
 
 /// What decides a discriminator's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -18,7 +18,8 @@ pub struct Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "Radford et al., arXiv 1511.06434";
-    const SAMPLES: &'static [Self] = &[Config { colors: 3, channels: 64 }, Config { colors: 1, channels: 3 }];
+    const SAMPLES: &'static [Self] = &[Config { colors: 3, channels: 4 }, Config { colors: 1, channels: 3 }];
+    const USUAL: Self = Config { colors: 3, channels: 64 };
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("pytorch-examples", detect)];
     const PYTHON: Python =
         Python { source: include_str!("../python/dcgan_discriminator.py"), class: "DcganDiscriminator" };
@@ -31,6 +32,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         [self.colors, 64, 64]
+    }
+
+    fn sides(&self) -> Sides {
+        Sides::only(64)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {
@@ -49,8 +54,7 @@ fn detect(keys: &Keys, _: &Hints) -> Option<Result<Config, Error>> {
 /// with their batch norm at the next index.
 pub struct DcganDiscriminator {
     store: Store,
-    first: Conv2d,
-    body: Vec<(Conv2d, BatchNorm2d)>,
+    body: Vec<ConvNorm>,
     last: Conv2d,
 }
 
@@ -67,15 +71,14 @@ impl DcganDiscriminator {
         let store = Store::new(device);
         let p = &store.root() / "main";
         let Config { colors, channels } = *config;
-        let first = halving(&p / 0, colors, channels);
-        let layer = |i| {
-            let c_in = channels << i;
-            (halving(&p / (2 + 3 * i), c_in, 2 * c_in), BatchNorm2d::new(&p / (3 + 3 * i), 2 * c_in))
+        let layer = |i: i64| match i {
+            0 => ConvNorm::plain(halving(&p / 0, colors, channels)),
+            _ => ConvNorm::new(halving(&p / (3 * i - 1), channels << (i - 1), channels << i), &p / (3 * i)),
         };
-        let body = (0..3).map(layer).collect();
+        let body = (0..4).map(layer).collect();
         let whole = ConvConfig { c_in: 8 * channels, c_out: 1, kernel: 4, stride: 1, padding: 0, bias: false };
         let last = Conv2d::new(&p / 11, whole);
-        Ok(DcganDiscriminator { first, body, last, store })
+        Ok(DcganDiscriminator { body, last, store })
     }
 }
 
@@ -83,8 +86,8 @@ impl Network for DcganDiscriminator {
     /// `[N, colors, 64, 64]` in [-1, 1] to logits `[N, 1]`: above 0 where the picture looks real. PyTorch's example applies
     /// the sigmoid itself and gives `[N]`; here it is left to the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let xs = leaky_relu(&self.first.forward(pictures), SLOPE);
-        let xs = self.body.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train), SLOPE));
+        let layer = |xs: Tensor, conv: &ConvNorm| leaky_relu(&conv.forward(&xs, train), SLOPE);
+        let xs = self.body.iter().fold(pictures.shallow_clone(), layer);
         self.last.forward(&xs).flatten(1, -1) // the last kernel covers the 4x4 that are left
     }
 

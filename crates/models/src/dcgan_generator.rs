@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::layer::{BatchNorm2d, ConvTranspose2d, ConvTransposeConfig, relu, tanh};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Store, require};
+use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require};
 
 /// What decides a generator's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -22,7 +22,8 @@ pub struct Config {
 impl Architecture for Config {
     const PAPER: &'static str = "Radford et al., arXiv 1511.06434";
     const SAMPLES: &'static [Self] =
-        &[Config { latent: 100, channels: 64, colors: 3 }, Config { latent: 7, channels: 12, colors: 1 }];
+        &[Config { latent: 11, channels: 5, colors: 3 }, Config { latent: 7, channels: 6, colors: 1 }];
+    const USUAL: Self = Config { latent: 100, channels: 64, colors: 3 };
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("pytorch-examples", detect)];
     const PYTHON: Python = Python { source: include_str!("../python/dcgan_generator.py"), class: "DcganGenerator" };
 
@@ -35,6 +36,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         [self.latent, 1, 1]
+    }
+
+    fn sides(&self) -> Sides {
+        Sides::only(1)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

@@ -1,13 +1,10 @@
 //! DenseNet-BC in torchvision's layout (Huang et al., arXiv 1608.06993).
 
-use std::ops::RangeInclusive;
-
-use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, Linear, Rim, adaptive_avg_pool, avg_pool, max_pool_3x3, relu};
-use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, Store, require, torchvision};
+use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, Sides, Store, require, torchvision};
 
 /// What decides a DenseNet's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,20 +31,14 @@ impl Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "Huang et al., arXiv 1608.06993";
-    /// Quick ones; the paper's are in [`TORCHVISION`](crate::TORCHVISION).
     const SAMPLES: &'static [Self] = &[
         Config { classes: 7, ..Config::paper(8, [3, 2, 1, 2]) },
         Config { growth: 3, blocks: [1, 2, 1, 3], channels: 7, bottleneck: 2, classes: 5 },
     ];
+    const USUAL: Self = Config::paper(32, [6, 12, 24, 16]);
     const LAYOUTS: &'static [Layout<Self>] = &[
         Layout::own("torchvision", |keys, _| detect(keys, "conv1", "conv2")),
-        Layout {
-            name: "torchvision_old",
-            detect: |keys, _| detect(keys, "conv.1", "conv.2"),
-            rename: |_, name| old_name(name),
-            constants: |_| StateDict::new(),
-            obstacle: |_| None,
-        },
+        Layout::renamed("torchvision-old", |keys, _| detect(keys, "conv.1", "conv.2"), |_, name| old_name(name)),
     ];
     const PYTHON: Python = Python { source: include_str!("../python/densenet.py"), class: "DenseNet" };
 
@@ -66,8 +57,8 @@ impl Architecture for Config {
         torchvision::input(Some(self.classes))
     }
 
-    fn sides(&self) -> RangeInclusive<i64> {
-        29..=i64::MAX
+    fn sides(&self) -> Sides {
+        Sides::from(29)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {
@@ -125,8 +116,7 @@ impl DenseNet {
         let mut channels = config.channels;
         let stages = (1..=4).map(|block| Stage::new(&p, config, block, &mut channels)).collect();
         let last = BatchNorm2d::new(&p / "norm5", channels);
-        let mut classifier = Linear::new(&store.root() / "classifier", channels, config.classes);
-        let _ = tch::no_grad(|| classifier.bias.zero_());
+        let classifier = Linear::new(&store.root() / "classifier", channels, config.classes).zero_bias();
         Ok(DenseNet { first, stages, last, classifier, store })
     }
 }

@@ -1,12 +1,10 @@
 //! The discriminator of SRGAN (Ledig et al., arXiv 1609.04802).
 
-use std::ops::RangeInclusive;
-
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, Linear, leaky_relu};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Store, require};
+use crate::layer::{Conv2d, ConvConfig, ConvNorm, Linear, leaky_relu};
+use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require};
 
 /// What decides a discriminator's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -20,7 +18,8 @@ pub struct Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "Ledig et al., arXiv 1609.04802";
-    const SAMPLES: &'static [Self] = &[Config { patch: 96, channels: 64 }, Config { patch: 32, channels: 4 }];
+    const SAMPLES: &'static [Self] = &[Config { patch: 48, channels: 3 }, Config { patch: 32, channels: 4 }];
+    const USUAL: Self = Config { patch: 96, channels: 64 };
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("lornatang", detect)];
     const PYTHON: Python = Python { source: include_str!("../python/discriminator.py"), class: "Discriminator" };
 
@@ -35,8 +34,8 @@ impl Architecture for Config {
         [3, self.patch, self.patch]
     }
 
-    fn sides(&self) -> RangeInclusive<i64> {
-        self.patch..=self.patch
+    fn sides(&self) -> Sides {
+        Sides::only(self.patch)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {
@@ -57,13 +56,12 @@ fn detect(keys: &Keys, _: &Hints) -> Option<Result<Config, Error>> {
 /// `classifier.2` (dense layers).
 pub struct Discriminator {
     store: Store,
-    first: Conv2d,
-    features: Vec<(Conv2d, BatchNorm2d)>,
+    features: Vec<ConvNorm>,
     classifier: [Linear; 2],
 }
 
-/// Width in units of the first convolution's, and stride, of the seven convolutions after it.
-const LAYERS: [(i64, i64); 7] = [(1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)];
+/// Width in units of the first convolution's, and stride, of the eight convolutions.
+const LAYERS: [(i64, i64); 8] = [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)];
 /// Features of the first dense layer.
 const DENSE: i64 = 1024;
 /// Of the leaky rectifiers, below zero.
@@ -79,13 +77,12 @@ impl Discriminator {
         let store = Store::new(device);
         let p = store.root();
         let side = config.patch / 16; // after four strides of 2
-        let first = Conv2d::same(&p / "features" / 0, 3, config.channels, 3);
         let features = features(&p / "features", config.channels, false); // batch norm has a bias of its own
         let classifier = [
             Linear::new(&p / "classifier" / 0, 8 * config.channels * side * side, DENSE),
             Linear::new(&p / "classifier" / 2, DENSE, 1),
         ];
-        Ok(Discriminator { first, features, classifier, store })
+        Ok(Discriminator { features, classifier, store })
     }
 }
 
@@ -93,9 +90,8 @@ impl Network for Discriminator {
     /// `[N, 3, patch, patch]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The sigmoid is left to
     /// the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let xs = leaky_relu(&self.first.forward(pictures), SLOPE);
-        let xs =
-            self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train), SLOPE));
+        let layer = |xs: Tensor, conv: &ConvNorm| leaky_relu(&conv.forward(&xs, train), SLOPE);
+        let xs = self.features.iter().fold(pictures.shallow_clone(), layer);
         let [dense, logit] = &self.classifier;
         logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1)), SLOPE))
     }
@@ -105,16 +101,18 @@ impl Network for Discriminator {
     }
 }
 
-/// The seven convolutions after the first, `2`, `5`, ... `20`, each with its batch norm at the next index: together they
-/// take `[N, channels, h, w]` to `[N, 8 * channels, h / 16, w / 16]`, rounded up.
-pub(crate) fn features(p: Path, channels: i64, bias: bool) -> Vec<(Conv2d, BatchNorm2d)> {
-    let mut c_in = channels;
+/// The convolutions `0` (with bias, without batch norm), `2`, `5`, ... `20`, each of these with its batch norm at the next
+/// index: together they take `[N, 3, h, w]` to `[N, 8 * channels, h / 16, w / 16]`, rounded up.
+pub(crate) fn features(p: Path, channels: i64, bias: bool) -> Vec<ConvNorm> {
+    let mut c_in = 3;
     let layer = |(i, (width, stride))| {
-        let c_out = width * channels;
-        let config = ConvConfig { c_in, c_out, kernel: 3, stride, padding: 1, bias };
-        let conv = Conv2d::new(&p / (2 + 3 * i), config);
+        let (c_out, bias) = (width * channels, bias || i == 0);
+        let config = ConvConfig { bias, ..ConvConfig::unbiased(c_in, c_out, 3, stride) };
         c_in = c_out;
-        (conv, BatchNorm2d::new(&p / (3 + 3 * i), c_out))
+        match i {
+            0 => ConvNorm::plain(Conv2d::new(&p / 0, config)),
+            _ => ConvNorm::new(Conv2d::new(&p / (3 * i - 1), config), &p / (3 * i)),
+        }
     };
     LAYERS.into_iter().enumerate().map(layer).collect()
 }

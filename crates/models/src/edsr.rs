@@ -35,20 +35,17 @@ impl Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "Lim et al., arXiv 1707.02921";
-    /// The baseline stands for the paper's EDSR, whose 43 million parameters would make the tests slow.
     const SAMPLES: &'static [Self] = &[
-        Config::baseline(4),
+        Config { blocks: 3, channels: 6, ..Config::baseline(4) },
         Config { scale: 3, blocks: 2, channels: 5, res_scale: 0.1 },
         Config { scale: 8, blocks: 1, channels: 4, res_scale: 0.5 },
     ];
+    const USUAL: Self = Config::baseline(4);
     const LAYOUTS: &'static [Layout<Self>] = &[
         Layout::own("basicsr", basicsr),
         Layout {
-            name: "edsr-pytorch",
-            detect: edsr_pytorch,
-            rename: to_edsr_pytorch,
             constants: |_| mean_shift_constants(),
-            obstacle: |_| None,
+            ..Layout::renamed("edsr-pytorch", edsr_pytorch, to_edsr_pytorch)
         },
     ];
     const PYTHON: Python = Python { source: include_str!("../python/edsr.py"), class: "Edsr" };

@@ -37,6 +37,7 @@ impl Architecture for Config {
         Config { scale: 3, channels: 6, shrunk: 4, mappings: 1, colors: 1 },
         Config { scale: 8, channels: 5, shrunk: 3, mappings: 3, colors: 3 },
     ];
+    const USUAL: Self = Config::paper(4);
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("yjn870", detect)];
     const PYTHON: Python = Python { source: include_str!("../python/fsrcnn.py"), class: "Fsrcnn" };
 

@@ -23,7 +23,16 @@ pub struct Layout<C> {
 impl<C> Layout<C> {
     /// A layout with our names, and nothing besides.
     pub const fn own(name: &'static str, detect: fn(&Keys, &Hints) -> Option<Result<C, Error>>) -> Self {
-        Layout { name, detect, rename: |_, name| name.to_string(), constants: |_| StateDict::new(), obstacle: |_| None }
+        Layout::renamed(name, detect, |_, name| name.to_string())
+    }
+
+    /// A layout with other names, and nothing besides.
+    pub const fn renamed(
+        name: &'static str,
+        detect: fn(&Keys, &Hints) -> Option<Result<C, Error>>,
+        rename: fn(&C, &str) -> String,
+    ) -> Self {
+        Layout { name, detect, rename, constants: |_| StateDict::new(), obstacle: |_| None }
     }
 }
 

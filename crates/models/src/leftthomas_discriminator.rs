@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::discriminator::{SLOPE, features};
-use crate::layer::{BatchNorm2d, Conv2d, adaptive_avg_pool, leaky_relu};
+use crate::layer::{Conv2d, ConvNorm, adaptive_avg_pool, leaky_relu};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Python, Store, require};
 
 /// What decides a discriminator's shape.
@@ -18,7 +18,8 @@ pub struct Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "Ledig et al., arXiv 1609.04802; averaged over the picture";
-    const SAMPLES: &'static [Self] = &[Config { channels: 64 }, Config { channels: 3 }];
+    const SAMPLES: &'static [Self] = &[Config { channels: 4 }, Config { channels: 3 }];
+    const USUAL: Self = Config { channels: 64 };
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("leftthomas", detect)];
     const PYTHON: Python =
         Python { source: include_str!("../python/leftthomas_discriminator.py"), class: "LeftthomasDiscriminator" };
@@ -46,8 +47,7 @@ fn detect(keys: &Keys, _: &Hints) -> Option<Result<Config, Error>> {
 /// 1x1 convolutions `net.24` and `net.26`; all convolutions have a bias.
 pub struct LeftthomasDiscriminator {
     store: Store,
-    first: Conv2d,
-    features: Vec<(Conv2d, BatchNorm2d)>,
+    features: Vec<ConvNorm>,
     classifier: [Conv2d; 2],
 }
 
@@ -63,10 +63,9 @@ impl LeftthomasDiscriminator {
         config.validate()?;
         let store = Store::new(device);
         let p = &store.root() / "net";
-        let first = Conv2d::same(&p / 0, 3, config.channels, 3);
         let features = features(&store.root() / "net", config.channels, true);
         let classifier = [Conv2d::same(&p / 24, 8 * config.channels, DENSE, 1), Conv2d::same(&p / 26, DENSE, 1, 1)];
-        Ok(LeftthomasDiscriminator { first, features, classifier, store })
+        Ok(LeftthomasDiscriminator { features, classifier, store })
     }
 }
 
@@ -74,9 +73,8 @@ impl Network for LeftthomasDiscriminator {
     /// `[N, 3, h, w]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The project's module applies the
     /// sigmoid itself and gives `[N]`; here it is left to the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let xs = leaky_relu(&self.first.forward(pictures), SLOPE);
-        let xs =
-            self.features.iter().fold(xs, |xs, (conv, bn)| leaky_relu(&bn.forward(&conv.forward(&xs), train), SLOPE));
+        let layer = |xs: Tensor, conv: &ConvNorm| leaky_relu(&conv.forward(&xs, train), SLOPE);
+        let xs = self.features.iter().fold(pictures.shallow_clone(), layer);
         let [dense, logit] = &self.classifier;
         logit.forward(&leaky_relu(&dense.forward(&adaptive_avg_pool(&xs, 1)), SLOPE)).flatten(1, -1)
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{Conv2d, ResidualBlock, bilinear, leaky_relu, pixel_shuffle};
+use crate::layer::{Conv2d, ResidualBlock, SubPixelConv2d, bilinear, leaky_relu};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Python, SrModel, Store, require};
 
 /// What decides an MSRResNet's shape.
@@ -35,10 +35,11 @@ impl Config {
 impl Architecture for Config {
     const PAPER: &'static str = "Wang et al., arXiv 1809.00219";
     const SAMPLES: &'static [Self] = &[
-        Config::paper(4),
+        Config { blocks: 3, channels: 6, ..Config::paper(4) },
         Config { scale: 3, blocks: 2, channels: 5, colors: 1 },
         Config { scale: 2, blocks: 1, channels: 7, colors: 3 },
     ];
+    const USUAL: Self = Config::paper(4);
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("basicsr", detect)];
     const PYTHON: Python = Python { source: include_str!("../python/msrresnet.py"), class: "MsrResNet" };
 
@@ -80,7 +81,7 @@ pub struct MsrResNet {
     store: Store,
     conv_first: Conv2d,
     body: Vec<ResidualBlock>,
-    upconvs: Vec<Conv2d>,
+    upconvs: Vec<SubPixelConv2d>,
     conv_hr: Conv2d,
     conv_last: Conv2d,
 }
@@ -98,7 +99,7 @@ impl MsrResNet {
         let (factor, count) = config.shuffles();
         let conv_first = Conv2d::same(&p / "conv_first", colors, c, 3);
         let body = (0..blocks).map(|i| ResidualBlock::new(&p / "body" / i, c, 1.0)).collect();
-        let upconv = |name| Conv2d::same(&p / name, c, c * factor * factor, 3);
+        let upconv = |name| SubPixelConv2d::new(&p / name, c, c, factor);
         let upconvs = ["upconv1", "upconv2"].into_iter().take(count).map(upconv).collect();
         let conv_hr = Conv2d::same(&p / "conv_hr", c, c, 3);
         let conv_last = Conv2d::same(&p / "conv_last", c, colors, 3);
@@ -111,10 +112,9 @@ const SLOPE: f64 = 0.1;
 
 impl Network for MsrResNet {
     fn forward(&self, lr: &Tensor, _train: bool) -> Tensor {
-        let (factor, _) = self.config.shuffles();
         let xs = leaky_relu(&self.conv_first.forward(lr), SLOPE);
         let xs = self.body.iter().fold(xs, |xs, block| block.forward(&xs));
-        let enlarge = |xs: Tensor, conv: &Conv2d| leaky_relu(&pixel_shuffle(&conv.forward(&xs), factor), SLOPE);
+        let enlarge = |xs: Tensor, conv: &SubPixelConv2d| leaky_relu(&conv.forward(&xs), SLOPE);
         let wide = self.upconvs.iter().fold(xs, enlarge); // [N, channels, h * scale, w * scale]
         let details = self.conv_last.forward(&leaky_relu(&self.conv_hr.forward(&wide), SLOPE));
         details + bilinear(lr, self.config.scale)
@@ -130,11 +130,9 @@ impl SrModel for MsrResNet {
         self.config.scale
     }
 
-    /// Counted backwards from one output pixel: 2 in the last convolutions; a shuffle divides the distance, a convolution
-    /// adds 1.
+    /// Counted backwards from one output pixel: 2 in the last convolutions, 1 in each before the enlargement.
     fn radius(&self) -> i64 {
-        let (factor, _) = self.config.shuffles();
-        let body = self.upconvs.iter().fold(2, |reach: i64, _| (reach + factor - 1) / factor + 1);
+        let body = self.upconvs.iter().rev().fold(2, |reach, conv| conv.radius(reach));
         body + 2 * self.config.blocks + 1
     }
 

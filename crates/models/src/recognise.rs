@@ -212,6 +212,39 @@ mod tests {
         assert_eq!(forms(&[&"module.".repeat(1000)]).len(), DEPTH + 1);
     }
 
+    /// A state dict with the names of a network's tensors, each of one number but for some.
+    fn hostile(config: Config, claims: &[(&str, &[usize])]) -> StateDict {
+        let names = without_first_values(|| config.build(Device::Cpu)).unwrap().network().store().names();
+        let claimed = |name: &str| claims.iter().find(|(claim, _)| *claim == name).map_or(&[1][..], |(_, shape)| shape);
+        let tensor = |shape: &[usize]| Tensor::from_f32(shape, &vec![0.0; shape.iter().product()]);
+        names.into_iter().map(|name| (name.clone(), tensor(claimed(&name)))).collect()
+    }
+
+    #[test]
+    fn a_file_that_only_claims_to_be_huge_is_found_out_without_memory() {
+        // A ResNet of 256 blocks with up to 4,096 channels inside: 6 billion numbers, of which the file has 100 thousand.
+        let config = crate::resnet::Config::paper(crate::resnet::Kind::Bottleneck, [64; 4]);
+        let config = Config::from(crate::resnet::Config { width: 512, classes: 100_000, ..config });
+        let state = hostile(
+            config,
+            &[
+                ("conv1.weight", &[64, 3, 7, 7]),
+                ("layer1.0.conv1.weight", &[512, 1, 1, 1]),
+                ("fc.weight", &[100_000, 1]),
+            ],
+        );
+        let Err(Error::Load(report)) = recognise(&state, &Hints::default(), Device::Cpu) else {
+            panic!("it was taken")
+        };
+        assert!(report.missing.is_empty() && report.unexpected.is_empty(), "{report}");
+        assert_eq!(report.shape.last().unwrap().expected, "[100000]");
+        // Built to be loaded, each tensor is one number that stands in all places.
+        let built = without_first_values(|| config.build(Device::Cpu)).unwrap();
+        let parameters = built.network().store().parameters();
+        assert!(parameters.iter().map(tch::Tensor::numel).sum::<usize>() > 4_000_000_000);
+        assert!(parameters.iter().all(|parameter| parameter.stride().iter().all(|step| *step == 0)));
+    }
+
     #[test]
     fn recognising_draws_no_numbers() {
         let config = crate::srcnn::Config::paper(2).into();

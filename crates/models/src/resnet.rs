@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, Linear, Rim, adaptive_avg_pool, max_pool_3x3, relu};
+use crate::layer::{Conv2d, ConvConfig, ConvNorm, Linear, Rim, adaptive_avg_pool, max_pool_3x3, relu};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Store, require, torchvision};
 
 /// What decides a ResNet's shape.
@@ -40,11 +40,11 @@ impl Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "He et al., arXiv 1512.03385";
-    /// Quick ones; the paper's are in [`TORCHVISION`](crate::TORCHVISION).
     const SAMPLES: &'static [Self] = &[
         Config { classes: 5, ..Config::paper(Kind::Basic, [1, 2, 1, 1]) },
         Config { block: Kind::Bottleneck, blocks: [1, 2, 1, 1], width: 8, classes: 7 },
     ];
+    const USUAL: Self = Config::paper(Kind::Basic, [2, 2, 2, 2]);
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("torchvision", detect)];
     const PYTHON: Python = Python { source: include_str!("../python/resnet.py"), class: "ResNet" };
 
@@ -100,7 +100,7 @@ impl ResNet {
         config.validate()?;
         let store = Store::new(device);
         let p = store.root();
-        let stem = ConvNorm::new(&p / "conv1", &p / "bn1", ConvConfig::unbiased(3, CHANNELS, 7, 2));
+        let stem = conv_norm(&p / "conv1", &p / "bn1", ConvConfig::unbiased(3, CHANNELS, 7, 2));
         let mut blocks = Vec::new();
         let mut c_in = CHANNELS;
         for (stage, count) in config.blocks.into_iter().enumerate() {
@@ -154,11 +154,11 @@ impl Block {
                 ConvConfig::unbiased(width, c_out, 1, 1),
             ],
         };
-        let conv = |(i, conv)| ConvNorm::new(&p / format!("conv{i}"), &p / format!("bn{i}"), conv);
+        let conv = |(i, conv)| conv_norm(&p / format!("conv{i}"), &p / format!("bn{i}"), conv);
         let convs = (1..).zip(convs).map(conv).collect();
         let shortcut = || {
             let p = &p / "downsample";
-            ConvNorm::new(&p / 0, &p / 1, ConvConfig::unbiased(c_in, c_out, 1, stride))
+            conv_norm(&p / 0, &p / 1, ConvConfig::unbiased(c_in, c_out, 1, stride))
         };
         let downsample = (stride != 1 || c_in != c_out).then(shortcut);
         Block { convs, downsample }
@@ -175,15 +175,6 @@ impl Block {
     }
 }
 
-/// A convolution without bias, and batch norm, which has one.
-struct ConvNorm(Conv2d, BatchNorm2d);
-
-impl ConvNorm {
-    fn new(conv: Path, bn: Path, config: ConvConfig) -> Self {
-        ConvNorm(Conv2d::new(conv, config).he_fan_out(), BatchNorm2d::new(bn, config.c_out))
-    }
-
-    fn forward(&self, xs: &Tensor, train: bool) -> Tensor {
-        self.1.forward(&self.0.forward(xs), train)
-    }
+fn conv_norm(conv: Path, bn: Path, config: ConvConfig) -> ConvNorm {
+    ConvNorm::new(Conv2d::new(conv, config).he_fan_out(), bn)
 }

@@ -1,6 +1,5 @@
 //! RRDBNet, the generator of ESRGAN (Wang et al., arXiv 1809.00219) and of Real-ESRGAN (Wang et al., arXiv 2107.10833).
 
-use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -57,24 +56,19 @@ impl Architecture for Config {
     const LAYOUTS: &'static [Layout<Self>] = &[
         Layout::own("basicsr", |keys, _| detect(keys, "body.{}.rdb1.", "conv_up")),
         Layout {
-            name: "esrgan",
-            detect: |keys, _| detect(keys, "RRDB_trunk.{}.RDB1.", "upconv"),
-            rename: |_, name| ESRGAN.iter().fold(name.into(), |name, (from, to)| name.replace(from, to)),
-            constants: |_| StateDict::new(),
             obstacle: |config| match config {
                 Config { plus: true, .. } => Some("ESRGAN+ has the names of `esrgan-old`"),
                 Config { unshuffle: 2.., .. } => Some("it does not unshuffle pixels"),
                 _ if !(1..=2).contains(&config.doublings()) => Some("it has scale 2 and 4 only"),
                 _ => None,
             },
+            ..Layout::renamed(
+                "esrgan",
+                |keys, _| detect(keys, "RRDB_trunk.{}.RDB1.", "upconv"),
+                |_, name| ESRGAN.iter().fold(name.into(), |name, (from, to)| name.replace(from, to)),
+            )
         },
-        Layout {
-            name: "esrgan-old",
-            detect: |keys, _| detect_old(keys),
-            rename: old_name,
-            constants: |_| StateDict::new(),
-            obstacle: |_| None,
-        },
+        Layout::renamed("esrgan-old", |keys, _| detect_old(keys), old_name),
     ];
     const PYTHON: Python = Python { source: include_str!("../python/rrdbnet.py"), class: "RrdbNet" };
 

@@ -1,12 +1,12 @@
 //! SqueezeNet 1.0 and 1.1 in torchvision's layout (Iandola et al., arXiv 1602.07360).
 
-use std::ops::RangeInclusive;
-
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::layer::{Conv2d, ConvConfig, Fire, Rim, Sequential, Step, adaptive_avg_pool, dropout, max_pool_3x3, relu};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Store, require, torchvision};
+use crate::{
+    Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require, torchvision,
+};
 
 /// What decides a SqueezeNet's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -38,9 +38,9 @@ impl Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "Iandola et al., arXiv 1602.07360";
-    /// Quick ones; the paper's are in [`TORCHVISION`](crate::TORCHVISION).
     const SAMPLES: &'static [Self] =
         &[Config { version: Version::V1_0, classes: 5 }, Config { version: Version::V1_1, classes: 7 }];
+    const USUAL: Self = Config::paper(Version::V1_0);
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("torchvision", detect)];
     const PYTHON: Python = Python { source: include_str!("../python/squeezenet.py"), class: "SqueezeNet" };
 
@@ -53,8 +53,8 @@ impl Architecture for Config {
         torchvision::input(Some(self.classes))
     }
 
-    fn sides(&self) -> RangeInclusive<i64> {
-        if self.version == Version::V1_0 { 21..=i64::MAX } else { 17..=i64::MAX }
+    fn sides(&self) -> Sides {
+        if self.version == Version::V1_0 { Sides::from(21) } else { Sides::from(17) }
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

@@ -1,6 +1,5 @@
 //! SRCNN: three convolutions on the bicubic-upscaled picture (Dong et al., arXiv 1501.00092).
 
-use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -41,15 +40,14 @@ impl Architecture for Config {
         Config { scale: 3, kernels: [5, 3, 1], channels: [6, 5], colors: 1 },
         Config { scale: 2, kernels: [9, 5, 5], channels: [8, 4], colors: 3 },
     ];
+    const USUAL: Self = Config::paper(4);
     const LAYOUTS: &'static [Layout<Self>] = &[
         Layout::own("yjn870", |keys, hints| detect(keys, hints, YJN870)),
-        Layout {
-            name: "lornatang",
-            detect: |keys, hints| detect(keys, hints, LORNATANG),
-            rename: |_, name| YJN870.iter().zip(LORNATANG).fold(name.into(), |name, (from, to)| name.replace(from, to)),
-            constants: |_| StateDict::new(),
-            obstacle: |_| None,
-        },
+        Layout::renamed(
+            "lornatang",
+            |keys, hints| detect(keys, hints, LORNATANG),
+            |_, name| YJN870.iter().zip(LORNATANG).fold(name.into(), |name, (from, to)| name.replace(from, to)),
+        ),
     ];
     const PYTHON: Python = Python { source: include_str!("../python/srcnn.py"), class: "Srcnn" };
 

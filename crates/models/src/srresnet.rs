@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, PRelu, pixel_shuffle};
+use crate::layer::{Conv2d, ConvConfig, ConvNorm, PRelu, SubPixelConv2d};
 use crate::{Architecture, Built, Error, Layout, Network, Path, Python, SrModel, Store, bicubic, require};
 
 mod layouts;
@@ -93,7 +93,7 @@ impl Config {
 impl Architecture for Config {
     const PAPER: &'static str = "Ledig et al., arXiv 1609.04802";
     const SAMPLES: &'static [Self] = &[
-        Config::paper(4),
+        Config { blocks: 3, channels: 7, ..Config::paper(4) },
         Config {
             blocks: 1,
             channels: 5,
@@ -106,6 +106,7 @@ impl Architecture for Config {
         Config { blocks: 3, channels: 6, output: Output::Tanh, ..Config::paper(8) },
         Config { blocks: 2, channels: 5, conv_bias: false, output: Output::Clamp, ..Config::paper(2) },
     ];
+    const USUAL: Self = Config::paper(4);
     const LAYOUTS: &'static [Layout<Self>] = &layouts::ALL;
     const PYTHON: Python = Python { source: include_str!("../python/srresnet.py"), class: "SrResNet" };
 
@@ -135,22 +136,15 @@ pub struct SrResNet {
     store: Store,
     head: (Conv2d, PRelu),
     body: Vec<Block>,
-    fuse: (Conv2d, Option<BatchNorm2d>),
-    upsample: Vec<Upsample>,
+    fuse: ConvNorm,
+    upsample: Vec<(SubPixelConv2d, PRelu)>,
     tail: Conv2d,
 }
 
 struct Block {
-    conv1: Conv2d,
-    bn1: Option<BatchNorm2d>,
+    conv1: ConvNorm,
     prelu: PRelu,
-    conv2: Conv2d,
-    bn2: Option<BatchNorm2d>,
-}
-
-struct Upsample {
-    conv: Conv2d,
-    prelu: PRelu,
+    conv2: ConvNorm,
 }
 
 impl SrResNet {
@@ -169,8 +163,12 @@ impl SrResNet {
         };
         let head = (Conv2d::same(&p / "head" / 0, c_in, c, 9), PRelu::new(&p / "head" / 1));
         let body = (0..config.blocks).map(|i| Block::new(&p / "body" / i, config)).collect();
-        let fuse = (conv(&p / "fuse" / 0, config), norm(&p / "fuse" / 1, config));
-        let upsample = (0..config.doublings()).map(|i| Upsample::new(&p / "upsample" / i, c)).collect();
+        let fuse = conv_norm(&p / "fuse" / 0, &p / "fuse" / 1, config);
+        let doubling = |i| {
+            let p = &p / "upsample" / i;
+            (SubPixelConv2d::new(&p / "conv", c, c, 2), PRelu::new(&p / "prelu"))
+        };
+        let upsample = (0..config.doublings()).map(doubling).collect();
         let tail = Conv2d::same(&p / "tail", c, 3, 9);
         Ok(SrResNet { config: *config, head, body, fuse, upsample, tail, store })
     }
@@ -186,8 +184,9 @@ impl Network for SrResNet {
         };
         let head = self.head.1.forward(&self.head.0.forward(&xs)); // [N, channels, h, w]
         let body = self.body.iter().fold(head.shallow_clone(), |xs, block| block.forward(&xs, train));
-        let fused = normalise(&self.fuse.1, self.fuse.0.forward(&body), train) + head;
-        let wide = self.upsample.iter().fold(fused, |xs, step| step.forward(&xs)); // [N, channels, h * scale, w * scale]
+        let fused = self.fuse.forward(&body, train) + head;
+        let double = |xs: Tensor, (conv, prelu): &(SubPixelConv2d, PRelu)| prelu.forward(&conv.forward(&xs));
+        let wide = self.upsample.iter().fold(fused, double); // [N, channels, h * scale, w * scale]
         let sr = self.tail.forward(&wide); // [N, 3, h * scale, w * scale]
         let sr = match upscaled {
             Some(upscaled) if bicubic_skip => sr + upscaled,
@@ -210,9 +209,9 @@ impl SrModel for SrResNet {
         self.config.scale
     }
 
-    /// Counted backwards from one output pixel: 4 in the tail; each shuffle halves the distance, each 3x3 adds 1.
+    /// Counted backwards from one output pixel: 4 in the tail, 4 in the head, 1 in each 3x3 convolution.
     fn radius(&self) -> i64 {
-        let before_upsampling = (0..self.config.doublings()).fold(4, |reach: i64, _| (reach + 1) / 2 + 1);
+        let before_upsampling = self.upsample.iter().rev().fold(4, |reach, (conv, _)| conv.radius(reach));
         let network = before_upsampling + 1 + 2 * self.config.blocks + 4;
         match self.config.input {
             Input::Lr => network,
@@ -224,47 +223,25 @@ impl SrModel for SrResNet {
 impl Block {
     fn new(p: Path, config: &Config) -> Self {
         Block {
-            conv1: conv(&p / "conv1", config),
-            bn1: norm(&p / "bn1", config),
+            conv1: conv_norm(&p / "conv1", &p / "bn1", config),
             prelu: PRelu::new(&p / "prelu"),
-            conv2: conv(&p / "conv2", config),
-            bn2: norm(&p / "bn2", config),
+            conv2: conv_norm(&p / "conv2", &p / "bn2", config),
         }
     }
 
     fn forward(&self, xs: &Tensor, train: bool) -> Tensor {
-        let ys = self.prelu.forward(&normalise(&self.bn1, self.conv1.forward(xs), train));
-        normalise(&self.bn2, self.conv2.forward(&ys), train) + xs
+        let ys = self.prelu.forward(&self.conv1.forward(xs, train));
+        self.conv2.forward(&ys, train) + xs
     }
 }
 
-impl Upsample {
-    fn new(p: Path, channels: i64) -> Self {
-        Upsample { conv: Conv2d::same(&p / "conv", channels, 4 * channels, 3), prelu: PRelu::new(&p / "prelu") }
-    }
-
-    fn forward(&self, xs: &Tensor) -> Tensor {
-        self.prelu.forward(&pixel_shuffle(&self.conv.forward(xs), 2))
-    }
-}
-
-/// A convolution that batch norm may follow.
-fn conv(p: Path, config: &Config) -> Conv2d {
+/// A 3x3 convolution with what normalises it.
+fn conv_norm(conv: Path, norm: Path, config: &Config) -> ConvNorm {
     let Config { channels, conv_bias: bias, .. } = *config;
-    Conv2d::new(p, ConvConfig { c_in: channels, c_out: channels, kernel: 3, stride: 1, padding: 1, bias })
-}
-
-fn norm(p: Path, config: &Config) -> Option<BatchNorm2d> {
+    let conv = Conv2d::new(conv, ConvConfig { bias, ..ConvConfig::unbiased(channels, channels, 3, 1) });
     match config.norm {
-        Norm::None => None,
-        Norm::Batch => Some(BatchNorm2d::new(p, config.channels)),
-    }
-}
-
-fn normalise(norm: &Option<BatchNorm2d>, xs: Tensor, train: bool) -> Tensor {
-    match norm {
-        Some(norm) => norm.forward(&xs, train),
-        None => xs,
+        Norm::None => ConvNorm::plain(conv),
+        Norm::Batch => ConvNorm::new(conv, norm),
     }
 }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{Conv2d, PRelu, leaky_relu, nearest, pixel_shuffle, relu};
+use crate::layer::{Conv2d, PRelu, SubPixelConv2d, leaky_relu, nearest, relu};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, SrModel, Store, layout, require};
 
 /// What decides an SRVGGNetCompact's shape.
@@ -45,11 +45,12 @@ impl Config {
 impl Architecture for Config {
     const PAPER: &'static str = "Wang et al., arXiv 2107.10833 (Real-ESRGAN's code)";
     const SAMPLES: &'static [Self] = &[
-        Config::general(4),
+        Config { convs: 4, channels: 7, ..Config::general(4) },
         Config { scale: 3, convs: 2, channels: 5, activation: Activation::Relu, colors: 1 },
         Config { scale: 1, convs: 1, channels: 6, activation: Activation::LeakyRelu, colors: 3 },
         Config { scale: 8, convs: 0, channels: 4, activation: Activation::Prelu, colors: 3 },
     ];
+    const USUAL: Self = Config::general(4);
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("basicsr", detect)];
     const PYTHON: Python = Python { source: include_str!("../python/srvgg.py"), class: "SrVggNetCompact" };
 
@@ -104,7 +105,7 @@ pub struct SrVgg {
     config: Config,
     store: Store,
     body: Vec<(Conv2d, Rectifier)>,
-    last: Conv2d,
+    last: SubPixelConv2d,
 }
 
 enum Rectifier {
@@ -128,7 +129,7 @@ impl SrVgg {
             (conv, Rectifier::new(&p / (2 * i + 1), activation, channels))
         };
         let body = (0..=convs).map(layer).collect();
-        let last = Conv2d::same(&p / (2 * convs + 2), channels, colors * scale * scale, 3);
+        let last = SubPixelConv2d::new(&p / (2 * convs + 2), channels, colors, scale);
         Ok(SrVgg { config: *config, body, last, store })
     }
 }
@@ -137,8 +138,7 @@ impl Network for SrVgg {
     fn forward(&self, lr: &Tensor, _train: bool) -> Tensor {
         let layer = |xs: Tensor, (conv, rectifier): &(Conv2d, Rectifier)| rectifier.forward(&conv.forward(&xs));
         let features = self.body.iter().fold(lr.shallow_clone(), layer); // [N, channels, h, w]
-        let scale = self.config.scale;
-        pixel_shuffle(&self.last.forward(&features), scale) + nearest(lr, scale) // [N, colors, h * scale, w * scale]
+        self.last.forward(&features) + nearest(lr, self.config.scale) // [N, colors, h * scale, w * scale]
     }
 
     fn store(&self) -> &Store {

@@ -8,6 +8,7 @@ use std::ops::Div;
 use abbe_checkpoint::StateDict;
 use tch::{Device, Tensor};
 
+use crate::layer::is_drawn;
 use crate::{Error, LoadReport, Naming, convert};
 
 /// An ordered list of named tensors on one device: what PyTorch calls a module's `state_dict`.
@@ -155,18 +156,19 @@ impl Store {
         }
         let mut entries = self.entries.borrow_mut();
         let value = |entry: &Entry| match state.get(&rename(&entry.name)) {
-            Some(saved) => convert::from_checkpoint(saved, entry.tensor.kind()),
-            None => Ok(entry.tensor.zeros_like()),
+            Some(saved) => Ok(convert::from_checkpoint(saved, entry.tensor.kind())?.to_device(self.device)),
+            None => Ok(Tensor::from(0i64).to_device(self.device)), // a counter
         };
-        let values = entries.iter().map(value).collect::<Result<Vec<_>, _>>()?;
-        tch::no_grad(|| entries.iter_mut().zip(&values).for_each(|(entry, value)| entry.tensor.copy_(value)));
+        let values = entries.iter().map(value).collect::<Result<Vec<_>, Error>>()?;
+        // The layers hold the same tensors, which take over the numbers' memory; their own may never have been there.
+        entries.iter_mut().zip(&values).for_each(|(entry, value)| entry.tensor.set_data(value));
         Ok(report)
     }
 
     fn add(&self, name: String, tensor: Tensor, role: Role) -> Tensor {
         let mut entries = self.entries.borrow_mut();
         debug_assert!(entries.iter().all(|entry| entry.name != name), "two tensors of one network are named {name}");
-        let tensor = tensor.to_device(self.device);
+        let tensor = if is_drawn() { tensor.to_device(self.device) } else { tensor }; // loading brings it there
         entries.push(Entry { name, tensor: tensor.shallow_clone(), role });
         tensor
     }

@@ -114,15 +114,15 @@ fn bytes(count: usize) -> String {
 mod tests {
     use super::*;
     use crate::Store;
-    use crate::layer::{Conv2d, pixel_shuffle};
+    use crate::layer::SubPixelConv2d;
 
     #[test]
     fn a_convolution_and_a_shuffle() {
         // 3x3 from 3 to 4 channels on 5x6 pixels: 4 * 3 * 9 + 4 = 112 parameters (the lecture's example),
         // 4 * 5 * 6 = 120 outputs of 27 multiply-adds each = 3240, 480 bytes. The shuffle moves the same 120 numbers.
         let store = Store::new(Device::Cpu);
-        let conv = Conv2d::same(&store.root() / "conv", 3, 4, 3);
-        let summary = summary(|xs| pixel_shuffle(&conv.forward(xs), 2), &[1, 3, 5, 6]);
+        let conv = SubPixelConv2d::new(&store.root() / "conv", 3, 1, 2);
+        let summary = summary(|xs| conv.forward(xs), &[1, 3, 5, 6]);
         let names: Vec<_> = summary.layers.iter().map(|layer| (layer.name.as_str(), layer.kind)).collect();
         assert_eq!(names, [("conv", "Conv2d"), ("", "PixelShuffle")]);
         assert_eq!(summary.layers[1].shape, [1, 1, 10, 12]);

@@ -1,11 +1,10 @@
 //! The U-Net discriminator of Real-ESRGAN (Wang et al., arXiv 2107.10833), with spectral norm: a logit for every pixel.
 
-use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use crate::layer::{Conv2d, ConvConfig, SpectralConv2d, bilinear, leaky_relu};
-use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, Store, require};
+use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, Sides, Store, require};
 
 /// What decides a discriminator's shape. The skip connections, which no tensor tells, are always there, as in all of the
 /// project's networks.
@@ -20,18 +19,17 @@ pub struct Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "Wang et al., arXiv 2107.10833";
-    const SAMPLES: &'static [Self] = &[Config { colors: 3, channels: 64 }, Config { colors: 1, channels: 3 }];
+    const SAMPLES: &'static [Self] = &[Config { colors: 3, channels: 4 }, Config { colors: 1, channels: 3 }];
+    const USUAL: Self = Config { colors: 3, channels: 64 };
     const LAYOUTS: &'static [Layout<Self>] = &[
         Layout::own("basicsr", |keys, _| detect(keys, "weight_orig")),
         // What `torch.nn.utils.parametrizations.spectral_norm` gives. It computes the same but for the order of its power
         // iteration, which moves u before v: training goes on there with other rounding, to the same limit.
-        Layout {
-            name: "parametrizations",
-            detect: |keys, _| detect(keys, "parametrizations.weight.original"),
-            rename: |_, name| NEW_STYLE.iter().fold(name.into(), |name, (from, to)| name.replace(from, to)),
-            constants: |_| StateDict::new(),
-            obstacle: |_| None,
-        },
+        Layout::renamed(
+            "parametrizations",
+            |keys, _| detect(keys, "parametrizations.weight.original"),
+            |_, name| NEW_STYLE.iter().fold(name.into(), |name, (from, to)| name.replace(from, to)),
+        ),
     ];
     const PYTHON: Python =
         Python { source: include_str!("../python/unet_discriminator.py"), class: "UNetDiscriminator" };
@@ -44,6 +42,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         [self.colors, 64, 64]
+    }
+
+    fn sides(&self) -> Sides {
+        Sides::multiples_of(8)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {

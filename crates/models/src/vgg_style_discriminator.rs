@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{BatchNorm2d, Conv2d, ConvConfig, Linear, leaky_relu};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Store, require};
+use crate::layer::{Conv2d, ConvConfig, ConvNorm, Linear, leaky_relu};
+use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require};
 
 /// What decides a discriminator's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,11 +28,9 @@ impl Config {
 
 impl Architecture for Config {
     const PAPER: &'static str = "Wang et al., arXiv 1809.00219";
-    const SAMPLES: &'static [Self] = &[
-        Config { patch: 128, colors: 3, channels: 64 },
-        Config { patch: 256, colors: 1, channels: 2 },
-        Config { patch: 128, colors: 2, channels: 3 },
-    ];
+    const SAMPLES: &'static [Self] =
+        &[Config { patch: 128, colors: 3, channels: 3 }, Config { patch: 256, colors: 1, channels: 2 }];
+    const USUAL: Self = Config { patch: 128, colors: 3, channels: 64 };
     const LAYOUTS: &'static [Layout<Self>] = &[Layout::own("basicsr", detect)];
     const PYTHON: Python =
         Python { source: include_str!("../python/vgg_style_discriminator.py"), class: "VggStyleDiscriminator" };
@@ -46,6 +44,10 @@ impl Architecture for Config {
 
     fn input(&self) -> [i64; 3] {
         [self.colors, self.patch, self.patch]
+    }
+
+    fn sides(&self) -> Sides {
+        Sides::only(self.patch)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {
@@ -64,7 +66,7 @@ fn detect(keys: &Keys, _: &Hints) -> Option<Result<Config, Error>> {
 /// I from 1 to 4 or 5, `linear1` and `linear2`.
 pub struct VggStyleDiscriminator {
     store: Store,
-    features: Vec<(Conv2d, Option<BatchNorm2d>)>,
+    features: Vec<ConvNorm>,
     linear1: Linear,
     linear2: Linear,
 }
@@ -93,10 +95,7 @@ impl VggStyleDiscriminator {
 impl Network for VggStyleDiscriminator {
     /// `[N, colors, patch, patch]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let layer = |xs: Tensor, (conv, bn): &(Conv2d, Option<BatchNorm2d>)| {
-            let ys = conv.forward(&xs);
-            leaky_relu(&bn.as_ref().map_or(ys.shallow_clone(), |bn| bn.forward(&ys, train)), SLOPE)
-        };
+        let layer = |xs: Tensor, conv: &ConvNorm| leaky_relu(&conv.forward(&xs, train), SLOPE);
         let xs = self.features.iter().fold(pictures.shallow_clone(), layer);
         self.linear2.forward(&leaky_relu(&self.linear1.forward(&xs.flatten(1, -1)), SLOPE))
     }
@@ -107,7 +106,7 @@ impl Network for VggStyleDiscriminator {
 }
 
 /// Each stage widens, up to 8 times the first, then halves the picture.
-fn features(p: &Path, config: &Config) -> Vec<(Conv2d, Option<BatchNorm2d>)> {
+fn features(p: &Path, config: &Config) -> Vec<ConvNorm> {
     let mut c_in = config.colors;
     let layer = |(stage, step)| {
         let c_out = config.channels << u32::min(stage, 3);
@@ -116,7 +115,7 @@ fn features(p: &Path, config: &Config) -> Vec<(Conv2d, Option<BatchNorm2d>)> {
         let shape = ConvConfig { c_in, c_out, kernel, stride, padding: 1, bias: is_first };
         c_in = c_out;
         let conv = Conv2d::new(p / format!("conv{stage}_{step}"), shape);
-        (conv, (!is_first).then(|| BatchNorm2d::new(p / format!("bn{stage}_{step}"), c_out)))
+        if is_first { ConvNorm::plain(conv) } else { ConvNorm::new(conv, p / format!("bn{stage}_{step}")) }
     };
     (0..config.stages()).flat_map(|stage| [(stage, 0), (stage, 1)]).map(layer).collect()
 }

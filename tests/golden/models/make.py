@@ -5,8 +5,8 @@
 Made with torch 2.11.0 on CPU. Each .pth beside this script is one flat dict of tensors: `state.*` (the weights), `input`,
 `output` (of VGG `output.LAYER`) and, after a pass in training mode, `after.*` (batch norm's buffers).
 crates/models/tests/golden.rs demands the same output from the same weights. The VGG files hold no weights: both sides
-compute them from `hashed`. init.pth holds the first values that a seed gives. The networks are those of
-tests/python/networks.py, with bicubic upscaling from its formula in float64.
+compute them from `hashed`. init.pth holds the first values that a seed gives. The networks are the modules that
+`abbe models NAME --python` prints, with bicubic upscaling from its formula in float64.
 """
 import sys
 from pathlib import Path
@@ -15,9 +15,10 @@ import torch
 from torch.nn import functional as F
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parents[1] / "python"))
-import networks
-from networks import Discriminator, Srcnn, SrResNet
+sys.path.append(str(HERE.parents[2] / "crates/models/python"))
+import srcnn
+import srresnet
+from discriminator import Discriminator
 
 
 def cubic(x):
@@ -40,7 +41,11 @@ def bicubic(lr, scale):
     return (rows @ lr.double() @ columns.T).float()
 
 
-networks.bicubic = bicubic
+srcnn.bicubic = srresnet.bicubic = bicubic
+
+
+def generator(blocks, channels, scale=4, norm="batch", input="lr", bicubic_skip=False):
+    return srresnet.SrResNet(scale, blocks, channels, norm, input, bicubic_skip)
 
 
 def perturb(module):
@@ -101,15 +106,15 @@ def vgg(name, convolutions, layers):
 
 if __name__ == "__main__":
     torch.manual_seed(7)
-    save("init", state=SrResNet(1, 4).state_dict())
+    save("init", state=generator(1, 4).state_dict())
     torch.manual_seed(0)
-    golden("srresnet_none", SrResNet(2, 4, norm=False), (2, 3, 5, 6))
-    golden("srresnet_batch", SrResNet(2, 4, scale=2), (2, 3, 5, 6))
-    golden("srresnet_batch_train", SrResNet(2, 4, scale=2), (2, 3, 5, 6), train=True)
-    golden("srresnet_bicubic_input", SrResNet(1, 4, norm=False, bicubic_input=True, scale=2), (1, 3, 5, 6))
-    golden("srresnet_bicubic_skip", SrResNet(1, 3, skip=True, scale=8), (1, 3, 3, 4))
-    golden("srcnn_915", Srcnn([9, 1, 5], [8, 4], 4), (1, 3, 5, 6))
-    golden("srcnn_955", Srcnn([9, 5, 5], [8, 4], 3), (1, 3, 5, 6))
+    golden("srresnet_none", generator(2, 4, norm="none"), (2, 3, 5, 6))
+    golden("srresnet_batch", generator(2, 4, scale=2), (2, 3, 5, 6))
+    golden("srresnet_batch_train", generator(2, 4, scale=2), (2, 3, 5, 6), train=True)
+    golden("srresnet_bicubic_input", generator(1, 4, norm="none", input="bicubic", scale=2), (1, 3, 5, 6))
+    golden("srresnet_bicubic_skip", generator(1, 3, bicubic_skip=True, scale=8), (1, 3, 3, 4))
+    golden("srcnn_915", srcnn.Srcnn(4, [9, 1, 5], [8, 4]), (1, 3, 5, 6))
+    golden("srcnn_955", srcnn.Srcnn(3, [9, 5, 5], [8, 4]), (1, 3, 5, 6))
     golden("discriminator", Discriminator(32, 1), (3, 3, 32, 32))
     golden("discriminator_train", Discriminator(16, 2), (3, 3, 16, 16), train=True)
     vgg("vgg11", [1, 1, 2, 2, 2], ["relu3_2", "pool4", "conv5_2"])

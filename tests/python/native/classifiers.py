@@ -42,7 +42,7 @@ def example(state):
 CASES = [
     case(
         "alexnet", models.alexnet(num_classes=3), {"alexnet": {"classes": 3}}, [2, 3, 130, 99],
-        layout="imagenet_example", save=example,
+        layout="imagenet-example", save=example,
     ),
     squeezenet("1.0"),
     squeezenet("1.1"),
@@ -50,5 +50,5 @@ CASES = [
     resnet("resnet_bottleneck", "bottleneck", [2, 1, 2, 1]),
     resnet("resnet_wide", "bottleneck", [1, 1, 1, 1], width=24),
     densenet("densenet", 5, [2, 1, 3, 1], 9, 3),
-    densenet("densenet121_downloaded", 32, [6, 12, 24, 16], 64, 4, layout="torchvision_old", save=downloaded),
+    densenet("densenet121_downloaded", 32, [6, 12, 24, 16], 64, 4, layout="torchvision-old", save=downloaded),
 ]

@@ -35,5 +35,5 @@ def data_parallel(state):
 
 
 CASES = [features(name) for name in ("vgg13_bn", "vgg16", "vgg19_bn")] + [
-    features("vgg11") | {"layout": "imagenet_example", "save": data_parallel},
+    features("vgg11") | {"layout": "imagenet-example", "save": data_parallel},
 ]

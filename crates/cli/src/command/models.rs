@@ -95,8 +95,11 @@ fn summarise(name: &str, arguments: &Arguments) -> Result<(Summary, Facts)> {
     let config = config(name, &arguments.checkpoint.choice())?;
     let [channels, usual_height, usual_width] = config.input();
     let [height, width] = arguments.size.unwrap_or([usual_height, usual_width]);
-    let fits = [height, width].iter().all(|side| config.sides().contains(side));
-    ensure!(fits, "--size: {name} does not take {height}x{width}; its usual input is {usual_height}x{usual_width}");
+    let sides = config.sides();
+    ensure!(
+        sides.contains(height) && sides.contains(width),
+        "--size {height}x{width}: {name} takes {sides}; its usual input is {usual_height}x{usual_width}"
+    );
     let built = config.build(Device::Cpu)?;
     let radius = match &built {
         Built::Sr(model) => Some(model.radius()),

@@ -1,5 +1,6 @@
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
+use super::filled;
 use crate::Path;
 use crate::summary::{self, Layer};
 
@@ -17,7 +18,7 @@ impl PRelu {
 
     /// Registers `weight` of shape `[channels]`, 0.25 at first.
     pub fn per_channel(path: Path, channels: i64) -> Self {
-        let slope = Tensor::full([channels], 0.25, (Kind::Float, Device::Cpu));
+        let slope = filled(&[channels], |slope| slope.fill_(0.25));
         PRelu { name: path.name().to_string(), weight: path.parameter("weight", slope) }
     }
 
@@ -44,11 +45,6 @@ pub fn tanh(xs: &Tensor) -> Tensor {
     recorded("", "Tanh", 0, xs.tanh())
 }
 
-/// `[N, C * factor^2, h, w]` to `[N, C, h * factor, w * factor]` (Shi et al., arXiv 1609.05158).
-pub fn pixel_shuffle(xs: &Tensor, factor: i64) -> Tensor {
-    recorded("", "PixelShuffle", 0, xs.pixel_shuffle(factor))
-}
-
 /// Tells the running summary of a layer without multiply-adds.
 pub(super) fn recorded(name: &str, kind: &'static str, parameters: usize, ys: Tensor) -> Tensor {
     summary::record(|| Layer { name: name.to_string(), kind, shape: ys.size(), parameters, multiply_adds: 0 });
@@ -57,6 +53,8 @@ pub(super) fn recorded(name: &str, kind: &'static str, parameters: usize, ys: Te
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
     use crate::Store;
 
@@ -77,13 +75,5 @@ mod tests {
         let each = PRelu::per_channel(&store.root() / "each", 2);
         tch::no_grad(|| each.weight.shallow_clone().copy_(&Tensor::from_slice(&[0.5f32, 2.0])));
         assert_eq!(values(each.forward(&Tensor::from_slice(&[-4.0f32, -1.0]).view([1, 2]))), [-2.0, -2.0]);
-    }
-
-    #[test]
-    fn shuffle_interleaves_channels() {
-        // Channels 0..4 of one pixel become its 2x2 block, row by row.
-        let block = pixel_shuffle(&Tensor::from_slice(&[0.0f32, 1.0, 2.0, 3.0]).view([1, 4, 1, 1]), 2);
-        assert_eq!(block.size(), [1, 1, 2, 2]);
-        assert_eq!(values(block), [0.0, 1.0, 2.0, 3.0]);
     }
 }

@@ -1,5 +1,6 @@
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
+use super::filled;
 use crate::Path;
 use crate::summary::{self, Layer};
 
@@ -21,8 +22,8 @@ pub struct BatchNorm2d {
 impl BatchNorm2d {
     /// Registers two parameters and three buffers under `path`; it starts as the identity in evaluation.
     pub fn new(path: Path, channels: i64) -> Self {
-        let zeros = || Tensor::zeros([channels], (Kind::Float, Device::Cpu));
-        let ones = || Tensor::ones([channels], (Kind::Float, Device::Cpu));
+        let zeros = || filled(&[channels], Tensor::zero_);
+        let ones = || filled(&[channels], |ones| ones.fill_(1.0));
         BatchNorm2d {
             name: path.name().to_string(),
             weight: path.parameter("weight", ones()),
@@ -62,6 +63,8 @@ impl BatchNorm2d {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
     use crate::Store;
 

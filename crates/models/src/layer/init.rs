@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Conv2d, ConvConfig, Linear};
+use super::{Conv2d, ConvConfig, Linear, is_drawn};
 
 impl Conv2d {
     /// He's normal distribution (He et al., arXiv 1502.01852) with variance 2 / fan_out: what flows back keeps its scale.
@@ -41,13 +41,21 @@ impl Linear {
         redraw(Some(&mut self.bias), || self.weight.normal_(0.0, deviation));
         self
     }
+
+    /// PyTorch's first weight, but a bias of 0.
+    pub fn zero_bias(mut self) -> Self {
+        redraw(Some(&mut self.bias), || self.weight.shallow_clone());
+        self
+    }
 }
 
 fn redraw(bias: Option<&mut Tensor>, weight: impl FnOnce() -> Tensor) {
-    tch::no_grad(|| {
-        let _ = weight();
-        let _ = bias.map(Tensor::zero_);
-    });
+    if is_drawn() {
+        tch::no_grad(|| {
+            let _ = weight();
+            let _ = bias.map(Tensor::zero_);
+        });
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::conv::{Conv2d, ConvConfig, first_values};
+use super::filled;
 use crate::Path;
 
 /// The least norm that a vector is divided by, PyTorch's default.
@@ -49,7 +50,7 @@ impl SpectralConv2d {
 
 /// A random vector of length 1.
 fn direction(size: i64) -> Tensor {
-    unit(&Tensor::empty([size], (Kind::Float, Device::Cpu)).normal_(0.0, 1.0))
+    filled(&[size], |values| unit(&values.normal_(0.0, 1.0)))
 }
 
 fn unit(vector: &Tensor) -> Tensor {
@@ -58,6 +59,8 @@ fn unit(vector: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
     use crate::Store;
 

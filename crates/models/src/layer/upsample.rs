@@ -1,34 +1,27 @@
 use tch::Tensor;
 
-use super::activation::recorded;
-use super::{Conv2d, pixel_shuffle};
+use super::SubPixelConv2d;
 use crate::{Keys, Path};
 
 /// Enlargement by convolutions and pixel shuffles: one by 3 for scale 3, else one by 2 per doubling (Lim et al., arXiv
 /// 1707.02921). The convolutions' names are the even numbers, as in a PyTorch `Sequential` with the shuffles between them.
-pub struct Upsample {
-    convs: Vec<Conv2d>,
-    factor: i64,
-}
+pub struct Upsample(Vec<SubPixelConv2d>);
 
 impl Upsample {
     /// Registers the convolutions `0`, `2`, ... under `path`. `scale` is 3 or a power of two.
     pub fn new(path: Path, channels: i64, scale: i64) -> Self {
         let (factor, count) = if scale == 3 { (3, 1) } else { (2, i64::from(scale.ilog2())) };
-        let conv = |i| Conv2d::same(&path / (2 * i), channels, channels * factor * factor, 3);
-        Upsample { convs: (0..count).map(conv).collect(), factor }
+        Upsample((0..count).map(|i| SubPixelConv2d::new(&path / (2 * i), channels, channels, factor)).collect())
     }
 
     /// `[N, channels, h, w]` to `[N, channels, h * scale, w * scale]`.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        let step = |xs: Tensor, conv: &Conv2d| pixel_shuffle(&conv.forward(&xs), self.factor);
-        self.convs.iter().fold(xs.shallow_clone(), step)
+        self.0.iter().fold(xs.shallow_clone(), |xs, conv| conv.forward(&xs))
     }
 
-    /// How far into the input an output pixel sees when `reach` pixels of the output around it count: a shuffle divides the
-    /// distance, a 3x3 convolution adds 1.
+    /// How far into the input an output pixel sees when `reach` pixels of the output around it count.
     pub fn radius(&self, reach: i64) -> i64 {
-        self.convs.iter().fold(reach, |reach, _| (reach + self.factor - 1) / self.factor + 1)
+        self.0.iter().rev().fold(reach, |reach, conv| conv.radius(reach))
     }
 
     /// The scale that the convolutions under `name` tell: each has `factor^2` times as many channels out as in. None where a
@@ -40,13 +33,6 @@ impl Upsample {
     }
 }
 
-/// `[N, C, h, w]` to `[N, C, h * scale, w * scale]` by bilinear interpolation with replicated border: what PyTorch's
-/// `interpolate` does without `align_corners`. It sees one LR pixel far.
-pub fn bilinear(xs: &Tensor, scale: i64) -> Tensor {
-    let [height, width] = [xs.size()[2], xs.size()[3]].map(|side| side * scale);
-    recorded("", "Upsample", 0, xs.upsample_bilinear2d([height, width], false, None, None))
-}
-
 #[cfg(test)]
 mod tests {
     use tch::Device;
@@ -55,20 +41,12 @@ mod tests {
     use crate::Store;
 
     #[test]
-    fn bilinear_weighs_the_two_nearest() {
-        // Doubled, output x lies at (x + 1/2) / 2 - 1/2 of the input: -1/4 (beyond the edge: 0), 1/4, 3/4 and 5/4 (1).
-        let line = Tensor::from_slice(&[0.0f32, 4.0]).view([1, 1, 1, 2]);
-        let row = Vec::<f32>::try_from(bilinear(&line, 2).select(2, 0).view(-1)).unwrap();
-        assert_eq!(row, [0.0, 1.0, 3.0, 4.0]);
-    }
-
-    #[test]
     fn shapes_tell_the_scale_and_the_radius_is_counted_backwards() {
         for (scale, count, radius) in [(2, 1, 2), (3, 1, 2), (4, 2, 2), (8, 3, 2)] {
             let store = Store::new(Device::Cpu);
             let upsample = Upsample::new(&store.root() / "up", 3, scale);
             let state = store.state_dict();
-            assert_eq!((Upsample::scale_of(&Keys(&state), "up"), upsample.convs.len()), (Some(scale), count));
+            assert_eq!((Upsample::scale_of(&Keys(&state), "up"), upsample.0.len()), (Some(scale), count));
             // 1 pixel of the output: within 1 pixel of the input of each shuffle, and each convolution adds 1.
             assert_eq!(upsample.radius(1), radius);
         }

@@ -6,13 +6,7 @@ use crate::{Error, Hints, Keys, Layout};
 
 pub(super) const ALL: [Layout<Config>; 2] = [
     Layout::own("basicsr", basicsr),
-    Layout {
-        name: "yulunzhang",
-        detect: yulunzhang,
-        rename: to_yulunzhang,
-        constants: |_| mean_shift_constants(),
-        obstacle: |_| None,
-    },
+    Layout { constants: |_| mean_shift_constants(), ..Layout::renamed("yulunzhang", yulunzhang, to_yulunzhang) },
 ];
 
 fn basicsr(keys: &Keys, _: &Hints) -> Option<Result<Config, Error>> {

@@ -1,31 +1,23 @@
 //! SRResNet as three projects name its tensors.
 
-use abbe_checkpoint::StateDict;
-
 use super::{Config, Output};
 use crate::{Error, Hints, Keys, Layout};
 
 pub(super) const ALL: [Layout<Config>; 3] = [
     Layout::own("abbe", abbe),
     Layout {
-        name: "leftthomas",
-        detect: leftthomas,
-        rename: to_leftthomas,
-        constants: |_| StateDict::new(),
         obstacle: |config| {
             let same = *config == Config { conv_bias: true, output: Output::Tanh, ..plain(config) };
             (!same).then_some("its network has batch norm, biases and the output (tanh + 1) / 2, and sees LR alone")
         },
+        ..Layout::renamed("leftthomas", leftthomas, to_leftthomas)
     },
     Layout {
-        name: "lornatang",
-        detect: lornatang,
-        rename: |_, name| to_lornatang(name),
-        constants: |_| StateDict::new(),
         obstacle: |config| {
             let same = *config == Config { conv_bias: false, output: Output::Clamp, ..plain(config) };
             (!same).then_some("its network has batch norm, no biases before it and a clamped output, and sees LR alone")
         },
+        ..Layout::renamed("lornatang", lornatang, |_, name| to_lornatang(name))
     },
 ];
 

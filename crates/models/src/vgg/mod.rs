@@ -3,9 +3,6 @@
 mod features;
 mod net;
 
-use std::ops::RangeInclusive;
-
-use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -14,7 +11,7 @@ pub use net::Net;
 
 use self::net::Op;
 use crate::layer::{BatchNorm2d, Conv2d, Linear, Sequential, Step, adaptive_avg_pool, dropout, max_pool, relu};
-use crate::{Architecture, Built, Error, Keys, Layout, Network, Python, Store, require, torchvision};
+use crate::{Architecture, Built, Error, Keys, Layout, Network, Python, Sides, Store, require, torchvision};
 
 /// What decides a VGG's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -38,15 +35,14 @@ impl Architecture for Config {
     /// The dense layers' 124 million numbers are left out.
     const SAMPLES: &'static [Self] =
         &[Config { net: Net::Vgg13, classes: None }, Config { net: Net::Vgg11Bn, classes: None }];
+    const USUAL: Self = Config::paper(Net::Vgg16);
     const LAYOUTS: &'static [Layout<Self>] = &[
         Layout::own("torchvision", |keys, _| detect(keys, "features")),
-        Layout {
-            name: "imagenet_example",
-            detect: |keys, _| detect(keys, "features.module"),
-            rename: |_, name| name.replacen("features.", "features.module.", 1),
-            constants: |_| StateDict::new(),
-            obstacle: |_| None,
-        },
+        Layout::renamed(
+            "imagenet-example",
+            |keys, _| detect(keys, "features.module"),
+            |_, name| name.replacen("features.", "features.module.", 1),
+        ),
     ];
     const PYTHON: Python = Python { source: include_str!("../../python/vgg.py"), class: "Vgg" };
 
@@ -59,8 +55,8 @@ impl Architecture for Config {
         torchvision::input(self.classes)
     }
 
-    fn sides(&self) -> RangeInclusive<i64> {
-        32..=i64::MAX
+    fn sides(&self) -> Sides {
+        Sides::from(32)
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {
