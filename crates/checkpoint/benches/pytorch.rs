@@ -1,13 +1,14 @@
 //! Writing and reading in turns with PyTorch, in one run: `cargo bench -p abbe-checkpoint`.
 //!
-//! Files are written with an fsync on both sides, and read back out of the system's page cache.
+//! Files are written with an fsync on both sides, and read back out of the system's page cache: again in a process that has
+//! read before, whose allocator may have kept memory, and for the first time in a new one, as a program does that starts.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use abbe_checkpoint::{Container, Tensor, Value, WriteOptions, read, write};
@@ -39,10 +40,18 @@ for line in sys.stdin:
     print(time.perf_counter() - start, flush=True)
 ";
 
+/// A process that ends with it.
 struct PyTorch {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+}
+
+impl Drop for PyTorch {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 impl PyTorch {
@@ -63,7 +72,14 @@ impl PyTorch {
     }
 }
 
+/// With the arguments `read` and a path: prints the seconds of one reading, as the new process of a round.
 fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    if let [_, what, path] = arguments.as_slice()
+        && what == "read"
+    {
+        return println!("{}", seconds_of_reading(Path::new(path)));
+    }
     if !support::has_torch() {
         return;
     }
@@ -93,26 +109,25 @@ fn compare(name: &str, shapes: &[Vec<usize>]) {
             rounds.sort_by(|one, other| one[column].total_cmp(&other[column]));
             rounds[ROUNDS / 2][column]
         };
-        let [write, synced, save, read, load, mmap] = [0, 1, 2, 3, 4, 5].map(&mut median);
+        let [write, synced, save, read, load, mmap, new_read, new_load] = [0, 1, 2, 3, 4, 5, 6, 7].map(&mut median);
         let row = |what: &str, ours: f64, theirs: f64| {
             println!("  {:<8} {what:<48} {ours:.3} {theirs:.3} {:.2}", container.to_string(), ours / theirs);
         };
         row("write, torch.save with fsync", write, synced);
         row("write, torch.save without fsync", write, save);
-        row("read, torch.load", read, load);
+        row("read, torch.load, each in a new process", new_read, new_load);
+        row("read, torch.load, again", read, load);
         if container == Container::Zip {
-            row("read, torch.load(mmap=True) touching every page", read, mmap);
+            row("read, torch.load(mmap=True) touching each page", read, mmap);
         }
     }
-    drop(pytorch.input);
-    pytorch.child.wait().unwrap();
 }
 
-/// Seconds of: our write, torch.save with fsync and without, our read, torch.load, and by mmap.
+/// Seconds of: our write, torch.save with fsync and without, our read, torch.load, and by mmap, both in new processes.
 ///
 /// Whose synced write is first changes with the turn. Each file is new, and gone before the next: to truncate one that is
 /// there is quicker than to put another beside it, but not safe. Both sides read the same file, PyTorch's.
-fn round(turn: usize, value: &Value, container: Container, pytorch: &mut PyTorch) -> [f64; 6] {
+fn round(turn: usize, value: &Value, container: Container, pytorch: &mut PyTorch) -> [f64; 8] {
     let folder = tempfile::tempdir_in(support::repository("target")).unwrap();
     let path = folder.path().join("net.pth");
     let options = WriteOptions { container, card: None };
@@ -125,11 +140,21 @@ fn round(turn: usize, value: &Value, container: Container, pytorch: &mut PyTorch
         std::fs::remove_file(&path).unwrap();
     }
     let saved = pytorch.seconds(&container.to_string(), &path);
-    let read = seconds(|| assert!(read(&path).unwrap().entries().is_some()));
+    let read = seconds_of_reading(&path);
     let load = pytorch.seconds("load", &path);
+    let (new_read, new_load) = (new_process(&path), PyTorch::start(&[]).seconds("load", &path));
     // A legacy file has no mmap.
     let mmap = if container == Container::Zip { pytorch.seconds("mmap", &path) } else { load };
-    [written[0], written[1], saved, read, load, mmap]
+    [written[0], written[1], saved, read, load, mmap, new_read, new_load]
+}
+
+fn seconds_of_reading(path: &Path) -> f64 {
+    seconds(|| assert!(read(path).unwrap().entries().is_some()))
+}
+
+fn new_process(path: &Path) -> f64 {
+    let output = Command::new(std::env::current_exe().unwrap()).arg("read").arg(path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
 /// The state dict that Python makes of the same shapes.

@@ -1,12 +1,12 @@
 //! PyTorch's zip container (1.6 and later): which records it has, and what is in them.
 
-use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use crate::Container;
 use crate::error::{Fault, refuse};
 use crate::pickle::{self, Ids, StorageSpec, Unknown};
 use crate::read::Checkpoint;
+use crate::source::Source;
 use crate::tensor::{Storage, checked_bools};
 use crate::zip::Archive;
 
@@ -18,10 +18,10 @@ pub(crate) const PROVENANCE: &str = "abbe.provenance.json";
 /// The most bytes of a small record (version, byte order, card).
 pub(crate) const MAX_NOTE: u64 = 1 << 20;
 
-pub(crate) fn read(file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
-    let mut archive = Archive::open(file)?;
-    let order = check_kind(&mut archive)?;
-    let (card, provenance) = (note(&mut archive, CARD)?, note(&mut archive, PROVENANCE)?);
+pub(crate) fn read(file: impl Source, unknown: Unknown) -> Result<Checkpoint, Fault> {
+    let archive = Archive::open(file)?;
+    let order = check_kind(&archive)?;
+    let (card, provenance) = (note(&archive, CARD)?, note(&archive, PROVENANCE)?);
     if archive.size("data.pkl") > Some(pickle::MAX_PICKLE) {
         return refuse("entry data.pkl is far larger than a checkpoint's; the file is hostile");
     }
@@ -33,7 +33,7 @@ pub(crate) fn read(file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoin
     drop(bytes);
     let load = |(key, spec): (&String, &StorageSpec)| {
         let name = format!("data/{key}");
-        let storage = storage(&mut archive, &name, *spec, order);
+        let storage = storage(&archive, &name, *spec, order);
         storage.map(Arc::new).map_err(|fault| fault.within(format!("entry {name:?}")))
     };
     let storages = graph.storages.iter().map(load).collect::<Result<Vec<_>, _>>()?;
@@ -50,7 +50,7 @@ enum Order {
 }
 
 /// Tells torch.save's files from other zip files, and the order of their bytes.
-fn check_kind(archive: &mut Archive<impl Read + Seek>) -> Result<Order, Fault> {
+fn check_kind(archive: &Archive<impl Source>) -> Result<Order, Fault> {
     if let Some(name) = archive.names().find(|name| *name == "constants.pkl" || name.starts_with("code/")) {
         return refuse(format!(
             "entry {name:?}: a TorchScript archive, which holds code. In Python: \
@@ -73,7 +73,7 @@ fn check_kind(archive: &mut Archive<impl Read + Seek>) -> Result<Order, Fault> {
 }
 
 /// A short text record.
-fn note(archive: &mut Archive<impl Read + Seek>, name: &str) -> Result<Option<String>, Fault> {
+fn note(archive: &Archive<impl Source>, name: &str) -> Result<Option<String>, Fault> {
     if archive.size(name) > Some(MAX_NOTE) {
         return refuse(format!("entry {name:?} is far too large; the file is hostile"));
     }
@@ -81,12 +81,7 @@ fn note(archive: &mut Archive<impl Read + Seek>, name: &str) -> Result<Option<St
     text.or_else(|_| refuse(format!("entry {name:?} is not text; the file is damaged")))
 }
 
-fn storage(
-    archive: &mut Archive<impl Read + Seek>,
-    name: &str,
-    spec: StorageSpec,
-    order: Order,
-) -> Result<Storage, Fault> {
+fn storage(archive: &Archive<impl Source>, name: &str, spec: StorageSpec, order: Order) -> Result<Storage, Fault> {
     let expected = spec.byte_length();
     match archive.size(name) {
         Some(size) if size == expected as u64 => {}

@@ -1,13 +1,14 @@
 //! PyTorch's legacy stream (0.1.10 to 1.5): five pickles back to back, then the storages.
 
 use std::collections::HashSet;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::sync::Arc;
 
 use crate::Container;
 use crate::error::{CUT_OFF, Fault, refuse};
 use crate::pickle::{self, Graph, Ids, StorageSpec, Unknown};
-use crate::read::{Checkpoint, length};
+use crate::read::Checkpoint;
+use crate::source::{self, Source};
 use crate::tensor::{Storage, checked_bools};
 
 /// The first pickle of every legacy file, whole: protocol 2, the magic number, stop.
@@ -23,8 +24,8 @@ struct Head {
     end: usize,
 }
 
-pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
-    let length = length(&mut file)?;
+pub(crate) fn read(mut file: impl Source, unknown: Unknown) -> Result<Checkpoint, Fault> {
+    let length = source::length(&mut file)?;
     let Head { graph, object, keys, end } = read_head(&mut file, unknown)?;
     let named: HashSet<_> = graph.storages.keys().collect();
     if keys.len() != named.len() || keys.iter().collect::<HashSet<_>>() != named {
@@ -34,18 +35,18 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
         ));
     }
     let mut storages = vec![None; keys.len()];
-    file.seek(SeekFrom::Start(end as u64))?;
-    let mut left = length.saturating_sub(end as u64);
+    let mut at = end as u64;
     for key in &keys {
         if let Some((index, _, spec)) = graph.storages.get_full(key) {
-            let at = length - left;
-            let storage = read_storage(&mut file, &mut left, *spec)
-                .map_err(|fault| fault.within(format!("storage {key:?} at byte {at}")))?;
+            let place = |fault: Fault| fault.within(format!("storage {key:?} at byte {at}"));
+            let (storage, after) = read_storage(&file, at, length, *spec).map_err(place)?;
             storages[index] = Some(Arc::new(storage));
+            at = after;
         }
     }
-    if left != 0 {
-        return refuse(format!("byte {}: {left} bytes follow the last storage; the file is damaged", length - left));
+    if at != length {
+        let left = length - at;
+        return refuse(format!("byte {at}: {left} bytes follow the last storage; the file is damaged"));
     }
     let storages: Vec<_> = storages.into_iter().flatten().collect();
     let opaque = graph.opaque.iter().cloned().collect();
@@ -57,7 +58,7 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
 const USUAL_HEAD: u64 = 1 << 18;
 
 /// Reads the pickles from one buffer, which is freed before the storages are read.
-fn read_head(file: &mut (impl Read + Seek), unknown: Unknown) -> Result<Head, Fault> {
+fn read_head(file: &mut impl Source, unknown: Unknown) -> Result<Head, Fault> {
     let mut bytes = Vec::new();
     file.take(USUAL_HEAD).read_to_end(&mut bytes)?;
     parse_head(&bytes, unknown).or_else(|_| {
@@ -87,20 +88,17 @@ fn parse_head(bytes: &[u8], unknown: Unknown) -> Result<Head, Fault> {
     Ok(Head { graph, object, keys, end })
 }
 
-/// The number of elements, then the bytes, read in one piece straight into the storage.
-pub(crate) fn read_storage(file: &mut impl Read, left: &mut u64, spec: StorageSpec) -> Result<Storage, Fault> {
-    let expected = spec.byte_length();
-    let Some(rest) = left.checked_sub(8) else { return refuse(CUT_OFF) };
+/// The number of elements at byte `at`, then the bytes, straight into the storage; and the position after it.
+pub(crate) fn read_storage(file: &impl Source, at: u64, end: u64, spec: StorageSpec) -> Result<(Storage, u64), Fault> {
     let mut numel = [0; 8];
-    file.read_exact(&mut numel)?;
+    file.read_exact_at(&mut numel, at)?;
     let numel = i64::from_le_bytes(numel);
     if usize::try_from(numel) != Ok(spec.numel) {
         return refuse(format!("it has {numel} elements, expected {}; the file is damaged", spec.numel));
     }
+    let (start, length) = (at + 8, spec.byte_length());
     // Compared before anything is allocated.
-    let Some(rest) = rest.checked_sub(expected as u64) else { return refuse(CUT_OFF) };
-    let mut bytes = vec![0; expected];
-    file.read_exact(&mut bytes)?;
-    *left = rest;
-    checked_bools(spec.dtype, bytes)
+    let Some(after) = start.checked_add(length as u64).filter(|after| *after <= end) else { return refuse(CUT_OFF) };
+    let bytes = source::read_at(file, start, length)?;
+    Ok((checked_bools(spec.dtype, bytes)?, after))
 }

@@ -39,6 +39,7 @@ mod pickle;
 mod read;
 mod safetensors;
 mod save;
+mod source;
 mod state_dict;
 mod stats;
 mod tar;

@@ -1,11 +1,12 @@
 //! Reading: from the first bytes of a file to what is in it.
 
 use std::fs::File;
-use std::io::{Cursor, Read, Seek};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use crate::error::{Fault, refuse};
 use crate::pickle::Unknown;
+use crate::source::Source;
 use crate::{Container, Error, Value, archive, legacy, safetensors, tar};
 
 /// A checkpoint and what its file says beside the value.
@@ -90,7 +91,7 @@ fn open_file(path: &Path, unknown: Unknown) -> Result<Checkpoint, Error> {
     open().map_err(|fault: Fault| fault.reading(path))
 }
 
-fn open_any(mut file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
+fn open_any(mut file: impl Source, unknown: Unknown) -> Result<Checkpoint, Fault> {
     match container(&mut file)? {
         Container::Zip => archive::read(file, unknown),
         Container::Legacy => legacy::read(file, unknown),
@@ -100,7 +101,7 @@ fn open_any(mut file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, 
 }
 
 /// Tells the container by the first bytes, and names what users meet instead of one; leaves the file at its start.
-fn container(file: &mut (impl Read + Seek)) -> Result<Container, Fault> {
+fn container(file: &mut impl Source) -> Result<Container, Fault> {
     let mut start = Vec::new();
     file.take(512).read_to_end(&mut start)?;
     file.rewind()?;
@@ -119,11 +120,4 @@ fn container(file: &mut (impl Read + Seek)) -> Result<Container, Fault> {
         start if start.get(257..262) == Some(b"ustar") => Ok(Container::Tar),
         _ => refuse("not a checkpoint: byte 0 starts neither PyTorch's zip, legacy or tar container nor safetensors"),
     }
-}
-
-/// The length of a file; leaves it at its start.
-pub(crate) fn length(file: &mut impl Seek) -> Result<u64, Fault> {
-    let length = file.seek(std::io::SeekFrom::End(0))?;
-    file.rewind()?;
-    Ok(length)
 }

@@ -1,12 +1,13 @@
 //! The safetensors format: the length of a JSON header, the header, then the tensors without gaps.
 
-use std::io::{Read, Seek};
+use std::io::Read;
 
 use ::safetensors::tensor::{Dtype as Stored, Metadata};
 
 use crate::error::{CUT_OFF, Fault, refuse};
 use crate::pickle::check_shape;
-use crate::read::{Checkpoint, length};
+use crate::read::Checkpoint;
+use crate::source::{self, Source};
 use crate::tensor::checked_bools;
 use crate::{Container, Dtype, Tensor, Value};
 
@@ -39,15 +40,16 @@ pub(crate) const TYPES: [(Dtype, Stored); 18] = [
     (Dtype::F8E5m2fnuz, Stored::F8_E5M2FNUZ),
 ];
 
-pub(crate) fn read(mut file: impl Read + Seek) -> Result<Checkpoint, Fault> {
-    let length = length(&mut file)?;
+pub(crate) fn read(mut file: impl Source) -> Result<Checkpoint, Fault> {
+    let length = source::length(&mut file)?;
     let header = header(&mut file, length)?;
     let mut names = header.offset_keys();
     let place = |name: &String| header.info(name).map(|info| info.data_offsets);
     names.sort_by(|a, b| (place(a), a).cmp(&(place(b), b)));
+    let start = length - header.data_len() as u64;
     let mut entries = Vec::with_capacity(names.len());
     for name in names {
-        let tensor = tensor(&mut file, &header, &name).map_err(|fault| fault.within(format!("tensor {name:?}")))?;
+        let tensor = tensor(&file, start, &header, &name).map_err(|fault| fault.within(format!("tensor {name:?}")))?;
         entries.push((Value::Text(name), Value::Tensor(tensor)));
     }
     let mut metadata: Vec<_> = header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -83,14 +85,14 @@ fn header(file: &mut impl Read, length: u64) -> Result<Metadata, Fault> {
     Ok(header)
 }
 
-fn tensor(file: &mut impl Read, header: &Metadata, name: &str) -> Result<Tensor, Fault> {
+fn tensor(file: &impl Source, start: u64, header: &Metadata, name: &str) -> Result<Tensor, Fault> {
     let Some(info) = header.info(name) else { return refuse("it is not in the header; the file is damaged") };
     let Some((dtype, _)) = TYPES.into_iter().find(|(_, stored)| *stored == info.dtype) else {
         return refuse(format!("elements of the type {:?} are not supported; convert them in Python", info.dtype));
     };
     check_shape(&info.shape)?;
-    let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
-    file.read_exact(&mut bytes)?;
+    let (first, end) = info.data_offsets;
+    let bytes = source::read_at(file, start + first as u64, end - first)?;
     let storage = checked_bools(Some(dtype), bytes)?;
     Ok(Tensor::contiguous(dtype, &info.shape, storage.bytes))
 }

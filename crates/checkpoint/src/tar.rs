@@ -1,7 +1,7 @@
 //! PyTorch's tar container (before 0.1.10), read in memory: nothing is extracted to disk.
 
 use std::collections::HashMap;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, SeekFrom};
 use std::sync::Arc;
 
 use ::tar::{Archive, EntryType};
@@ -13,6 +13,7 @@ use crate::error::{CUT_OFF, Fault, refuse};
 use crate::legacy::read_storage;
 use crate::pickle::{self, Graph, Ids, StorageSpec, TensorSpec, Unknown};
 use crate::read::Checkpoint;
+use crate::source::{self, Source};
 use crate::tensor::Storage;
 
 /// The most bytes of the small pickle before each storage and each tensor; PyTorch's have about 50.
@@ -27,7 +28,7 @@ type Place = (u64, u64);
 /// What is known of each storage, by key.
 type Specs = IndexMap<String, StorageSpec>;
 
-pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Checkpoint, Fault> {
+pub(crate) fn read(mut file: impl Source, unknown: Unknown) -> Result<Checkpoint, Fault> {
     let [storages, tensors, object] = places(&mut file)?;
     let (specs, storages) = read_storages(&mut file, storages).map_err(|fault| fault.within("entry \"storages\""))?;
     let bytes = read_member(&mut file, tensors).map_err(|fault| fault.within("entry \"tensors\""))?;
@@ -43,7 +44,7 @@ pub(crate) fn read(mut file: impl Read + Seek, unknown: Unknown) -> Result<Check
 }
 
 /// Only regular members of the three names count; links, devices and paths are never followed.
-fn places(file: &mut (impl Read + Seek)) -> Result<[Place; 3], Fault> {
+fn places(file: &mut impl Source) -> Result<[Place; 3], Fault> {
     let mut places = HashMap::new();
     for (index, entry) in Archive::new(file).entries_with_seek()?.enumerate() {
         // The crate's reason may quote the file.
@@ -64,7 +65,7 @@ fn places(file: &mut (impl Read + Seek)) -> Result<[Place; 3], Fault> {
     Ok([place(MEMBERS[0])?, place(MEMBERS[1])?, place(MEMBERS[2])?])
 }
 
-fn read_member(file: &mut (impl Read + Seek), (start, length): Place) -> Result<Vec<u8>, Fault> {
+fn read_member(file: &mut impl Source, (start, length): Place) -> Result<Vec<u8>, Fault> {
     if length > pickle::MAX_PICKLE {
         return refuse(format!("an entry of {length} bytes, far larger than a checkpoint's; the file is hostile"));
     }
@@ -75,8 +76,8 @@ fn read_member(file: &mut (impl Read + Seek), (start, length): Place) -> Result<
 }
 
 /// A count; per storage the pickle `(key, location, class)`, then its length and bytes; last a list of views.
-fn read_storages(file: &mut (impl Read + Seek), (start, length): Place) -> Result<(Specs, Vec<Arc<Storage>>), Fault> {
-    let end = crate::read::length(file)?.min(start.saturating_add(length));
+fn read_storages(file: &mut impl Source, (start, length): Place) -> Result<(Specs, Vec<Arc<Storage>>), Fault> {
+    let end = source::length(file)?.min(start.saturating_add(length));
     let (mut at, mut specs, mut storages) = (start, Specs::new(), Vec::new());
     for _ in 0..count(&note(file, &mut at, end)?)? {
         let Some((key, _, dtype)) = note(file, &mut at, end)?.note() else {
@@ -84,9 +85,9 @@ fn read_storages(file: &mut (impl Read + Seek), (start, length): Place) -> Resul
         };
         let numel = peek_numel(file, at)?;
         let Some(spec) = StorageSpec::new(Some(dtype), numel) else { return refuse(CUT_OFF) };
-        let mut left = end.saturating_sub(at);
-        let storage = read_storage(file, &mut left, spec).map_err(|fault| fault.within(format!("storage {key:?}")))?;
-        at = end - left;
+        let place = |fault: Fault| fault.within(format!("storage {key:?}"));
+        let (storage, after) = read_storage(file, at, end, spec).map_err(place)?;
+        at = after;
         if specs.insert(key, spec).is_some() {
             return refuse(format!("byte {at}: a storage is there twice; the file is damaged or hostile"));
         }
@@ -98,18 +99,16 @@ fn read_storages(file: &mut (impl Read + Seek), (start, length): Place) -> Resul
     }
 }
 
-/// The number of elements that stands at byte `at`; leaves the file there.
-fn peek_numel(file: &mut (impl Read + Seek), at: u64) -> Result<usize, Fault> {
+/// The number of elements that stands at byte `at`.
+fn peek_numel(file: &impl Source, at: u64) -> Result<usize, Fault> {
     let mut numel = [0; 8];
-    file.seek(SeekFrom::Start(at))?;
-    file.read_exact(&mut numel)?;
-    file.seek(SeekFrom::Start(at))?;
+    file.read_exact_at(&mut numel, at)?;
     usize::try_from(i64::from_le_bytes(numel))
         .or_else(|_| refuse(format!("byte {at}: a storage of a negative length; the file is damaged or hostile")))
 }
 
 /// The small pickle at byte `at`, which is moved behind it.
-fn note(file: &mut (impl Read + Seek), at: &mut u64, end: u64) -> Result<Graph, Fault> {
+fn note(file: &mut impl Source, at: &mut u64, end: u64) -> Result<Graph, Fault> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(*at))?;
     file.take(MAX_NOTE.min(end.saturating_sub(*at))).read_to_end(&mut bytes)?;

@@ -158,7 +158,7 @@ fn damaged_files_never_panic() {
 fn records_are_laid_out_as_pytorch_lays_them_out() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures/pth/good/zip_prefix.pth");
     let Ok(bytes) = std::fs::read(path) else { return println!("skipped: {path} is not there") };
-    let mut archive = zip::Archive::open(std::io::Cursor::new(&bytes)).unwrap();
+    let archive = zip::Archive::open(std::io::Cursor::new(bytes.as_slice())).unwrap();
     let storages: Vec<_> = (0..10).map(|key| format!("data/{key}")).collect();
     let before = ["data.pkl", ".format_version", ".storage_alignment", "byteorder"];
     let after = ["version", ".data/serialization_id"];

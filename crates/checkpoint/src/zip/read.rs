@@ -1,7 +1,7 @@
 //! Reading entries.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 
 use flate2::read::DeflateDecoder;
 
@@ -9,11 +9,11 @@ use super::directory::{self, Entry};
 use super::*;
 use crate::cursor::Cursor;
 use crate::error::{Fault, refuse};
-use crate::read::length;
+use crate::source::{self, Source};
 
 /// An open zip file whose directory was checked: one top folder, no name twice, no byte in two entries.
-pub(crate) struct Archive<R> {
-    file: R,
+pub(crate) struct Archive<S> {
+    file: S,
     root: String,
     records: HashMap<String, Record>,
 }
@@ -31,13 +31,13 @@ struct Record {
 const MAX_RATIO: u64 = 4;
 const MAX_MORE: u64 = 64 << 20;
 
-impl<R: Read + Seek> Archive<R> {
-    pub(crate) fn open(mut file: R) -> Result<Self, Fault> {
-        let length = length(&mut file)?;
+impl<S: Source> Archive<S> {
+    pub(crate) fn open(mut file: S) -> Result<Self, Fault> {
+        let length = source::length(&mut file)?;
         // The end record with the longest comment, and the zip64 records before it.
         let longest = END_LENGTH + u64::from(u16::MAX) + END_64_LENGTH + LOCATOR_64_LENGTH;
         let tail_start = length.saturating_sub(longest);
-        let tail = bytes_at(&mut file, tail_start, length - tail_start)?;
+        let tail = bytes_at(&file, tail_start, length - tail_start)?;
         let place = directory::locate(&tail, length)?;
         if place.length > MAX_DIRECTORY {
             return refuse(format!(
@@ -45,14 +45,14 @@ impl<R: Read + Seek> Archive<R> {
                 place.offset, place.length
             ));
         }
-        let bytes = bytes_at(&mut file, place.offset, place.length)?;
+        let bytes = bytes_at(&file, place.offset, place.length)?;
         let entries = directory::entries(&bytes, &place)?;
         let root = top_folder(&entries)?;
         let unpacked = entries.iter().filter(|entry| entry.method == DEFLATED).map(|entry| u128::from(entry.size));
         if unpacked.sum::<u128>() > u128::from(length) * u128::from(MAX_RATIO) + u128::from(MAX_MORE) {
             return refuse("the compressed entries would unpack to far more than the file's size; the file is hostile");
         }
-        let records = records(&mut file, entries, &root, place.offset)?;
+        let records = records(&file, entries, &root, place.offset)?;
         Ok(Self { file, root, records })
     }
 
@@ -67,14 +67,11 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// A record's bytes, if there is one of this name. A checksum of 0 means that the writer computed none.
-    pub(crate) fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
         let Some(record) = self.records.get(name) else { return Ok(None) };
         let within = |fault: Fault| fault.within(format!("entry {:?}", format!("{}/{name}", self.root)));
-        let mut bytes = bytes_at(&mut self.file, record.start, record.packed).map_err(within)?;
-        if record.method == DEFLATED {
-            bytes = inflate(&bytes, record.size).map_err(within)?;
-        }
-        if record.crc != 0 && crc32fast::hash(&bytes) != record.crc {
+        let (bytes, crc) = unpack(&self.file, record).map_err(within)?;
+        if record.crc != 0 && crc != record.crc {
             let damaged = "the checksum does not match, the file is damaged: download or copy it again";
             return refuse(damaged).map_err(within);
         }
@@ -82,13 +79,23 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
+/// A record's bytes and their checksum.
+fn unpack(file: &impl Source, record: &Record) -> Result<(Vec<u8>, u32), Fault> {
+    if record.method == STORED {
+        return Ok(source::read_with_crc(file, record.start, in_memory(record.size)?)?);
+    }
+    let bytes = inflate(&bytes_at(file, record.start, record.packed)?, record.size)?;
+    let crc = crc32fast::hash(&bytes);
+    Ok((bytes, crc))
+}
+
 /// Reads bytes that are known to lie within the file, so that no more is allocated than there is.
-fn bytes_at(file: &mut (impl Read + Seek), start: u64, length: u64) -> Result<Vec<u8>, Fault> {
-    let Ok(length) = usize::try_from(length) else { return refuse("an entry is larger than this machine's memory") };
-    let mut bytes = vec![0; length];
-    file.seek(SeekFrom::Start(start))?;
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
+fn bytes_at(file: &impl Source, start: u64, length: u64) -> Result<Vec<u8>, Fault> {
+    Ok(source::read_at(file, start, in_memory(length)?)?)
+}
+
+fn in_memory(length: u64) -> Result<usize, Fault> {
+    usize::try_from(length).or_else(|_| refuse("an entry is larger than this machine's memory"))
 }
 
 /// Unpacks exactly `size` bytes: neither more nor fewer.
@@ -113,12 +120,7 @@ fn top_folder(entries: &[Entry]) -> Result<String, Fault> {
     }
 }
 
-fn records(
-    file: &mut (impl Read + Seek),
-    entries: Vec<Entry>,
-    root: &str,
-    end: u64,
-) -> Result<HashMap<String, Record>, Fault> {
+fn records(file: &impl Source, entries: Vec<Entry>, root: &str, end: u64) -> Result<HashMap<String, Record>, Fault> {
     let mut names = HashSet::new();
     let mut ranges = Vec::new();
     let mut records = HashMap::new();
@@ -142,7 +144,7 @@ fn records(
 }
 
 /// Where an entry's data starts, from its local header, which must agree with the directory and end before it.
-fn data_start(file: &mut (impl Read + Seek), entry: &Entry, end: u64) -> Result<u64, Fault> {
+fn data_start(file: &impl Source, entry: &Entry, end: u64) -> Result<u64, Fault> {
     let damaged = || refuse(format!("entry {:?} is not where the zip directory says; the file is damaged", entry.name));
     let prefix = LOCAL_LENGTH + entry.name.len() as u64;
     if entry.header.checked_add(prefix).is_none_or(|header_end| header_end > end) {
