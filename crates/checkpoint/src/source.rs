@@ -57,8 +57,8 @@ pub(crate) fn read_with_crc(source: &impl Source, at: u64, length: usize) -> io:
     Ok((bytes, hasher.finalize()))
 }
 
-/// Most of the time goes into memory that is new to the process, which the system clears page by page. All cores share
-/// that, in pieces of which each is still in a core's cache when its checksum is computed.
+/// Nearly all of the time is the system's, for copying and for memory that is new to the process: all cores share it, in
+/// pieces of which each is still in a core's cache when its checksum is computed.
 const PIECE: usize = 1 << 20;
 
 fn read_pieces(

@@ -134,6 +134,23 @@ fn numbers_of_numpy_are_plain_ones() {
     refused(scalar("O8", "|", &[0; 8]), "numpy.dtype");
 }
 
+/// One object more or less does not matter to the limits: these are far beyond them, in files of a few MiB.
+#[test]
+fn floods_are_refused() {
+    let tuple_of = |object: &[u8], count| [b"(", object.repeat(count).as_slice(), b"t."].concat();
+    let keys: Vec<u8> = (0..700_000i32).flat_map(|key| [&b"J"[..], &key.to_le_bytes(), b"N"].concat()).collect();
+    let cases = [
+        (tuple_of(b"(", 2_000_000), "operations"),
+        (tuple_of(b"]", 1_400_000), "far more memory"),
+        (tuple_of(b"}", 1_400_000), "far more memory"),
+        ([b"}(", keys.as_slice(), b"u."].concat(), "far more memory"),
+    ];
+    for (pickle, reason) in cases {
+        let message = read_bytes(&legacy_of(&pickle)).unwrap_err().to_string();
+        assert!(message.contains(reason), "{:?}...: {message}", &pickle[..3]);
+    }
+}
+
 /// Every file that differs from a good one in one place is read or refused, and nothing else.
 #[test]
 fn damaged_files_never_panic() {
