@@ -3,7 +3,7 @@
 use abbe_data::image::Rgb8;
 use abbe_data::pair::Pair;
 use abbe_data::resample::{self, Border};
-use abbe_infer::upscale;
+use abbe_infer::{notice, upscale};
 use abbe_models::SrModel;
 
 use crate::{Error, Method, Protocol, Row};
@@ -28,6 +28,14 @@ impl Upscaler {
                 Err(Error::Scale { network: model.scale() as usize, asked: scale })
             }
             Upscaler::Network(model) => Ok(upscale(model.as_ref(), lr)?),
+        }
+    }
+
+    /// What must be known of the SR for `lr`: that it was made in tiles which may differ from the whole.
+    pub fn notice(&self, lr: &Rgb8) -> Option<String> {
+        match self {
+            Upscaler::Bicubic => None,
+            Upscaler::Network(model) => notice(model.as_ref(), lr),
         }
     }
 }

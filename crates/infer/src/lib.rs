@@ -6,4 +6,4 @@ mod luma;
 mod tile;
 mod upscale;
 
-pub use upscale::{Error, upscale};
+pub use upscale::{Error, notice, upscale};

@@ -10,6 +10,12 @@ use crate::tile::{Margin, Tile, tiles};
 
 /// Side of a tile's core in LR pixels: large enough that its surroundings cost little, small enough for any machine.
 const TILE: usize = 192;
+/// What a tile is seen with around it at most, in LR pixels: RRDBNet of 23 blocks would ask for 350, which is more than the
+/// tile itself.
+const OVERLAP: usize = 64;
+/// SR pixels of the largest picture that is run whole rather than in tiles which overlap by less than the network sees: x4
+/// with 64 channels in float32, one layer's output takes 1 GiB then, and the pass about 4.
+const WHOLE: usize = 1 << 22;
 
 /// Why a picture could not be upscaled.
 #[derive(Debug, thiserror::Error)]
@@ -32,20 +38,52 @@ pub enum Error {
 /// SR for `picture`: 8-bit RGB in and out, `scale` times as high and wide, clamped to [0, 1] and rounded half up. A network of
 /// one colour enlarges luma (ITU-R BT.601); Cb and Cr are then enlarged by bicubic interpolation.
 ///
-/// A picture is cut into tiles, which cannot be seen in the result; where the whole picture counts for every pixel (RCAN) it is
-/// not cut, and takes memory as its size.
+/// A picture is cut into tiles, which cannot be seen in the result. Networks that see more than 64 LR pixels far (RRDBNet), or
+/// all of the picture (RCAN), are run on the whole of it, up to 2^22 SR pixels; of larger ones each tile is seen with 64 LR
+/// pixels around it, and [`notice`] says so. Memory is therefore bounded for pictures of any size.
 ///
 /// # Errors
 /// When libtorch fails on a tile.
 pub fn upscale(model: &dyn SrModel, picture: &Rgb8) -> Result<Rgb8, Error> {
-    upscale_by(model, picture, TILE)
+    let (side, radius) = cut(model, picture);
+    upscale_by(model, picture, side, radius)
 }
 
-fn upscale_by(model: &dyn SrModel, picture: &Rgb8, side: usize) -> Result<Rgb8, Error> {
+/// What must be known of a picture whose tiles are seen with less around them than the network sees; none for all others.
+pub fn notice(model: &dyn SrModel, picture: &Rgb8) -> Option<String> {
+    let (side, radius) = cut(model, picture);
+    let seen = match model.radius() {
+        i64::MAX => "all of a picture".into(),
+        radius => format!("{radius} pixels far"),
+    };
+    (radius < exact(model) && side < picture.height.max(picture.width)).then(|| {
+        format!(
+            "a picture of {}x{} LR pixels is too large for a network that sees {seen} to be run whole; it was run in tiles that \
+             overlap by {radius}, which may differ slightly from the whole",
+            picture.height, picture.width
+        )
+    })
+}
+
+/// The side of a tile's core, and what is seen around it.
+fn cut(model: &dyn SrModel, picture: &Rgb8) -> (usize, usize) {
+    let pixels = picture.height * picture.width * (model.scale() * model.scale()) as usize;
+    match exact(model) {
+        radius if radius <= OVERLAP => (TILE, radius),
+        radius if pixels <= WHOLE => (picture.height.max(picture.width), radius),
+        _ => (TILE, OVERLAP),
+    }
+}
+
+/// What is seen around a tile that cannot be told from the whole: colours beside a network of luma are bicubic.
+fn exact(model: &dyn SrModel) -> usize {
+    model.radius().max(bicubic::RADIUS) as usize
+}
+
+fn upscale_by(model: &dyn SrModel, picture: &Rgb8, side: usize, radius: usize) -> Result<Rgb8, Error> {
     let scale = model.scale() as usize;
     let (height, width) = (picture.height * scale, picture.width * scale);
     let mut sr = Rgb8::new(height, width, vec![0; height * width * 3])?;
-    let radius = model.radius().max(bicubic::RADIUS) as usize; // colours beside a network of luma are bicubic
     let margin = Margin { radius, multiple: model.multiple() as usize };
     for tile in tiles(picture.height, picture.width, side, margin) {
         let [rows, columns] = &tile.seen;
@@ -101,8 +139,8 @@ mod tests {
         tch::manual_seed(3);
         let model = build(config, tch::Device::Cpu).unwrap();
         let picture = noise(height, width);
-        let whole = upscale_by(model.as_ref(), &picture, height.max(width)).unwrap();
-        let tiled = upscale_by(model.as_ref(), &picture, side).unwrap();
+        let whole = upscale_by(model.as_ref(), &picture, height.max(width), exact(&*model)).unwrap();
+        let tiled = upscale_by(model.as_ref(), &picture, side, exact(&*model)).unwrap();
         let largest = whole.pixels.iter().zip(&tiled.pixels).map(|(a, b)| a.abs_diff(*b)).max();
         // Float sums may differ in the last bit between tile sizes, so a value on the edge may round the other way.
         assert!(largest <= Some(1), "{config:?}: {largest:?}");
@@ -137,6 +175,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_network_that_sees_far_is_run_whole_or_in_tiles_that_say_so() {
+        let blocks = |blocks| {
+            let config = rrdbnet::Config { blocks, channels: 1, growth: 1, ..rrdbnet::Config::paper(4) };
+            build(&config.into(), tch::Device::Cpu).unwrap()
+        };
+        // 15 pixels per block and 4 around them (the doublings' 2, the body's 2): 3 blocks see 49 pixels far, 23 see 349.
+        let (near, far) = (blocks(3), blocks(23));
+        let picture = |side| Rgb8::new(side, side, vec![0; side * side * 3]).unwrap();
+        // 512 * 512 * 4^2 is 2^22.
+        let cuts = |model: &dyn SrModel| [512, 513].map(|side| cut(model, &picture(side)));
+        assert_eq!(cuts(&*near), [(TILE, 49); 2]);
+        assert_eq!(cuts(&*far), [(512, 349), (TILE, OVERLAP)]);
+        assert!(notice(&*near, &picture(513)).is_none() && notice(&*far, &picture(512)).is_none());
+        let notice = notice(&*far, &picture(513)).unwrap();
+        assert!(["513x513", "349", "64"].iter().all(|part| notice.contains(part)), "{notice}");
+    }
+
     /// An SRCNN of luma with 1x1 kernels, whose three weights and biases are these.
     fn luma_network(scale: i64, weights: [f64; 3], biases: [f64; 3]) -> Box<dyn SrModel> {
         let config = srcnn::Config { scale, kernels: [1; 3], channels: [1; 2], colors: 1 };
@@ -164,7 +220,7 @@ mod tests {
         let mut picture = noise(21, 17);
         picture.pixels.iter_mut().for_each(|value| *value = 64 + *value / 2); // overshoots stay within 0 and 255
         let model = luma_network(3, [1.0; 3], [0.0; 3]);
-        let sr = upscale_by(model.as_ref(), &picture, 8).unwrap();
+        let sr = upscale_by(model.as_ref(), &picture, 8, exact(&*model)).unwrap();
         let lr = Tensor::from_slice(&picture.to_planes_f32()).view([1, 3, 21, 17]);
         let expected = Vec::<f32>::try_from(bicubic::upscale(&lr, 3).view(-1)).unwrap();
         let expected = Rgb8::from_planes_f32(63, 51, &expected).unwrap();

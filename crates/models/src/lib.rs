@@ -6,6 +6,11 @@
 //! normalised by ImageNet's mean and deviation. A network's tensors live in a [`Store`], under the names and in the order
 //! that a PyTorch user's module has. A new network is one file and one row of the table in `config.rs`, which gives the
 //! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
+//!
+//! From a file to a network: [`open`] reads it and takes off its wrappers. What Abbe wrote has a [`Card`] with its [`Config`];
+//! for other files [`recognise`] takes prefixes off the names and asks each [`Layout`] of each network which configuration
+//! names and shapes tell. The network of each such configuration is built without memory, every name, shape and type is
+//! compared ([`LoadReport`]), and the first that fits whole takes the file's numbers.
 
 pub mod alexnet;
 mod architecture;

@@ -1,4 +1,4 @@
-"""torchvision's VGG, without the dense layers: their 124 million numbers would take seconds."""
+"""torchvision's VGG and AlexNet, without the dense layers: their up to 124 million numbers would take seconds."""
 import torch
 from torchvision import models
 
@@ -22,10 +22,9 @@ def features(name):
             torch.nn.init.kaiming_uniform_(parameter)
         else:
             torch.nn.init.uniform_(parameter, 0.1, 0.5)
-    return {
-        "name": f"{name}_features", "module": module, "config": {"vgg": {"net": name, "classes": None}},
-        "layout": "torchvision", "shape": [1, 3, 45, 38],
-    }
+    config = {"alexnet": {"classes": None}} if name == "alexnet" else {"vgg": {"net": name, "classes": None}}
+    shape = [1, 3, 71, 90] if name == "alexnet" else [1, 3, 45, 38]
+    return {"name": f"{name}_features", "module": module, "config": config, "layout": "torchvision", "shape": shape}
 
 
 def data_parallel(state):
@@ -34,6 +33,6 @@ def data_parallel(state):
     return {"epoch": 90, "arch": "vgg11", "state_dict": state, "best_acc1": torch.tensor(69.0), "optimizer": {}}
 
 
-CASES = [features(name) for name in ("vgg13_bn", "vgg16", "vgg19_bn")] + [
+CASES = [features(name) for name in ("alexnet", "vgg13_bn", "vgg16", "vgg19_bn")] + [
     features("vgg11") | {"layout": "imagenet-example", "save": data_parallel},
 ]

@@ -81,7 +81,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     bar.finish_and_clear();
     let lr = pair::lr_description(&source);
     let said = |(name, model): (&String, &method::Method)| {
-        model.notices.iter().map(|notice| format!("{name}: {notice}")).collect::<Vec<_>>()
+        let tiled = pairs.iter().find_map(|pair| model.upscaler.notice(&pair.lr));
+        model.notices.iter().chain(&tiled).map(|notice| format!("{name}: {notice}")).collect::<Vec<_>>()
     };
     let notices = names.iter().zip(&models).flat_map(said).collect();
     let results = Results { scale: arguments.scale, lr, protocols, methods, notices };

@@ -65,6 +65,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         stop::check()?;
         write_atomic(output, &image::encode_png(&sr)?)?;
         bar.inc(1);
+        let notice = upscaler.notice(&picture).into_iter();
+        bar.suspend(|| notice.for_each(|notice| eprintln!("notice: {}: {notice}", input.display())));
         bar.suspend(|| println!("{} {}x{} -> {}", output.display(), picture.width, picture.height, size(&sr)));
     }
     bar.finish_and_clear();
