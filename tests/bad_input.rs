@@ -21,7 +21,7 @@ fn experiments() {
         ("pixel = { weight = 1.0", "pixel = { weight = -1.0", &["phase 1 (`srcnn`)", "pixel.weight", "-1"]),
         ("relu2_1 = 1.0", "relu9_9 = 1.0", &["phase 2 (`warm-up`)", "content.layers", "relu9_9", "relu5_2"]),
         ("scale = 4, kernels", "scale = 2, kernels", &["networks.baseline", "scale"]),
-        ("channels = [16, 8] }", "channels = [16, 8], colors = 1 }", &["networks.baseline.colors", "RGB"]),
+        ("channels = [16, 8] }", "channels = [16, 8], colors = 1 }", &["networks.baseline: colors", "RGB"]),
         ("blocks = 4", "blocks = 0", &["networks.generator", "srresnet.blocks", "0"]),
         ("network = \"baseline\"", "network = \"base\"", &["network", "`base`", "baseline, generator"]),
         ("every = 6", "every = 0", &["discriminator.every", "at least 1"]),

@@ -4,7 +4,6 @@
 
 mod adversarial;
 mod check;
-mod digest;
 mod experiment;
 pub mod loss;
 mod networks;

@@ -7,7 +7,6 @@ use abbe_models::{Config, Error, LoadReport, Store, card_of};
 use abbe_torch::{Adam, AdamConfig};
 use anyhow::{Context, Result, ensure};
 
-use crate::digest::described;
 use crate::experiment::Pretrained;
 use crate::optimizer_state;
 
@@ -46,6 +45,11 @@ pub(crate) fn load(from: &Pretrained, config: &Config, store: &Store, adam: &mut
         weights = format!("{weights}; Adam from {}", described(path)?);
     }
     Ok(Origin { weights, notices })
+}
+
+/// A file's path and SHA-256, as manifests name it.
+fn described(path: &Path) -> Result<String> {
+    Ok(format!("{} (SHA-256 {})", path.display(), abbe_checkpoint::sha256(path)?))
 }
 
 /// Loads the weights and tells what whoever uses them must know.

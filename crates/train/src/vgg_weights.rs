@@ -6,7 +6,6 @@ use abbe_models::vgg::{Features, Net};
 use anyhow::{Context, Result, bail};
 use tch::Device;
 
-use crate::digest::sha256;
 use crate::experiment::{Vgg, Weights};
 
 /// A VGG with weights, and what is to be said of them.
@@ -38,7 +37,7 @@ pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
         Ok(features.load(&state)?)
     };
     load().with_context(|| format!("the weights of {} in {}", vgg.net.name(), path.display()))?;
-    let sha256 = sha256(&path)?;
+    let sha256 = abbe_checkpoint::sha256(&path)?;
     let notice = promised(&path).filter(|promise| !sha256.starts_with(promise)).map(|promise| {
         format!("{}: its name promises a SHA-256 of {promise}..., its bytes have {sha256}", path.display())
     });
