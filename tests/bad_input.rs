@@ -101,7 +101,7 @@ fn conversions() {
 torch.save({'w': torch.zeros(2), 'n': torch.tensor(5)}, 'b.pth'); torch.save([1, 2], 'list.pth')";
     scratch.python(code).ok();
     std::fs::create_dir(scratch.path("folder")).unwrap();
-    let cases: [(&str, &[&str]); 16] = [
+    let cases: [(&str, &[&str]); 17] = [
         ("a.pth folder --overwrite", &["folder is a folder or a device", "name a file"]),
         ("a.pth a.pth --overwrite", &["a.pth", "overwritten"]),
         ("a.pth b.pth --mix b.pth --alpha 0.5 --overwrite", &["b.pth", "overwritten"]),
@@ -110,6 +110,7 @@ torch.save({'w': torch.zeros(2), 'n': torch.tensor(5)}, 'b.pth'); torch.save([1,
         ("a.pth out.pth --half --float", &["--half", "--float"]),
         ("a.pth out.pth --half", &["w: 1 numbers would become infinite in float16", "7e4", "bfloat16"]),
         ("a.pth out.pth --layout basicsr", &["--layout", "no network", "w, n"]),
+        ("a.pth out.pth --like nowhere.pth", &["not recognised", "nowhere.pth"]),
         ("a.pth out.pth --key params", &["params", "\"w\" (a tensor)"]),
         ("a.pth out.pth --mix b.pth", &["--alpha"]),
         ("a.pth out.pth --alpha 0.5", &["--mix"]),

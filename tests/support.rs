@@ -58,9 +58,7 @@ impl Scratch {
         let mut command = program(&python);
         let ended = Finished::of(command.args(["-c", code]).env("PYTHONPATH", packages).current_dir(self.0.path()));
         if let Some(missing) = ended.stderr.lines().find(|line| line.starts_with("ModuleNotFoundError")) {
-            panic!(
-                "{missing}: `cargo xtask test` installs what tests/python/requirements.txt lists, then runs the tests"
-            );
+            panic!("{missing}: `cargo xtask test` installs PyTorch and what tests/python/requirements.txt lists");
         }
         ended
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use abbe_checkpoint::{Container, Dtype, Loss, StateDict, Unwrapped, Value, WriteOptions};
-use abbe_models::{Card, Choice, Recognised, Source, identify};
+use abbe_models::{Card, Choice, Hints, Recognised, Source, identify};
 use anyhow::{Context, Result};
 use tch::Device;
 
@@ -152,16 +152,18 @@ impl Weights {
     }
 
     /// Recognises the network, which gives the file its card, and names the tensors as `layout` does. What the network is
-    /// called. A network that is not recognised keeps its names, unless a layout was asked for.
+    /// called. A network that is not recognised keeps its names, unless a layout was asked for or something said of it.
     fn lay_out(&mut self, layout: Option<&str>, choice: &Choice) -> Result<String> {
         let recognised = match identify(&self.state, self.card.as_ref(), choice, Device::Cpu) {
-            Err(error) if layout.is_none() => {
+            Err(error) if layout.is_none() && choice.like.is_none() && choice.hints == Hints::default() => {
                 let reason = error.to_string();
                 let first = reason.lines().next().unwrap_or_default();
                 self.notices.push(format!("written without saying which network it is: {first}"));
                 return Ok("a network that is not recognised".into());
             }
-            recognised => recognised.context("--layout needs a network that is recognised")?,
+            recognised => {
+                recognised.context("the network is not recognised, as --layout and what is said of it need")?
+            }
         };
         check_scale(&recognised.config, choice)?;
         let layout = layout.unwrap_or(recognised.layout);
