@@ -21,7 +21,7 @@ fn experiments() {
         ("pixel = { weight = 1.0", "pixel = { weight = -1.0", &["phase 1 (`srcnn`)", "pixel.weight", "-1"]),
         ("relu2_1 = 1.0", "relu9_9 = 1.0", &["phase 2 (`warm-up`)", "content.layers", "relu9_9", "relu5_2"]),
         ("scale = 4, kernels", "scale = 2, kernels", &["networks.baseline", "scale"]),
-        ("channels = [16, 8] }", "channels = [16, 8], colors = 1 }", &["networks.baseline.colors", "RGB"]),
+        ("channels = [16, 8] }", "channels = [16, 8], colors = 1 }", &["networks.baseline: colors", "RGB"]),
         ("blocks = 4", "blocks = 0", &["networks.generator", "srresnet.blocks", "0"]),
         ("network = \"baseline\"", "network = \"base\"", &["network", "`base`", "baseline, generator"]),
         ("every = 6", "every = 0", &["discriminator.every", "at least 1"]),
@@ -100,14 +100,17 @@ fn conversions() {
     let code = "import torch; torch.save({'w': torch.tensor([7e4]), 'n': torch.tensor(5)}, 'a.pth')
 torch.save({'w': torch.zeros(2), 'n': torch.tensor(5)}, 'b.pth'); torch.save([1, 2], 'list.pth')";
     scratch.python(code).ok();
-    let cases: [(&str, &[&str]); 15] = [
-        ("a.pth a.pth --overwrite", &["a.pth", "overwritten by its own conversion"]),
-        ("a.pth b.pth --mix b.pth --alpha 0.5 --overwrite", &["b.pth", "overwritten by its own conversion"]),
+    std::fs::create_dir(scratch.path("folder")).unwrap();
+    let cases: [(&str, &[&str]); 17] = [
+        ("a.pth folder --overwrite", &["folder is a folder or a device", "name a file"]),
+        ("a.pth a.pth --overwrite", &["a.pth", "overwritten"]),
+        ("a.pth b.pth --mix b.pth --alpha 0.5 --overwrite", &["b.pth", "overwritten"]),
         ("a.pth b.pth", &["b.pth is there already", "--overwrite"]),
         ("a.pth out.pth --to tar", &["zip, legacy or safetensors"]),
         ("a.pth out.pth --half --float", &["--half", "--float"]),
         ("a.pth out.pth --half", &["w: 1 numbers would become infinite in float16", "7e4", "bfloat16"]),
         ("a.pth out.pth --layout basicsr", &["--layout", "no network", "w, n"]),
+        ("a.pth out.pth --like nowhere.pth", &["not recognised", "nowhere.pth"]),
         ("a.pth out.pth --key params", &["params", "\"w\" (a tensor)"]),
         ("a.pth out.pth --mix b.pth", &["--alpha"]),
         ("a.pth out.pth --alpha 0.5", &["--mix"]),
@@ -126,6 +129,11 @@ torch.save({'w': torch.zeros(2), 'n': torch.tensor(5)}, 'b.pth'); torch.save([1,
     scratch.abbe("inspect a.pth --other-key params").fails_with(&["OTHER"]);
     scratch.abbe("models a.pth --python").fails_with(&["a.pth", "no network"]);
     scratch.abbe("models --python").fails_with(&["NAME"]);
+    scratch.abbe("models --size 8x8").fails_with(&["NAME"]);
+    // What would have no effect is not taken in silence.
+    scratch.abbe("models srcnn --scale 3").fails_with(&["--scale", "for a checkpoint"]);
+    scratch.abbe("inspect a.pth b.pth --scale 3").fails_with(&["--scale", "OTHER"]);
+    scratch.abbe("upscale a.png -o b.png --model bicubic --partial").fails_with(&["--partial", "bicubic is not"]);
 }
 
 #[test]
@@ -163,7 +171,7 @@ fn a_full_disk_leaves_no_half_written_file() {
     // A limit on the size of files stands in for the full disk: the write that passes it fails in the same way.
     let command = format!(
         "trap '' XFSZ; ulimit -f 8; exec {} upscale train/scene0.png -o out/big.png --model bicubic",
-        env!("CARGO_BIN_EXE_abbe")
+        crate::support::ABBE
     );
     let ended = crate::support::Finished::of(
         std::process::Command::new("bash").args(["-c", &command]).current_dir(scratch.path(".")),

@@ -1,20 +1,31 @@
 //! The commands, used as they are meant: what they print and write.
 
 use abbe_data::image::{Conversion, read};
-use abbe_models::{Card, Config, build, srcnn};
+use abbe_models::{Card, Config, NETWORKS, build, srcnn, summary};
 use serde_json::Value;
 use tch::Device;
 
-use crate::support::{EXPERIMENT, repository, small_experiment};
+use crate::support::{EXPERIMENT, Scratch, repository, small_experiment};
 
 #[test]
-fn models_lists_and_shows_every_network() {
-    let scratch = small_experiment();
+fn models_lists_every_network_and_shows_it() {
+    let scratch = Scratch::new();
     let listed = scratch.abbe("models").ok();
-    for name in listed.lines().filter_map(|line| line.split_whitespace().next()) {
-        let shown = scratch.abbe(&format!("models {name}")).ok();
-        assert!(shown.contains("Conv") && shown.contains("total"), "{name}:\n{shown}");
+    let json: Value = serde_json::from_str(&scratch.abbe("models --json").ok()).unwrap();
+    let names: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, json.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect::<Vec<_>>());
+    assert!(names.iter().all(|name| abbe_models::named(name).is_some()), "{listed}");
+    assert!(NETWORKS.iter().all(|network| names.contains(&network.name)), "{listed}");
+    // The usual networks run on their usual inputs; torchvision's others differ from them in numbers alone.
+    for network in NETWORKS {
+        let config = (network.usual)();
+        let ([channels, height, width], built) = (config.input(), config.build(Device::Cpu).unwrap());
+        let summary = summary(|xs| built.network().forward(xs, false), &[1, channels, height, width]);
+        let counted: usize = built.network().store().parameters().iter().map(|tensor| tensor.numel()).sum();
+        assert_eq!(summary.parameters(), counted, "{}", network.name);
     }
+    let shown = scratch.abbe("models dcgan_generator").ok();
+    assert!(shown.contains("ConvTranspose2d") && shown.contains("total"), "{shown}");
     // 138,357,544 parameters, 102,760,448 weights and 4,096 biases of them in the first dense layer.
     let vgg16: Value = serde_json::from_str(&scratch.abbe("models vgg16 --json").ok()).unwrap();
     assert_eq!(vgg16["parameters"], 138_357_544);

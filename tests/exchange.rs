@@ -164,6 +164,7 @@ fn convert_says_what_it_leaves_out_and_what_it_costs() {
     };
     says("two.pth out.pth --scale 2", &["params_ema", "also has params"]);
     says("training.pth out.pth --scale 2", &["`module.`", "left out: epoch, lr, optimizer"]);
+    scratch.abbe("convert ours.pth new.pth --scale 2").fails_with(&["--scale 2", "3 times"]);
     says("two.pth out.pth", &["without saying", "--scale"]);
     says("ours.pth out.pth --half", &["6 tensors", "float16", "of 437 numbers were rounded"]);
     says("out.pth back.pth --float", &["float32, without a change"]);

@@ -6,7 +6,8 @@ mod commands; // the commands, used as they are meant
 mod exchange; // checkpoints looked into and converted
 mod golden; // losses and Adam against PyTorch's stored numbers
 mod native; // networks as other projects save them
-mod optimizer; // training that goes on in PyTorch, and the reverse
+mod optimizer; // optimisers that go on in PyTorch, and the reverse
 mod python; // files to and from PyTorch
+mod start; // runs that begin with files
 mod support; // scratch folders, pictures, running the program
 mod training; // a whole run, and its sequence of losses

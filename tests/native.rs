@@ -1,4 +1,5 @@
-//! Networks as other projects save them, recognised by their names and shapes. Needs what `cargo xtask setup` installs.
+//! Networks as other projects save them, recognised by their names and shapes. Needs PyTorch,
+//! and the packages that `cargo xtask test` installs.
 
 use abbe_models::{Activation, Choice, Hints, Opened, open};
 use serde_json::Value;

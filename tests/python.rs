@@ -1,4 +1,4 @@
-//! Files to and from PyTorch. Needs the PyTorch that `cargo xtask setup` installs.
+//! Files to and from PyTorch. Needs PyTorch, and numpy beside it, which `cargo xtask test` installs.
 
 use abbe_checkpoint::{StateDict, Tensor as Stored};
 use abbe_models::{Choice, NETWORKS};

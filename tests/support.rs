@@ -5,12 +5,24 @@ use std::process::{Command, Output};
 
 use abbe_data::image::{Rgb8, encode_png};
 
+/// A program that computes on one thread: tests run side by side, and more of libtorch's threads than processors spend their
+/// time waiting for one another.
+pub fn program(path: &str) -> Command {
+    let mut command = Command::new(path);
+    command.env("OMP_NUM_THREADS", "1");
+    command
+}
+
+/// The program that is tested.
+pub const ABBE: &str = env!("CARGO_BIN_EXE_abbe");
+
 /// A folder of its own for each test, removed at its end; the program runs in it.
 pub struct Scratch(tempfile::TempDir);
 
 impl Scratch {
     /// An empty folder.
     pub fn new() -> Self {
+        tch::set_num_threads(1); // as for a program, for what is computed in the test itself
         Scratch(tempfile::tempdir().unwrap())
     }
 
@@ -34,17 +46,21 @@ impl Scratch {
 
     /// Runs the program here, where PyTorch's cache is too (`hub/checkpoints`); `arguments` are split at blanks.
     pub fn abbe(&self, arguments: &str) -> Finished {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_abbe"));
+        let mut command = program(ABBE);
         Finished::of(command.args(arguments.split_whitespace()).current_dir(self.0.path()).env("TORCH_HOME", "."))
     }
 
-    /// Runs Python here, with PyTorch at hand.
+    /// Runs Python here, with PyTorch and what the tests import beside it.
     pub fn python(&self, code: &str) -> Finished {
         let python = std::env::var("ABBE_PYTHON").unwrap_or_else(|_| "python3".into());
         let packages = std::env::var("ABBE_PYTHONPATH")
             .unwrap_or_else(|_| format!("{}:{}", repository(".libtorch").display(), repository(".python").display()));
-        let mut command = Command::new(python);
-        Finished::of(command.args(["-c", code]).env("PYTHONPATH", packages).current_dir(self.0.path()))
+        let mut command = program(&python);
+        let ended = Finished::of(command.args(["-c", code]).env("PYTHONPATH", packages).current_dir(self.0.path()));
+        if let Some(missing) = ended.stderr.lines().find(|line| line.starts_with("ModuleNotFoundError")) {
+            panic!("{missing}: `cargo xtask test` installs PyTorch and what tests/python/requirements.txt lists");
+        }
+        ended
     }
 
     /// Names of all files below a folder, temporary ones too.
@@ -80,7 +96,8 @@ pub struct Finished {
 impl Finished {
     /// Runs a command to its end.
     pub fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().unwrap();
+        let output = command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let Output { status, stdout, stderr } = output;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Finished { success: status.success(), status: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }

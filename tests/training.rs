@@ -3,7 +3,7 @@
 use abbe_checkpoint::TrainingState;
 use serde_json::{Value, json};
 
-use crate::support::{EXPERIMENT, Finished, repository, small_experiment};
+use crate::support::{ABBE, EXPERIMENT, Finished, program, repository, small_experiment};
 
 /// Every file that a run of the small experiment leaves.
 fn expected_files() -> Vec<String> {
@@ -118,7 +118,7 @@ fn a_run_folder_may_have_any_name() {
     use std::os::unix::ffi::OsStrExt;
     let scratch = small_experiment();
     let out = std::ffi::OsStr::from_bytes(b"run\xff");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_abbe"));
+    let mut command = program(ABBE);
     Finished::of(command.args(["train", "small.toml", "--out"]).arg(out).current_dir(scratch.path("."))).ok();
     assert!(scratch.path(".").join(out).join("metrics.csv").is_file());
 }
@@ -130,7 +130,7 @@ fn ctrl_c_stops_after_a_whole_step_and_leaves_whole_files() {
     use std::process::{Command, Stdio};
     let scratch = small_experiment();
     scratch.write("long.toml", EXPERIMENT.replace("length = { epochs = 2 }", "length = { steps = 1000000 }"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_abbe"))
+    let mut child = program(ABBE)
         .args(["train", "long.toml", "--out", "run"])
         .current_dir(scratch.path("."))
         .stderr(Stdio::piped())

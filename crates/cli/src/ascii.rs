@@ -26,7 +26,9 @@ pub fn ascii(json: &str) -> String {
 
 /// At most `most` characters, with control characters escaped.
 pub fn short(text: &str, most: usize) -> String {
-    cut(text.chars().take(most + 1).flat_map(char::escape_debug), most)
+    let harmless = |c: char| if matches!(c, '\'' | '"') { c.to_string() } else { c.escape_debug().to_string() };
+    let escaped: String = text.chars().take(most + 1).map(harmless).collect();
+    cut(escaped.chars(), most)
 }
 
 /// At most `most` characters of text that is harmless.
@@ -34,6 +36,11 @@ pub fn cut(text: impl Iterator<Item = char>, most: usize) -> String {
     let mut text = text.peekable();
     let start: String = text.by_ref().take(most).collect();
     if text.peek().is_some() { start + "..." } else { start }
+}
+
+/// The width of a column for these texts, up to a limit: a longer one moves its own row alone.
+pub fn width(texts: &[String], least: usize) -> usize {
+    texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).clamp(least, 60)
 }
 
 #[cfg(test)]
@@ -46,6 +53,6 @@ mod tests {
         let json = ascii_json(&"a\u{1b}\u{9b}\u{1f600}\n").unwrap();
         assert_eq!(json, r#""a\u001b\u009b\ud83d\ude00\n""#);
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), "a\u{1b}\u{9b}\u{1f600}\n");
-        assert_eq!([short("ab\u{1b}", 20), short("abcdef", 3)], ["ab\\u{1b}", "abc..."]);
+        assert_eq!([short("it's\u{1b}", 20), short("abcdef", 3)], ["it's\\u{1b}", "abc..."]);
     }
 }

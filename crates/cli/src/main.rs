@@ -5,6 +5,7 @@ mod command;
 mod device;
 mod guard;
 mod method;
+mod output;
 mod progress;
 mod stop;
 mod workflow;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Super-resolution research workbench: train SRCNN and SRGAN, judge them honestly, draw the figures.
+/// Super-resolution research workbench: train SRCNN and SRGAN, judge them, draw the figures, exchange weights with PyTorch.
 #[derive(Parser)]
 #[command(name = "abbe", version, max_term_width = 110)]
 struct Arguments {

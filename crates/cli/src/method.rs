@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use abbe_eval::Upscaler;
-use abbe_models::{Activation, Choice, Hints};
+use abbe_models::{Activation, Choice, Config, Hints};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
 
 /// What can be said of a checkpoint that does not tell everything itself.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default, PartialEq)]
 pub struct NetworkArguments {
     /// A checkpoint of Abbe's with the same network, for a file whose network nothing else tells
     #[arg(long, value_name = "CKPT")]
@@ -34,24 +34,32 @@ impl NetworkArguments {
 }
 
 /// The same for a checkpoint that is to be run.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default, PartialEq)]
 pub struct CheckpointArguments {
     #[command(flatten)]
     network: NetworkArguments,
-    /// Load the tensors that fit, and say which did not
+    /// Load the tensors that fit the network that the file itself or --like names, and say which did not
     #[arg(long)]
     partial: bool,
 }
 
 impl CheckpointArguments {
     /// The same for the library; `scale` is told by its own option.
-    pub fn choice(&self, scale: Option<usize>) -> Choice<'_> {
-        Choice { partial: self.partial, ..self.network.choice(scale) }
+    ///
+    /// # Errors
+    /// Something that is said though none of the models is a checkpoint.
+    pub fn choice(&self, scale: Option<usize>, models: &[String]) -> Result<Choice<'_>> {
+        let used = models.iter().any(|model| model != BICUBIC) || *self == Self::default();
+        ensure!(
+            used,
+            "--like, --key, --activation, --res-scale and --partial are for a checkpoint, which {BICUBIC} is not"
+        );
+        Ok(Choice { partial: self.partial, ..self.network.choice(scale) })
     }
 }
 
 /// The same for a checkpoint that is to be looked at or converted.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default, PartialEq)]
 pub struct FileArguments {
     /// How many times the network enlarges, where the file does not tell it
     #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16))]
@@ -65,6 +73,20 @@ impl FileArguments {
     pub fn choice(&self) -> Choice<'_> {
         self.network.choice(self.scale)
     }
+}
+
+/// The method that is no network.
+const BICUBIC: &str = "bicubic";
+
+/// A scale that is not the network's is a slip, even where it was not asked for.
+///
+/// # Errors
+/// The one and the other.
+pub fn check_scale(config: &Config, choice: &Choice) -> Result<()> {
+    if let (Some(own), Some(said)) = (config.scale(), choice.hints.scale) {
+        ensure!(own == said, "--scale {said}: the network enlarges {own} times: leave --scale out");
+    }
+    Ok(())
 }
 
 fn activation(text: &str) -> Result<Activation, String> {
@@ -88,7 +110,7 @@ pub struct Method {
 /// # Errors
 /// A file that is no checkpoint, whose network is not known, or whose tensors are another network's.
 pub fn open(model: &str, choice: &Choice, device: Device) -> Result<Method> {
-    if model == "bicubic" {
+    if model == BICUBIC {
         return Ok(Method { upscaler: Upscaler::Bicubic, notices: Vec::new() });
     }
     let opened = abbe_models::open(Path::new(model), choice, device).with_context(|| format!("the model {model}"))?;

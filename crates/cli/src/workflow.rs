@@ -7,7 +7,7 @@ use abbe_data::pair::{self, Pair, Source};
 use abbe_eval::{Protocol, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
-use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup};
+use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
 
@@ -26,6 +26,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let test = read_pairs("data.test", &experiment.data.test, experiment)?;
     check_apart(&train, &test)?;
     check_judgeable(&test, &protocols(experiment))?;
+    check_start(experiment, out)?;
     let networks = Networks::new(experiment, at)?;
     networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
     let vgg = open_vgg(experiment, at)?;
@@ -146,6 +147,21 @@ fn check_judgeable(test: &[Pair], protocols: &[Protocol]) -> Result<()> {
     for pair in test {
         let fits = protocols.iter().try_for_each(|protocol| protocol.check(pair.hr.size()));
         fits.with_context(|| format!("data.test: `{}`", pair.name))?;
+    }
+    Ok(())
+}
+
+/// What a run begins with must outlast it, also when the run is stopped.
+fn check_start(experiment: &Experiment, out: &Path) -> Result<()> {
+    let Ok(out) = out.canonicalize() else { return Ok(()) };
+    for file in experiment.start.iter().flat_map(Start::files) {
+        let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&out));
+        ensure!(
+            !inside,
+            "start: {} lies in {}, where the new run would replace it: name another --out",
+            file.display(),
+            out.display()
+        );
     }
     Ok(())
 }

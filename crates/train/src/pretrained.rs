@@ -47,7 +47,7 @@ pub(crate) fn load(from: &Pretrained, config: &Config, store: &Store, adam: &mut
     Ok(Origin { weights, notices })
 }
 
-/// A file's path and SHA-256.
+/// A file's path and SHA-256, as manifests name it.
 fn described(path: &Path) -> Result<String> {
     Ok(format!("{} (SHA-256 {})", path.display(), abbe_checkpoint::sha256(path)?))
 }

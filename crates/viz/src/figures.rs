@@ -96,14 +96,22 @@ impl View {
     }
 }
 
-/// Packs the experiment, manifest, log, tables, checkpoints and figures of a run; see [`archive()`].
+/// Packs the experiment, manifest, log, tables, checkpoints and figures of a run; see [`archive()`]. Optimisers' states,
+/// twice as large as the weights and of use only where training goes on, stay in the folder.
 ///
 /// # Errors
-/// Those of [`archive()`].
+/// Those of [`archive()`], and a folder of checkpoints that cannot be read.
 pub fn results_archive(run: &RunFolder) -> Result<PathBuf> {
     let mut files = vec![run.experiment(), run.manifest(), run.log()];
     files.extend(["csv", "json", "txt"].map(|ending| run.metrics(ending)));
-    files.extend(["checkpoints", "figures"].map(|name| run.root().join(name)));
+    files.push(run.root().join("figures"));
+    let checkpoints = run.root().join("checkpoints");
+    for entry in checkpoints.read_dir().with_context(|| format!("cannot read the folder {}", checkpoints.display()))? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|ending| ending != "state") {
+            files.push(path);
+        }
+    }
     archive(run.root(), &files, &run.archive())
 }
 
@@ -181,6 +189,7 @@ mod tests {
         {
             write_atomic(&file, b"x").unwrap();
         }
+        write_atomic(&run.training_state("srgan"), b"x").unwrap(); // which the archive leaves out
         write_atomic(&run.log(), LOG_ROW.as_bytes()).unwrap();
         for (picture, version) in (0..6).flat_map(|i| ["lr", "hr", "bicubic", "srgan"].map(|version| (i, version))) {
             let side = if version == "lr" { 16 } else { 64 };

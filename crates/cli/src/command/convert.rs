@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use abbe_checkpoint::{Container, Dtype, Loss, StateDict, Unwrapped, Value, WriteOptions};
-use abbe_models::{Card, Choice, Recognised, Source, identify};
-use anyhow::{Context, Result, ensure};
+use abbe_models::{Card, Choice, Hints, Recognised, Source, identify};
+use anyhow::{Context, Result};
 use tch::Device;
 
-use crate::method::FileArguments;
+use crate::method::{FileArguments, check_scale};
+use crate::output::keep_apart;
 
 /// Write a checkpoint's weights in another container, precision or layout, or mixed with another's
 ///
@@ -74,7 +75,9 @@ impl Precision {
 /// A file that cannot be read or written, checkpoints that do not mix, a layout that the network does not have, numbers
 /// that the precision does not reach.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    keep_apart(arguments)?;
+    let inputs: Vec<_> =
+        [Some(&arguments.input), arguments.mix.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+    keep_apart(&inputs, &arguments.output, arguments.overwrite)?;
     let choice = arguments.checkpoint.choice();
     let mut weights = Weights::read(&arguments.input, &choice)?;
     if let (Some(path), Some(alpha)) = (&arguments.mix, arguments.alpha) {
@@ -97,18 +100,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         "{}: {container}, {tensors} tensors of {network}; read back, every one is equal",
         arguments.output.display()
     );
-    Ok(())
-}
-
-/// A conversion must not replace what it is made from, and nothing unasked.
-fn keep_apart(arguments: &Arguments) -> Result<()> {
-    let output = &arguments.output;
-    for input in [Some(&arguments.input), arguments.mix.as_ref()].into_iter().flatten() {
-        let same = input.canonicalize().is_ok_and(|input| output.canonicalize().is_ok_and(|output| input == output));
-        ensure!(!same, "{} would be overwritten by its own conversion: name another file", input.display());
-    }
-    let free = arguments.overwrite || !output.exists();
-    ensure!(free, "{} is there already: choose another name, or pass --overwrite", output.display());
     Ok(())
 }
 
@@ -161,17 +152,20 @@ impl Weights {
     }
 
     /// Recognises the network, which gives the file its card, and names the tensors as `layout` does. What the network is
-    /// called. A network that is not recognised keeps its names, unless a layout was asked for.
+    /// called. A network that is not recognised keeps its names, unless a layout was asked for or something said of it.
     fn lay_out(&mut self, layout: Option<&str>, choice: &Choice) -> Result<String> {
         let recognised = match identify(&self.state, self.card.as_ref(), choice, Device::Cpu) {
-            Err(error) if layout.is_none() => {
+            Err(error) if layout.is_none() && choice.like.is_none() && choice.hints == Hints::default() => {
                 let reason = error.to_string();
                 let first = reason.lines().next().unwrap_or_default();
                 self.notices.push(format!("written without saying which network it is: {first}"));
                 return Ok("a network that is not recognised".into());
             }
-            recognised => recognised.context("--layout needs a network that is recognised")?,
+            recognised => {
+                recognised.context("the network is not recognised, as --layout and what is said of it need")?
+            }
         };
+        check_scale(&recognised.config, choice)?;
         let layout = layout.unwrap_or(recognised.layout);
         self.state = recognised.state_as(layout)?;
         let Recognised { config, prefix, .. } = recognised;

@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let lr = arguments.lr.clone().map_or(made, Lr::Folder);
     let source = Source { hr: arguments.hr.clone(), lr, conversion };
     let names = method::names(&arguments.models)?;
-    let choice = arguments.checkpoint.choice(Some(arguments.scale));
+    let choice = arguments.checkpoint.choice(Some(arguments.scale), &arguments.models)?;
     let open = |model: &String| method::open(model, &choice, device);
     let models = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
     let pairs = pair::load(&source, arguments.scale)?;

@@ -1,11 +1,12 @@
 //! `abbe models`
 
-use abbe_models::{Built, Choice, Config, NETWORKS, NetworkInfo, Summary, TORCHVISION, named, summary};
+use abbe_models::{Built, Choice, Config, NETWORKS, Summary, TORCHVISION, named, summary};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tch::Device;
 
-use crate::method::FileArguments;
+use crate::ascii::width;
+use crate::method::{FileArguments, check_scale};
 
 /// List the networks with the projects whose names they are known by, or show one: layers, shapes, parameters, memory
 ///
@@ -16,7 +17,7 @@ pub struct Arguments {
     #[arg(value_name = "NAME|CKPT")]
     name: Option<String>,
     /// Height and width of the input [default: what is usual for the network]
-    #[arg(long, value_name = "HxW", value_parser = size)]
+    #[arg(long, value_name = "HxW", value_parser = size, requires = "name")]
     size: Option<[i64; 2]>,
     /// Print Python code that builds it as `model`, a PyTorch module that takes the checkpoint's weights
     #[arg(long, requires = "name", conflicts_with_all = ["size", "json"])]
@@ -33,8 +34,13 @@ pub struct Arguments {
 /// # Errors
 /// An unknown name, a checkpoint whose network is not known, an input too large for the memory.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    let is_checkpoint = arguments.name.as_ref().is_some_and(|name| named(name).is_none());
+    ensure!(
+        is_checkpoint || arguments.checkpoint == FileArguments::default(),
+        "--scale, --like, --key, --activation and --res-scale are for a checkpoint: name one, or leave them out"
+    );
     match &arguments.name {
-        None if arguments.json => println!("{:#}", NETWORKS.iter().map(row).collect::<serde_json::Value>()),
+        None if arguments.json => println!("{:#}", rows().map(|row| row.to_json()).collect::<serde_json::Value>()),
         None => list(),
         Some(name) if arguments.python => print!("{}", config(name, &arguments.checkpoint.choice())?.python()),
         Some(name) => show(name, arguments)?,
@@ -42,27 +48,39 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A network of the list.
-fn row(network: &NetworkInfo) -> serde_json::Value {
-    json!({ "name": network.name, "paper": network.paper, "layouts": layouts(network) })
+/// A network of the list, or one of torchvision's that is a row of it under another name.
+struct Row {
+    name: &'static str,
+    config: Config,
+    paper: &'static str,
 }
 
-fn layouts(network: &NetworkInfo) -> Vec<&'static str> {
-    (network.samples)().first().map(Config::layouts).unwrap_or_default()
+fn rows() -> impl Iterator<Item = Row> {
+    let row = |name: &'static str, config: Config| {
+        let network = NETWORKS.iter().find(|network| network.name == config.name())?;
+        Some(Row { name, config, paper: network.paper })
+    };
+    let networks = NETWORKS.iter().filter_map(move |network| row(network.name, (network.usual)()));
+    let variants = TORCHVISION.into_iter().filter(|(name, config)| *name != config.name());
+    networks.chain(variants.filter_map(move |(name, config)| row(name, config)))
+}
+
+impl Row {
+    fn to_json(&self) -> serde_json::Value {
+        json!({
+            "name": self.name, "network": self.config.name(), "paper": self.paper, "layouts": self.config.layouts(),
+        })
+    }
 }
 
 fn list() {
-    for network in NETWORKS {
-        println!("{:<16} {:<60} {}", network.name, network.paper, layouts(network).join(", "));
+    let rows: Vec<_> = rows().collect();
+    let column =
+        |text: fn(&Row) -> &'static str| width(&rows.iter().map(|row| text(row).into()).collect::<Vec<_>>(), 0);
+    let [names, papers] = [column(|row| row.name), column(|row| row.paper)];
+    for Row { name, config, paper } in &rows {
+        println!("{name:names$}  {paper:papers$}  {}", config.layouts().join(", "));
     }
-    for (name, config) in variants() {
-        println!("{name:<16} {} of torchvision", config.name());
-    }
-}
-
-/// The networks of torchvision that are rows of the list under another name.
-fn variants() -> impl Iterator<Item = (&'static str, Config)> {
-    TORCHVISION.into_iter().filter(|(name, config)| *name != config.name())
 }
 
 fn show(name: &str, arguments: &Arguments) -> Result<()> {
@@ -116,11 +134,11 @@ fn config(name: &str, choice: &Choice) -> Result<Config> {
     }
     let path = std::path::Path::new(name);
     if !path.is_file() {
-        let variants = variants().map(|(name, _)| name);
-        let names: Vec<_> = NETWORKS.iter().map(|network| network.name).chain(variants).collect();
+        let names: Vec<_> = rows().map(|row| row.name).collect();
         bail!("no network and no file is called `{name}`; the networks are: {}", names.join(", "));
     }
-    Ok(abbe_models::open(path, choice, Device::Cpu).with_context(|| name.to_string())?.config)
+    let config = abbe_models::open(path, choice, Device::Cpu).with_context(|| name.to_string())?.config;
+    check_scale(&config, choice).map(|()| config)
 }
 
 fn as_json(summary: &Summary, facts: &Facts) -> serde_json::Value {

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
 use crate::method::CheckpointArguments;
+use crate::output::keep_apart;
 use crate::{method, progress, stop};
 
 /// Enlarge pictures with a network
@@ -46,8 +47,8 @@ pub struct Arguments {
 /// # Errors
 /// What is wrong with the model, a picture or the place to write to. Pictures finished before are whole.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let method =
-        method::open(&arguments.model, &arguments.checkpoint.choice(arguments.scale), arguments.device.find()?)?;
+    let choice = arguments.checkpoint.choice(arguments.scale, std::slice::from_ref(&arguments.model))?;
+    let method = method::open(&arguments.model, &choice, arguments.device.find()?)?;
     method.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
     let upscaler = method.upscaler;
     let scale = match &upscaler {
@@ -56,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let work = plan(&arguments.inputs, &arguments.output)?;
-    work.iter().try_for_each(|(input, output)| keep_apart(input, output, arguments.overwrite))?;
+    work.iter().try_for_each(|(input, output)| keep_apart(&[input.as_path()], output, arguments.overwrite))?;
     let bar = progress::bar("upscale", work.len() as u64);
     for (input, output) in &work {
         stop::check()?;
@@ -70,19 +71,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bar.suspend(|| println!("{} {}x{} -> {}", output.display(), picture.width, picture.height, size(&sr)));
     }
     bar.finish_and_clear();
-    Ok(())
-}
-
-/// A picture must not be replaced by its enlargement, and no other unasked.
-fn keep_apart(input: &Path, output: &Path, overwrite: bool) -> Result<()> {
-    let same = input.canonicalize().is_ok_and(|input| output.canonicalize().is_ok_and(|output| input == output));
-    ensure!(
-        !same,
-        "{} would be overwritten by its own enlargement: name another file or folder with -o",
-        input.display()
-    );
-    let free = overwrite || !output.exists();
-    ensure!(free, "{} is there already: choose another place with -o, or pass --overwrite", output.display());
     Ok(())
 }
 

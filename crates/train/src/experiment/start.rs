@@ -1,6 +1,6 @@
 //! Which networks of an experiment begin with weights from files, and with an optimiser's state.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
@@ -34,6 +34,12 @@ pub struct Pretrained {
 }
 
 impl Start {
+    /// Every file that it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let all = self.networks.values().chain(&self.discriminator);
+        all.flat_map(|from| [Some(&from.checkpoint), from.optimizer.as_ref()]).flatten().map(PathBuf::as_path)
+    }
+
     /// Checks what can be checked before a file is read.
     pub(super) fn validate(&self, experiment: &Experiment) -> Result<()> {
         ensure!(!self.networks.is_empty() || self.discriminator.is_some(), "expected `networks` or `discriminator`");

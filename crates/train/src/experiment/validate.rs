@@ -2,48 +2,23 @@
 
 use std::collections::HashSet;
 
-use abbe_models::Architecture;
+use abbe_models::{Architecture, Config};
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Experiment, Length, Optimizer, Phase, Schedule};
+use super::{Data, Experiment, Length, Optimizer, Phase, Schedule};
 
 /// Checks everything that can be checked before a picture is read.
 pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
-    let Experiment { scale, data, .. } = experiment;
+    let Experiment { scale, ref data, .. } = *experiment;
     ensure!(
         is_file_name(&experiment.name),
         "name: expected letters, digits, `-`, `_` or `.`, found `{}`",
         experiment.name
     );
-    ensure!([2, 3, 4, 8].contains(scale), "scale: expected 2, 3, 4 or 8, found {scale}");
-    ensure!(
-        data.patch > 0 && data.patch % scale == 0,
-        "data.patch: expected a multiple of the scale {scale}, found {}",
-        data.patch
-    );
-    for (key, value) in
-        [("batch", data.batch), ("patches_per_picture", data.patches_per_picture), ("workers", data.workers)]
-    {
-        ensure!((1..=1_000_000).contains(&value), "data.{key}: expected 1 to 1000000, found {value}");
-    }
-    let bytes = 12 * data.batch as u128 * (data.patch as u128).pow(2); // 3 channels of 4 bytes
-    ensure!(
-        bytes <= 1 << 31,
-        "data.batch: {batch} patches of {patch}x{patch} take {:.1} GiB a batch, expected at most 2: use fewer or smaller ones",
-        bytes as f64 / (1u64 << 30) as f64,
-        batch = data.batch,
-        patch = data.patch,
-    );
+    ensure!([2, 3, 4, 8].contains(&scale), "scale: expected 2, 3, 4 or 8, found {scale}");
+    patches(data, scale)?;
     for (name, config) in &experiment.networks {
-        config.validate().with_context(|| format!("networks.{name}"))?;
-        let Some(own) = config.scale() else { bail!("networks.{name}: {} does not enlarge pictures", config.name()) };
-        let [colors, ..] = config.input();
-        ensure!(
-            colors == 3,
-            "networks.{name}.colors: expected 3, found {colors}: training is on RGB patches; networks of luma alone can be \
-             evaluated and used"
-        );
-        ensure!(own == *scale as i64, "networks.{name}: its scale is {own}, the experiment's is {scale}");
+        network(config, scale).with_context(|| format!("networks.{name}"))?;
     }
     if let Some(config) = &experiment.discriminator {
         config.validate().context("discriminator")?;
@@ -69,6 +44,42 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
         );
     }
     unused(experiment)
+}
+
+/// How pictures are cut into patches and batches.
+fn patches(data: &Data, scale: usize) -> Result<()> {
+    ensure!(
+        data.patch > 0 && data.patch.is_multiple_of(scale),
+        "data.patch: expected a multiple of the scale {scale}, found {}",
+        data.patch
+    );
+    for (key, value) in
+        [("batch", data.batch), ("patches_per_picture", data.patches_per_picture), ("workers", data.workers)]
+    {
+        ensure!((1..=1_000_000).contains(&value), "data.{key}: expected 1 to 1000000, found {value}");
+    }
+    let bytes = 12 * data.batch as u128 * (data.patch as u128).pow(2); // 3 channels of 4 bytes
+    ensure!(
+        bytes <= 1 << 31,
+        "data.batch: {batch} patches of {patch}x{patch} take {:.1} GiB a batch, expected at most 2: use fewer or smaller ones",
+        bytes as f64 / (1u64 << 30) as f64,
+        batch = data.batch,
+        patch = data.patch,
+    );
+    Ok(())
+}
+
+/// A network must make RGB pictures of the experiment's scale.
+fn network(config: &Config, scale: usize) -> Result<()> {
+    config.validate()?;
+    let Some(own) = config.scale() else { bail!("{} does not enlarge pictures", config.name()) };
+    let [colors, ..] = config.input();
+    ensure!(
+        colors == 3,
+        "colors: expected 3, found {colors}: training is on RGB patches; networks of luma alone can be evaluated and used"
+    );
+    ensure!(own == scale as i64, "its scale is {own}, the experiment's is {scale}");
+    Ok(())
 }
 
 /// What is described and never used is most likely a slip.

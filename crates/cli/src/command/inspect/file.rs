@@ -9,6 +9,7 @@ use serde::Serialize;
 use tch::Device;
 
 use super::leaves::{Leaves, TensorEntry, ValueEntry, key_text};
+use crate::method::check_scale;
 
 /// What can be told of a file.
 #[derive(Default, Serialize)]
@@ -100,6 +101,7 @@ impl Inspection {
         self.key = key;
         let card = card.map(|card| Card::parse(path, card)).transpose().map_err(|error| error.to_string())?;
         let found = identify(&state, card.as_ref(), choice, Device::Cpu).map_err(|error| error.to_string())?;
+        check_scale(&found.config, choice).map_err(|error| error.to_string())?;
         let Recognised { config, layout, prefix, report, .. } = found;
         self.network = Some(NetworkEntry { config, layout, prefix, converted: report.conversions() });
         Ok(())

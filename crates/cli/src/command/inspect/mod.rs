@@ -24,10 +24,10 @@ pub struct Arguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Another, to compare the tensors of both
-    #[arg(value_name = "OTHER")]
+    #[arg(value_name = "OTHER", conflicts_with_all = ["stats", "scale", "like", "activation", "res_scale"])]
     other: Option<PathBuf>,
     /// Also minimum, maximum, mean and share of numbers that are not finite, of each tensor
-    #[arg(long, conflicts_with = "other")]
+    #[arg(long)]
     stats: bool,
     /// Where in OTHER the weights are [default: as in FILE]
     #[arg(long, value_name = "KEY", requires = "other")]

@@ -7,7 +7,7 @@ use abbe_checkpoint::{Comparison, Difference, StateDict, Unlike};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::ascii::short;
+use crate::ascii::{short, width};
 
 /// How the tensors of two files differ.
 pub struct Pair {
@@ -65,13 +65,13 @@ impl fmt::Display for Pair {
         }
         write!(f, "{}", self.comparison)?;
         let Comparison { differences, equal, .. } = &self.comparison;
-        let width =
-            differences.iter().map(|difference| difference.name.chars().count()).max().unwrap_or(0).clamp(6, 60);
+        let names: Vec<_> = differences.iter().map(|difference| short(&difference.name, 100)).collect();
+        let width = width(&names, 6);
         if !differences.is_empty() {
             writeln!(f, "\n{:width$}  largest difference", "tensor")?;
         }
-        for Difference { name, largest } in differences {
-            writeln!(f, "{:width$}  {largest:>18.6e}", short(name, 100))?;
+        for (name, Difference { largest, .. }) in names.iter().zip(differences) {
+            writeln!(f, "{name:width$}  {largest:>18.6e}")?;
         }
         if self.comparison.is_equal() {
             writeln!(f, "equal: all {equal} tensors are the same bit for bit")

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::file::{Inspection, NetworkEntry};
 use super::leaves::{Numbers, TensorEntry, ValueEntry};
-use crate::ascii::{ascii, cut, short};
+use crate::ascii::{ascii, cut, short, width};
 
 /// Characters of a value, and lines of a reason, that are shown at most.
 const MOST: usize = 100;
@@ -101,11 +101,6 @@ fn write_values(f: &mut Formatter, inspection: &Inspection) -> fmt::Result {
         writeln!(f, "{name:width$}  {}", cut(ascii(&entry.value.to_string()).chars(), MOST))?;
     }
     Ok(())
-}
-
-/// Columns as wide as what is in them, up to a limit.
-fn width(texts: &[String], least: usize) -> usize {
-    texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).clamp(least, 60)
 }
 
 /// The first lines of a reason.
