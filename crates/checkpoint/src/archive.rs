@@ -26,7 +26,9 @@ pub(crate) fn read(file: impl Source, unknown: Unknown) -> Result<Checkpoint, Fa
         return refuse("entry data.pkl is far larger than a checkpoint's; the file is hostile");
     }
     let Some(bytes) = archive.read("data.pkl")? else {
-        return refuse("a zip file without the entry data.pkl: not written by torch.save");
+        return refuse(
+            "a zip file without the entry data.pkl: not written by torch.save; if a checkpoint is packed in it, unpack it",
+        );
     };
     let within = |fault: Fault| fault.within("entry data.pkl");
     let (graph, _) = pickle::run(&bytes, 0, Ids::Zip, unknown).map_err(within)?;

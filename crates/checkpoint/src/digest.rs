@@ -1,22 +1,22 @@
 //! Which bytes a file has.
 
-use std::fs::File;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::error::Fault;
+use crate::source;
 
 /// The SHA-256 of a file's bytes, as 64 hexadecimal digits.
 ///
 /// # Errors
-/// [`Error::Read`] when the system refuses.
+/// [`Error::Read`] when the system refuses, [`Error::Refused`] for what is no file.
 pub fn sha256(path: impl AsRef<Path>) -> Result<String, Error> {
     let path = path.as_ref();
     let mut hasher = Sha256::new();
-    let copied = File::open(path).and_then(|mut file| std::io::copy(&mut file, &mut hasher));
-    copied.map_err(|error| Fault::Io(error).reading(path))?;
+    let mut read = || Ok(std::io::copy(&mut source::open(path)?, &mut hasher)?);
+    read().map_err(|fault: Fault| fault.reading(path))?;
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -35,7 +35,7 @@ pub enum Error {
         /// The place in the file (entry, byte), what was expected and found, and what to do.
         reason: String,
     },
-    /// The value has no form that PyTorch reads back; nothing was written.
+    /// The value has no form that PyTorch reads back, or the place is not one for a file; nothing was written.
     #[error("cannot write {}: {reason}", path.display())]
     Unwritable {
         /// The file that was to be written.

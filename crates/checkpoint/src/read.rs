@@ -1,12 +1,11 @@
 //! Reading: from the first bytes of a file to what is in it.
 
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use crate::error::{Fault, refuse};
 use crate::pickle::Unknown;
-use crate::source::Source;
+use crate::source::{self, Source};
 use crate::{Container, Error, Value, archive, legacy, safetensors, tar};
 
 /// A checkpoint and what its file says beside the value.
@@ -49,7 +48,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Checkpoint, Error> {
 /// As those of [`open`] for a file that is none.
 pub fn container_of(path: impl AsRef<Path>) -> Result<Container, Error> {
     let path = path.as_ref();
-    let container = || container(&mut File::open(path)?);
+    let container = || container(&mut source::open(path)?);
     container().map_err(|fault: Fault| fault.reading(path))
 }
 
@@ -87,7 +86,7 @@ pub fn inspect_bytes(bytes: &[u8]) -> Result<Checkpoint, Error> {
 }
 
 fn open_file(path: &Path, unknown: Unknown) -> Result<Checkpoint, Error> {
-    let open = || open_any(File::open(path)?, unknown);
+    let open = || open_any(source::open(path)?, unknown);
     open().map_err(|fault: Fault| fault.reading(path))
 }
 
@@ -118,6 +117,9 @@ fn container(file: &mut impl Source) -> Result<Container, Fault> {
         }
         [_, _, _, _, _, _, _, _, b'{', ..] => Ok(Container::Safetensors),
         start if start.get(257..262) == Some(b"ustar") => Ok(Container::Tar),
+        [0x89, b'P', b'N', b'G', ..] | [0xFF, 0xD8, 0xFF, ..] => refuse("a picture, not a checkpoint"),
+        [0x1F, 0x8B, ..] => refuse("packed by gzip: unpack it first, with gunzip or tar"),
+        [b'{' | b'[', ..] => refuse("JSON text, not a checkpoint; the weights are in another file"),
         _ => refuse("not a checkpoint: byte 0 starts neither PyTorch's zip, legacy or tar container nor safetensors"),
     }
 }

@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use crc32fast::Hasher;
 use rayon::prelude::*;
+
+use crate::error::{Fault, refuse};
 
 /// A file or the bytes of one, which several threads may read at once, each at its own position.
 pub(crate) trait Source: Read + Seek + Sync {
@@ -37,6 +40,18 @@ impl Source for Cursor<&[u8]> {
         let from = usize::try_from(at).ok().and_then(|at| self.get_ref().get(at..));
         from.unwrap_or_default().read_exact(buffer)
     }
+}
+
+/// Opens a file for reading. A pipe would wait for ever and a device end never: both are refused, as folders are.
+pub(crate) fn open(path: &Path) -> Result<File, Fault> {
+    let kind = std::fs::metadata(path)?;
+    if kind.is_dir() {
+        return refuse("a folder, not a checkpoint: name a file in it");
+    }
+    if !kind.is_file() {
+        return refuse("a pipe or a device, not a checkpoint: save it as a file first");
+    }
+    Ok(File::open(path)?)
 }
 
 /// The length of a file; leaves it at its start.

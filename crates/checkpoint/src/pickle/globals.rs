@@ -110,6 +110,27 @@ impl Machine<'_> {
     }
 }
 
+/// Modules that run programs or code, in whole or by parts; no saved network needs them.
+const DANGEROUS: [&str; 17] = [
+    "os",
+    "posix",
+    "nt",
+    "subprocess",
+    "sys",
+    "builtins",
+    "runpy",
+    "pty",
+    "socket",
+    "shutil",
+    "importlib",
+    "ctypes",
+    "code",
+    "commands",
+    "multiprocessing",
+    "webbrowser",
+    "operator",
+];
+
 fn advice(module: &str, name: &str) -> String {
     // A name in a message is for reading: short, and escaped where it is the file's own.
     let full: String = format!("{module}.{name}").chars().take(100).collect();
@@ -117,9 +138,13 @@ fn advice(module: &str, name: &str) -> String {
         ("torch._utils", "_rebuild_sparse_tensor" | "_rebuild_qtensor" | "_rebuild_meta_tensor_no_storage") => {
             format!("{full}: sparse, quantized and meta tensors are not supported; in Python, save dense float tensors")
         }
+        _ if module.split('.').next().is_some_and(|root| DANGEROUS.contains(&root)) => format!(
+            "the file asks Python for {full:?}, as an attack does; it was refused and nothing was run. Do not load it in \
+             Python: get the weights from another source"
+        ),
         _ => format!(
             "the file asks Python for {full:?}, which plain weights do not need; it was refused and nothing was run. \
-             If you trust the file, save its weights in Python: torch.save(model.state_dict(), path)"
+             Whoever made the file can save its weights alone: torch.save(model.state_dict(), path)"
         ),
     }
 }

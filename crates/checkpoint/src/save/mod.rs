@@ -59,7 +59,14 @@ pub fn save_state_dict(path: impl AsRef<Path>, state: &StateDict, card: Option<&
 }
 
 /// Puts what `write` writes in the place of `path`, or leaves everything as it was.
+///
+/// A link goes on pointing at its file, which is replaced; a device, a pipe or a folder is not replaced.
 fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), Fault>) -> Result<(), Fault> {
+    let target = path.canonicalize();
+    let path = target.as_deref().unwrap_or(path);
+    if path.exists() && !path.is_file() {
+        return refuse("it is there and is no file: choose another name");
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Opened first, so that a folder that cannot be synced is no reason to fail when the file is there. Windows opens no
     // folders and needs none of this.

@@ -136,7 +136,7 @@ fn a_failed_write_leaves_what_was_there() {
     // The last step fails: a folder stands where the file is to be.
     let taken = folder.path().join("net.pth");
     std::fs::create_dir(&taken).unwrap();
-    assert!(matches!(save_state_dict(&taken, &state(), None), Err(Error::Write { .. })));
+    assert!(matches!(save_state_dict(&taken, &state(), None), Err(Error::Unwritable { .. })));
     assert!(taken.is_dir());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -154,4 +154,25 @@ fn the_same_value_gives_the_same_file_with_its_provenance() {
     }
     save_state_dict(&path, &state(), None).unwrap();
     assert_eq!(open(&path).unwrap().provenance.as_deref(), Some(PROVENANCE));
+}
+
+/// A socket stands for everything that is there and is no file: pipes, devices.
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_what_is_no_file_is_neither_replaced_nor_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let [real, link, socket] = ["real.pth", "link.pth", "socket.pth"].map(|name| folder.path().join(name));
+    let value = Value::from(&state());
+    write(&real, &Value::None, &WriteOptions::default()).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    write(&link, &value, &WriteOptions::default()).unwrap();
+    assert!(link.is_symlink() && crate::read(&real).unwrap() == value);
+
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let error = write(&socket, &value, &WriteOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("no file"), "{error}");
+    for error in [crate::open(&socket).err(), crate::sha256(&socket).err(), crate::container_of(&socket).err()] {
+        assert!(error.unwrap().to_string().contains("a pipe or a device"));
+    }
+    assert!(crate::read(folder.path()).unwrap_err().to_string().contains("a folder"));
 }
