@@ -133,7 +133,7 @@ fn a_failed_write_leaves_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let absent = save_state_dict(folder.path().join("absent/net.pth"), &state(), None).unwrap_err();
     assert!(matches!(absent, Error::Write { .. }), "{absent}");
-    // The last step fails: a folder stands where the file is to be.
+    // A folder stands where the file is to be.
     let taken = folder.path().join("net.pth");
     std::fs::create_dir(&taken).unwrap();
     assert!(matches!(save_state_dict(&taken, &state(), None), Err(Error::Unwritable { .. })));
