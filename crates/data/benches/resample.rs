@@ -62,7 +62,10 @@ fn main() {
     let picture = picture();
     let mut pillow = Pillow::start(&picture);
     let threads = rayon::current_num_threads();
-    println!("{}x{} RGB, {threads} threads, {ROUNDS} rounds: ms of ours, Pillow's, and Pillow's over ours", SIZE.1, SIZE.0);
+    println!(
+        "{}x{} RGB, {threads} threads, {ROUNDS} rounds: ms of ours, Pillow's, and Pillow's over ours",
+        SIZE.1, SIZE.0
+    );
     for scale in [2, 3, 4] {
         let size = (SIZE.0 / scale, SIZE.1 / scale);
         let rounds = Vec::from_iter((0..ROUNDS).map(|_| [ours(&picture, size), pillow.seconds(size)]));

@@ -163,4 +163,6 @@ fn to_size(picture: &Rgb8, size: (usize, usize), method: &Method) -> Rgb8 {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -84,6 +84,7 @@ pub(super) fn accumulate<T: Copy, A: Copy + AddAssign + Mul<Output = A>>(
 
 /// The weighted sum of the samples at one position of the lines, in f64.
 pub(super) fn sum_at<T: Copy + Into<f64>>(lines: &[T], length: usize, at: usize, taps: &Taps) -> f64 {
-    let weighted = taps.indices.iter().zip(&taps.weights).map(|(index, weight)| weight * lines[index * length + at].into());
+    let weighted =
+        taps.indices.iter().zip(&taps.weights).map(|(index, weight)| weight * lines[index * length + at].into());
     weighted.fold(0.0, |sum, value| sum + value)
 }
