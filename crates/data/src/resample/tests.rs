@@ -36,6 +36,31 @@ fn nearest_repeats_pixels() {
     assert_eq!(nearest(&picture, 2), Rgb8::new(2, 4, [row, row].concat()).unwrap());
 }
 
+#[test]
+fn a_scale_gives_the_next_whole_size_and_keeps_its_step() {
+    // 5 by 1/2 is 3. Nearest, later of two: centres at 1/2, 5/2, 9/2, of which the last takes what the border repeats; a
+    // step of 5/3, from size to size, would take 0, 2, 4.
+    let method = Method { kernel: Kernel::Nearest, antialias: false, border: Border::Replicate };
+    let resampler = Resampler::by_scale((5, 1), Scale { up: 1, down: 2 }, &method).unwrap();
+    assert_eq!(resampler.output(), (3, 1));
+    assert_eq!(resampler.rgb8(&column(&[0, 10, 20, 30, 40])).unwrap(), column(&[10, 30, 40]));
+}
+
+#[test]
+fn what_cannot_be_resampled_is_an_error() {
+    let method = Method::bicubic(Border::Mirror);
+    for (input, output) in [((0, 1), (1, 1)), ((1, 1), (1, 0)), ((1, 1), (usize::MAX, 1))] {
+        assert!(matches!(Resampler::to_size(input, output, &method), Err(Error::Setting { .. })));
+    }
+    for (up, down) in [(0, 1), (1, 0), (1 << 24, 1)] {
+        assert!(matches!(Resampler::by_scale((2, 2), Scale { up, down }, &method), Err(Error::Setting { .. })));
+    }
+    let resampler = Resampler::to_size((2, 3), (4, 6), &method).unwrap();
+    let error = resampler.rgb8(&column(&[0; 4])).unwrap_err().to_string();
+    assert_eq!(error, "expected the samples of whole pictures of 2x3, found 4 per channel");
+    assert!(resampler.planes(&[0.0; 7]).is_err());
+}
+
 /// The picture that `tests/golden/bicubic.py` computes with.
 fn golden_picture() -> Rgb8 {
     let value = |y: usize, x: usize, c: usize| ((37 * y * y + 11 * x * x + 5 * x * y + 83 * c + 7) % 256) as u8;
