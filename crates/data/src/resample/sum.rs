@@ -7,7 +7,7 @@ use multiversion::multiversion;
 use super::{Taps, fixed};
 
 /// Values that are summed at a time: the sums stay in the processor's nearest cache.
-pub(super) const CHUNK: usize = 1024;
+pub(super) const CHUNK: usize = 256;
 
 /// A kind of sample: u8 in 0..=255, u16 in 0..=65535, f32 and f64 in any range.
 pub trait Sample: Copy + Default + Send + Sync {
