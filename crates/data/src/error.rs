@@ -74,6 +74,16 @@ pub enum Error {
         /// Values given.
         found: usize,
     },
+    /// Samples that are not those of pictures of the expected size.
+    #[error("expected the samples of whole pictures of {height}x{width}, found {found} per channel")]
+    Samples {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// Values given.
+        found: usize,
+    },
     /// A value that no pixel can hold.
     #[error(
         "value {value} in channel {channel}, row {row}, column {column}: expected finite numbers; \

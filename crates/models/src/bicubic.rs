@@ -44,7 +44,7 @@ fn weights(scale: i64) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use abbe_data::resample::{Border, contributions};
+    use abbe_data::resample::{Border, Method, Scale, contributions};
 
     use tch::Device;
 
@@ -52,7 +52,8 @@ mod tests {
 
     /// `[size_out, size_in]`: the resampling of a line as a matrix, from the definition.
     fn matrix(size: i64, scale: i64) -> Tensor {
-        let taps = contributions(size as usize, (size * scale) as usize, scale as f64, Border::Replicate);
+        let (scale_up, method) = (Scale { up: scale as u32, down: 1 }, Method::bicubic(Border::Replicate));
+        let taps = contributions(size as usize, (size * scale) as usize, scale_up, &method);
         let mut matrix = vec![0.0; (size * scale * size) as usize];
         for (row, taps) in taps.iter().enumerate() {
             for (index, weight) in taps.indices.iter().zip(&taps.weights) {
