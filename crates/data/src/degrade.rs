@@ -1,9 +1,9 @@
-//! LR pictures as cameras, software and networks make them: blur, change of size, noise and compression, drawn at random
-//! for each picture, for training on real photographs.
+//! LR pictures as cameras, software and networks make them: blur, change of size, noise and compression, drawn at
+//! random for each picture, for training on real photographs.
 //!
-//! A [`Config`] is a list of [`Step`]s, written in TOML; [`real_esrgan`] (second order, arXiv 2107.10833) and [`bsrgan`]
-//! (shuffled order, arXiv 2103.14006) are those of the papers' code. A new degradation is one file here, a variant of
-//! [`Step`], and its lines in [`Step::check`] and [`Step::apply`].
+//! A [`Config`] is a list of [`Step`]s, written in TOML; [`real_esrgan`] (second order, arXiv 2107.10833) and
+//! [`bsrgan`] (shuffled order, arXiv 2103.14006) are those of the papers' code. A new degradation is one file here, a
+//! variant of [`Step`], and a line in each `match` over it.
 
 mod blur;
 mod check;
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use self::blur::{Blur, Family, RandomKernel, Spread};
 pub use self::decimate::Decimate;
 pub use self::gaussian_noise::{GaussianNoise, Kinds};
-pub use self::interpolate::{Interpolation, interpolate};
+pub use self::interpolate::Interpolation;
 pub use self::jpeg::Jpeg;
 pub use self::planes::Planes;
 pub use self::poisson_noise::PoissonNoise;
@@ -93,8 +93,9 @@ pub struct Degraded {
 ///
 /// Every choice is a function of `draws`, so equal arguments give equal pictures on any machine: take
 /// [`crate::random::Purpose::Degradation`] with the seed, step and index. Errors: [`Error::Degradation`] for a setting
-/// out of range or steps that do not end at the LR size, [`Error::Setting`] for a size that is no multiple of the scale,
-/// [`Error::Length`] and [`Error::NotFinite`] for wrong planes, [`Error::Jpeg`] for a picture too large for JPEG.
+/// out of range or steps that do not end at the LR size, [`Error::Setting`] for a size that is no multiple of the
+/// scale, [`Error::Length`] and [`Error::NotFinite`] for wrong planes, [`Error::Jpeg`] for a picture too large for
+/// JPEG.
 pub fn degrade(config: &Config, hr: &Planes, scale: usize, mut draws: Draws) -> Result<Degraded, Error> {
     config.check()?;
     hr.to_rgb8()?; // the number of values, and that they are finite

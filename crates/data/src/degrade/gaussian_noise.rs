@@ -130,7 +130,8 @@ mod tests {
             sums[1] += covariance(&noise[0], &noise[1]);
             largest = largest.max(covariance(&noise[0], &noise[1]).abs());
         }
-        // The mean of three uniform numbers has the deviation 100 / 6, that of 40 such means 2.6; a covariance below 20.
+        // The mean of three uniform numbers has the deviation 100 / 6, that of 40 such means 2.6; a covariance below
+        // 20.
         assert!((sums[0] / 40.0 - 50.0).abs() < 16.0 && (sums[1] / 40.0).abs() < 20.0, "{sums:?}");
         assert!(largest > 10.0, "{largest}");
     }

@@ -48,11 +48,12 @@ fn compress(picture: &Rgb8, quality: u8) -> Result<Rgb8, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Purpose;
 
     /// Smooth areas, edges and texture.
     fn picture(height: usize, width: usize) -> Rgb8 {
         let pixel = |y: usize, x: usize| {
-            let texture = if (x / 16 + y / 16) % 2 == 0 { (x * y) % 64 } else { 0 };
+            let texture = if (x / 16 + y / 16).is_multiple_of(2) { (x * y) % 64 } else { 0 };
             [(4 * x) % 200 + texture / 2, 3 * y % 256, 40 + texture].map(|value| value as u8)
         };
         let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(y, x))).collect();
@@ -69,6 +70,15 @@ mod tests {
         };
         let errors = [1, 10, 30, 50, 70, 95].map(error);
         assert!(errors.is_sorted_by(|a, b| a > b), "{errors:?}");
+    }
+
+    #[test]
+    fn every_quality_of_the_range_is_drawn_and_no_other() {
+        let flat = Planes { height: 1, width: 1, values: vec![0.5; 3] };
+        let mut draws = Draws::new(0, Purpose::Degradation, 0, 0);
+        let label = |_| Jpeg { quality: [30, 35] }.apply(&flat, &mut draws).unwrap().1;
+        let labels: std::collections::BTreeSet<String> = (0..200).map(label).collect();
+        assert!(labels.into_iter().eq((30..=35).map(|quality| format!("jpeg, quality {quality}"))));
     }
 
     #[test]

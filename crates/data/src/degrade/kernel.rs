@@ -43,7 +43,7 @@ impl fmt::Display for Ellipse {
 impl Kernel {
     /// A kernel of `height` x `width`, both odd, with weights in proportion to `weight` of the column and row counted
     /// from the centre.
-    pub fn new(height: usize, width: usize, weight: impl Fn(f64, f64) -> f64) -> Self {
+    pub(super) fn new(height: usize, width: usize, weight: impl Fn(f64, f64) -> f64) -> Self {
         let from_centre = |at: usize, length: usize| at as f64 - (length / 2) as f64;
         let row = |y| (0..width).map(move |x| (from_centre(x, width), from_centre(y, height)));
         let weights: Vec<f64> = (0..height).flat_map(row).map(|(x, y)| weight(x, y)).collect();
@@ -52,7 +52,7 @@ impl Kernel {
     }
 
     /// A bell along rows (`width` 1) or columns (`height` 1) or both, its centre shifted by `shift` to later ones.
-    pub fn bell(height: usize, width: usize, sigma: f64, shift: f64) -> Self {
+    pub(super) fn bell(height: usize, width: usize, sigma: f64, shift: f64) -> Self {
         let bell = |t: f64| libm::exp(-0.5 * (t / sigma) * (t / sigma));
         let along = |length, t: f64| if length == 1 { 1.0 } else { bell(t - shift) };
         Self::new(height, width, |x, y| along(width, x) * along(height, y))
@@ -64,17 +64,18 @@ pub fn delta() -> Kernel {
     Kernel { height: 1, width: 1, weights: vec![1.0] }
 }
 
-/// exp(-q / 2) for the squared Mahalanobis distance q: an isotropic or anisotropic Gaussian.
+/// `size` x `size`, an odd number, in proportion to exp(-q / 2) for the squared Mahalanobis distance q: an isotropic or
+/// anisotropic Gaussian.
 pub fn gaussian(size: usize, ellipse: &Ellipse) -> Kernel {
     generalised_gaussian(size, ellipse, 1.0)
 }
 
-/// exp(-q^beta / 2): more peaked than a Gaussian for `beta` below 1, flatter above.
+/// In proportion to exp(-q^beta / 2): more peaked than a Gaussian for `beta` below 1, flatter above.
 pub fn generalised_gaussian(size: usize, ellipse: &Ellipse, beta: f64) -> Kernel {
     Kernel::new(size, size, |x, y| libm::exp(-0.5 * libm::pow(ellipse.distance(x, y), beta)))
 }
 
-/// 1 / (1 + q^beta): a plateau with slopes, steeper for a larger `beta`.
+/// In proportion to 1 / (1 + q^beta): a plateau with slopes, steeper for a larger `beta`.
 pub fn plateau(size: usize, ellipse: &Ellipse, beta: f64) -> Kernel {
     Kernel::new(size, size, |x, y| 1.0 / (1.0 + libm::pow(ellipse.distance(x, y), beta)))
 }

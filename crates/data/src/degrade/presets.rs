@@ -8,8 +8,7 @@ use super::{
 /// The kernels that both papers draw from with equal probability.
 const KERNELS: [Interpolation; 3] = [Interpolation::Area, Interpolation::Bilinear, Interpolation::Bicubic];
 
-/// The second-order degradation of Real-ESRGAN (Wang et al., arXiv 2107.10833), with the settings of its x4 models, which
-/// its code uses at every scale.
+/// The second-order degradation of Real-ESRGAN (Wang et al., arXiv 2107.10833), with the settings of its x4 models.
 pub fn real_esrgan() -> Config {
     let first = [
         Step::Blur(mixed_blur([0.2, 3.0])),
@@ -27,8 +26,8 @@ pub fn real_esrgan() -> Config {
     Config { sharpen: Some(sharpen), steps: first.into_iter().chain(second).collect() }
 }
 
-/// Nine tenths bells and plateaus, one tenth sinc filters, of which the three sizes below 13 have another least cutoff than
-/// the five others.
+/// Nine tenths bells and plateaus, one tenth sinc filters, of which the three sizes below 13 have another least cutoff
+/// than the five others.
 fn mixed_blur(sigma: [f64; 2]) -> Blur {
     let shaped = |probability, family| RandomKernel { probability, size: [7, 21], family };
     let sinc =
@@ -68,8 +67,8 @@ fn either_order() -> Step {
     one_of([(0.5, vec![size.clone(), sinc.clone(), jpeg.clone()]), (0.5, vec![jpeg, size, sinc])])
 }
 
-/// The shuffled degradation of BSRGAN (Zhang et al., arXiv 2103.14006) for a scale of 2 or more, with the settings of its
-/// code, without the camera's noise, for which the code needs a separate model.
+/// The shuffled degradation of BSRGAN (Zhang et al., arXiv 2103.14006) for a scale of 2 or more, with the settings of
+/// its code, without the camera's noise, for which the code needs a separate model.
 ///
 /// At scale 4 a quarter of the pictures is halved first and then treated as at scale 2.
 pub fn bsrgan(scale: usize) -> Config {
@@ -98,7 +97,8 @@ fn bsrgan_shuffle(scale: usize) -> Step {
     ])
 }
 
-/// Ranges begin at 0 in the code; a sigma of 0.01 or a variance of 0.01 changes a pixel by less than 1e-21.
+/// Ranges begin at 0 in the code, where the formula has no value; along an axis with a sigma of 0.1 (a variance of
+/// 0.01) or less a bell is already a single pixel.
 fn bsrgan_blur(factor: f64) -> Blur {
     let kernel = |spread| RandomKernel { probability: 0.5, size: [7, 25], family: Family::Gaussian(spread) };
     let circle = Spread::Isotropic([0.01, 2.0 + 0.2 * factor]);

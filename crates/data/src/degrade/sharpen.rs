@@ -56,8 +56,8 @@ mod tests {
 
     #[test]
     fn a_step_of_one_row() {
-        // Side 3: sigma 0.8, neighbours weigh exp(-1 / 1.28) = 0.457833 before and a = 0.238994 after normalisation, the
-        // centre 0.522011. At a step from 1/4 to 3/4 the blur is 1/4 + a/2 on the lower side, r = -a/2 = -0.119497,
+        // Side 3: sigma 0.8, neighbours weigh exp(-1 / 1.28) = 0.457833 before and a = 0.238994 after normalisation,
+        // the centre 0.522011. At a step from 1/4 to 3/4 the blur is 1/4 + a/2 on the lower side, r = -a/2 = -0.119497,
         // above 10/255 there and on the upper side only. The mask's blur there is 1 - a = 0.761006. So the lower pixel
         // becomes 1/4 - (1 - a) a/4 = 0.204531, and the upper one its mirror 0.795469.
         let row = [0.25, 0.25, 0.25, 0.75, 0.75, 0.75];
