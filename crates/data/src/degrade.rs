@@ -133,7 +133,8 @@ impl Step {
             Self::Jpeg(step) => step.check(&format!("{key}.jpeg")),
             Self::Shuffle(steps) => check_all(steps, &format!("{key}.shuffle")),
             Self::OneOf(branches) => {
-                check::probabilities(format!("{key}.one_of.probability"), &with_rest(branches))?;
+                let shares: Vec<f64> = branches.iter().map(|branch| branch.probability).collect();
+                check::shares(format!("{key}.one_of.probability"), &shares)?;
                 let mut branches = branches.iter().enumerate();
                 branches.try_for_each(|(i, branch)| check_all(&branch.steps, &format!("{key}.one_of[{i}].steps")))
             }
@@ -194,7 +195,7 @@ fn apply_all<'a>(
 /// The probability of each branch, then that of none.
 fn with_rest(branches: &[Branch]) -> Vec<f64> {
     let rest = 1.0 - branches.iter().map(|branch| branch.probability).sum::<f64>();
-    branches.iter().map(|branch| branch.probability).chain([if rest.abs() < 1e-9 { 0.0 } else { rest }]).collect()
+    branches.iter().map(|branch| branch.probability).chain([rest]).collect()
 }
 
 /// The steps in random order (Fisher and Yates), after which those that resize take their own places in turn.

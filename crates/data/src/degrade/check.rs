@@ -15,9 +15,18 @@ pub fn range<T: PartialOrd + Debug>(key: String, [low, high]: [T; 2], least: T, 
     require(least <= low && low <= high && high <= most, key, expected, [low, high])
 }
 
+/// What rounding may take from or add to a sum of probabilities.
+const ROUNDING: f64 = 1e-6;
+
 /// Probabilities, each in [0, 1], that add up to 1.
 pub fn probabilities(key: String, values: &[f64]) -> Result<(), Error> {
-    let sum: f64 = values.iter().sum();
-    let holds = values.iter().all(|value| (0.0..=1.0).contains(value)) && (sum - 1.0).abs() < 1e-6;
-    require(holds, key, "probabilities in [0, 1] that add up to 1", values)
+    let whole = values.iter().sum::<f64>() > 1.0 - ROUNDING;
+    require(whole, key.clone(), "probabilities in [0, 1] that add up to 1", values)?;
+    shares(key, values)
+}
+
+/// Probabilities, each in [0, 1], that add up to 1 or less.
+pub fn shares(key: String, values: &[f64]) -> Result<(), Error> {
+    let holds = values.iter().all(|value| (0.0..=1.0).contains(value)) && values.iter().sum::<f64>() < 1.0 + ROUNDING;
+    require(holds, key, "probabilities in [0, 1] that add up to 1 at most", values)
 }

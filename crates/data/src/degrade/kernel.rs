@@ -36,6 +36,9 @@ impl Ellipse {
 impl fmt::Display for Ellipse {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let [first, second] = self.sigma;
+        if first == second {
+            return write!(formatter, "sigma {first:.2}");
+        }
         write!(formatter, "sigma {first:.2} x {second:.2} at {:.0} degrees", self.angle.to_degrees())
     }
 }
@@ -140,6 +143,13 @@ mod tests {
         let kernel = Kernel::bell(1, 25, 1.2, 1.5);
         let mean: f64 = kernel.weights.iter().zip(-12..).map(|(weight, x)| weight * f64::from(x)).sum();
         assert!((mean - 1.5).abs() < 1e-9, "{mean}");
+    }
+
+    #[test]
+    fn an_ellipse_in_words() {
+        let words = |sigma, angle| Ellipse { sigma, angle }.to_string();
+        assert_eq!(words([1.5; 2], 0.0), "sigma 1.50");
+        assert_eq!(words([1.5, 0.25], PI / 2.0), "sigma 1.50 x 0.25 at 90 degrees");
     }
 
     #[test]

@@ -70,6 +70,17 @@ fn the_trace_tells_the_steps_of_real_esrgan() {
 }
 
 #[test]
+fn a_step_is_taken_as_often_as_its_probability() {
+    // 1000 pictures, 0.3 of them with noise: 300, standard deviation sqrt(1000 * 0.3 * 0.7) = 14.5; six of them are 87.
+    let toml =
+        "steps = [{ one_of = [{ probability = 0.3, steps = [{ poisson_noise = { scale = [1, 1], grey = 0 } }] }] }]";
+    let config: Config = toml::from_str(toml).unwrap();
+    let taken = |index: &u64| !degrade(&config, &picture(1, 1), 1, draws(0, 0, *index)).unwrap().trace.is_empty();
+    let count = (0..1000).filter(taken).count();
+    assert!(count.abs_diff(300) < 87, "{count}");
+}
+
+#[test]
 fn shuffled_steps_keep_the_order_of_resizing() {
     let Step::Shuffle(steps) = bsrgan(2).steps.remove(0) else { panic!("a shuffle comes first") };
     let mut places = std::collections::BTreeSet::new();
@@ -107,6 +118,8 @@ fn a_setting_out_of_range_is_named() {
     assert!(blur("[7, 20]", "'delta'").starts_with("steps[0].blur.kernels[0].size: expected odd numbers"));
     let beta = blur("[7, 21]", "{ plateau = { spread = { isotropic = [1, 2] }, beta = [1.5, 2] } }");
     assert!(beta.starts_with("steps[0].blur.kernels[0].family.plateau.beta: expected 1 inside"), "{beta}");
+    let often = step("one_of = [{ probability = 0.8, steps = [] }, { probability = 0.4, steps = [] }]");
+    assert!(often.starts_with("steps[0].one_of.probability: expected probabilities"), "{often}");
     let nested = step("one_of = [{ probability = 1, steps = [{ shuffle = [{ jpeg = { quality = [0, 1] } }] }] }]");
     assert!(nested.starts_with("steps[0].one_of[0].steps[0].shuffle[0].jpeg.quality"), "{nested}");
     assert!(error("steps = []\nsharpen = { weight = 0.5, radius = 1, threshold = 10 }").starts_with("sharpen.radius"));
