@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::planes::Planes;
-use crate::resample::{Border, Taps, contributions};
+use crate::resample::{Border, contributions};
 
 /// How the pixels of another size are made from those of a picture.
 ///
@@ -20,6 +20,9 @@ pub enum Interpolation {
     Imresize,
 }
 
+/// The input samples of one output sample and their weights, which add up to 1.
+type Taps = Vec<(usize, f32)>;
+
 /// The picture at `height` x `width`, each at least 1; rows are made first, then columns. Values are not clamped.
 pub fn interpolate(picture: &Planes, height: usize, width: usize, kernel: Interpolation) -> Planes {
     if picture.size() == (height, width) {
@@ -36,17 +39,17 @@ pub fn interpolate(picture: &Planes, height: usize, width: usize, kernel: Interp
     Planes { height, width, values }
 }
 
-fn weighted_row(plane: &[f32], width: usize, taps: &Taps) -> Vec<f32> {
+fn weighted_row(plane: &[f32], width: usize, taps: &[(usize, f32)]) -> Vec<f32> {
     let mut sum = vec![0.0; width];
-    for (&y, &weight) in taps.indices.iter().zip(&taps.weights) {
+    for &(y, weight) in taps {
         let row = &plane[y * width..(y + 1) * width];
-        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight as f32 * value);
+        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * value);
     }
     sum
 }
 
-fn weighted(row: &[f32], taps: &Taps) -> f32 {
-    taps.indices.iter().zip(&taps.weights).map(|(&x, &weight)| weight as f32 * row[x]).sum()
+fn weighted(row: &[f32], taps: &[(usize, f32)]) -> f32 {
+    taps.iter().map(|&(x, weight)| weight * row[x]).sum()
 }
 
 /// For each of `to` samples on a line, the samples of the `from` that it is made of.
@@ -57,26 +60,29 @@ fn taps(kernel: Interpolation, from: usize, to: usize) -> Vec<Taps> {
         Interpolation::Area => (0..to).map(|x| area(x * from / to, ((x + 1) * from).div_ceil(to))).collect(),
         Interpolation::Bilinear => line(bilinear),
         Interpolation::Bicubic => line(bicubic),
-        Interpolation::Imresize => contributions(from, to, to as f64 / from as f64, Border::Mirror),
+        Interpolation::Imresize => imresize(from, to),
     }
 }
 
 fn area(first: usize, end: usize) -> Taps {
-    let count = end - first;
-    Taps { indices: (first..end).collect(), weights: vec![1.0 / count as f64; count] }
+    (first..end).map(|x| (x, 1.0 / (end - first) as f32)).collect()
 }
 
 fn bilinear(from: usize, centre: f64) -> Taps {
     let centre = centre.max(0.0);
-    let (first, beyond) = (centre as usize, centre.fract());
-    Taps { indices: vec![first, (first + 1).min(from - 1)], weights: vec![1.0 - beyond, beyond] }
+    let (first, beyond) = (centre as usize, centre.fract() as f32);
+    vec![(first, 1.0 - beyond), ((first + 1).min(from - 1), beyond)]
 }
 
 fn bicubic(from: usize, centre: f64) -> Taps {
     let first = centre.floor() as i64 - 1;
-    let at = |i: i64| (i.clamp(0, from as i64 - 1) as usize, cubic(centre - i as f64));
-    let (indices, weights) = (first..first + 4).map(at).unzip();
-    Taps { indices, weights }
+    (first..first + 4).map(|i| (i.clamp(0, from as i64 - 1) as usize, cubic(centre - i as f64) as f32)).collect()
+}
+
+fn imresize(from: usize, to: usize) -> Vec<Taps> {
+    let taps = contributions(from, to, to as f64 / from as f64, Border::Mirror).into_iter();
+    taps.map(|taps| taps.indices.into_iter().zip(taps.weights.into_iter().map(|weight| weight as f32)).collect())
+        .collect()
 }
 
 /// Cubic convolution with a = -0.75, for |x| <= 2.
