@@ -197,6 +197,26 @@ pub enum Error {
         /// Its value.
         found: usize,
     },
+    /// A part of a degradation's configuration outside its range.
+    #[error("{key}: expected {expected}, found {found}; correct it in the degradation's file")]
+    Degradation {
+        /// The path to the key, such as `steps[2].blur.kernels[0].size`.
+        key: String,
+        /// Its range.
+        expected: String,
+        /// Its value.
+        found: String,
+    },
+    /// A picture that cannot go through a JPEG file.
+    #[error("a picture of {height}x{width} cannot be compressed as JPEG: {reason}; degrade smaller pictures")]
+    Jpeg {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// The codec's reason.
+        reason: String,
+    },
     /// A worker thread that the system refused to start.
     #[error("loader worker {worker} cannot be started; set a smaller number of workers")]
     Worker {

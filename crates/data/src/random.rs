@@ -9,6 +9,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 pub enum Purpose {
     /// The picture, position and symmetry of a training patch.
     Patch = 0,
+    /// The degradation that makes an LR picture.
+    Degradation = 1,
 }
 
 /// The random numbers that belong to one `(seed, purpose, step, index)`, the same on every machine.
@@ -43,6 +45,16 @@ impl Draws {
             }
         }
     }
+
+    /// A number in [0, 1), a multiple of 2^-53, each equally likely.
+    pub fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A number between `low` and `high`, uniformly distributed.
+    pub fn between(&mut self, [low, high]: [f64; 2]) -> f64 {
+        low + (high - low) * self.unit()
+    }
 }
 
 #[cfg(test)]
@@ -70,6 +82,15 @@ mod tests {
         let mut draws = Draws::new(0, Purpose::Patch, 0, 0);
         let words: [u32; 4] = [0x2fef003e, 0xd6405f89, 0xe8b85b7f, 0xa1a5091f];
         assert_eq!([(); 4].map(|()| draws.below(1 << 31)), words.map(|word| word >> 1));
+    }
+
+    #[test]
+    fn a_unit_draw_is_the_upper_53_bits_of_two_words() {
+        // The second word of the vector above is the upper half: 0xd6405f892fef003e / 2^64 = 0.836919...
+        let draw = Draws::new(0, Purpose::Patch, 0, 0).unit();
+        assert_eq!(draw, (0xd6405f892fef003e_u64 >> 11) as f64 * 2f64.powi(-53));
+        assert_eq!((draw * 256.0) as u64, 0xd6);
+        assert_eq!(Draws::new(0, Purpose::Patch, 0, 0).between([-1.0, 3.0]), 4.0 * draw - 1.0);
     }
 
     #[test]

@@ -1,0 +1,106 @@
+use image::ImageFormat;
+use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
+use serde::{Deserialize, Serialize};
+
+use super::check::range;
+use super::planes::Planes;
+use crate::Error;
+use crate::image::Rgb8;
+use crate::random::Draws;
+
+/// Compression as a JPEG file, and back: baseline, chroma averaged over 2x2 pixels (4:2:0), the example tables of ITU-T
+/// T.81 scaled by the quality, all as libjpeg does it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jpeg {
+    /// Range of libjpeg's quality, in 1..=100, each whole number equally likely.
+    pub quality: [u8; 2],
+}
+
+impl Jpeg {
+    pub(super) fn check(&self, key: &str) -> Result<(), Error> {
+        range(format!("{key}.quality"), self.quality, 1, 100)
+    }
+
+    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> Result<(Planes, String), Error> {
+        let [least, most] = self.quality;
+        let quality = least + draws.below(u32::from(most - least) + 1) as u8;
+        Ok((Planes::from(&compress(&picture.to_rgb8()?, quality)?), format!("jpeg, quality {quality}")))
+    }
+}
+
+/// The picture as it comes out of a JPEG file of the given quality, 1 to 100.
+fn compress(picture: &Rgb8, quality: u8) -> Result<Rgb8, Error> {
+    let (height, width) = picture.size();
+    let failed = |reason: String| Error::Jpeg { height, width, reason };
+    let side = |length| u16::try_from(length).map_err(|_| failed("a side is longer than 65535".into()));
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, quality);
+    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
+    encoder
+        .encode(&picture.pixels, side(width)?, side(height)?, ColorType::Rgb)
+        .map_err(|error| failed(error.to_string()))?;
+    let decoded = image::load_from_memory_with_format(&file, ImageFormat::Jpeg);
+    Rgb8::new(height, width, decoded.map_err(|error| failed(error.to_string()))?.into_rgb8().into_raw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Purpose;
+
+    /// Smooth areas, edges and texture.
+    fn picture(height: usize, width: usize) -> Rgb8 {
+        let pixel = |y: usize, x: usize| {
+            let texture = if (x / 16 + y / 16).is_multiple_of(2) { (x * y) % 64 } else { 0 };
+            [(4 * x) % 200 + texture / 2, 3 * y % 256, 40 + texture].map(|value| value as u8)
+        };
+        let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(y, x))).collect();
+        Rgb8::new(height, width, pixels).unwrap()
+    }
+
+    #[test]
+    fn error_falls_as_quality_rises() {
+        let picture = picture(96, 80);
+        let error = |quality| {
+            let compressed = compress(&picture, quality).unwrap();
+            let pairs = picture.pixels.iter().zip(&compressed.pixels);
+            pairs.map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum::<f64>()
+        };
+        let errors = [1, 10, 30, 50, 70, 95].map(error);
+        assert!(errors.is_sorted_by(|a, b| a > b), "{errors:?}");
+    }
+
+    #[test]
+    fn every_quality_of_the_range_is_drawn_and_no_other() {
+        let flat = Planes { height: 1, width: 1, values: vec![0.5; 3] };
+        let mut draws = Draws::new(0, Purpose::Degradation, 0, 0);
+        let label = |_| Jpeg { quality: [30, 35] }.apply(&flat, &mut draws).unwrap().1;
+        let labels: std::collections::BTreeSet<String> = (0..200).map(label).collect();
+        assert!(labels.into_iter().eq((30..=35).map(|quality| format!("jpeg, quality {quality}"))));
+    }
+
+    #[test]
+    fn grey_flat_areas_survive_and_every_size_is_kept() {
+        for (height, width) in [(1, 1), (7, 9), (8, 16), (33, 17)] {
+            let flat = Rgb8::new(height, width, vec![128; 3 * height * width]).unwrap();
+            assert_eq!(compress(&flat, 30).unwrap(), flat);
+            assert_eq!(compress(&picture(height, width), 95).unwrap().size(), (height, width));
+        }
+    }
+
+    #[test]
+    fn chroma_is_halved_in_both_directions() {
+        // Red and blue pixels by turns: their chroma averages out over 2x2 pixels even at quality 100.
+        for transposed in [false, true] {
+            let red = |y: usize, x: usize| (if transposed { y } else { x }) % 2 == 0;
+            let pixel = |y, x| if red(y, x) { [180u8, 60, 60] } else { [60, 60, 180] };
+            let pixels = (0..32).flat_map(|y| (0..32).flat_map(move |x| pixel(y, x))).collect();
+            let compressed = compress(&Rgb8::new(32, 32, pixels).unwrap(), 100).unwrap();
+            let at = 3 * (16 * 32 + 16);
+            let [red, _, blue] = compressed.pixels[at..at + 3] else { unreachable!() };
+            assert!(red.abs_diff(blue) < 30, "{red} {blue}");
+        }
+    }
+}
