@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{built, input, noise, samples, sr_models, weighted};
 use crate::Config;
+
 #[test]
 fn output_is_scale_times_the_input_at_odd_sizes() {
     for (config, model) in sr_models() {

@@ -144,8 +144,27 @@ impl Network for Vgg {
 
 #[cfg(test)]
 mod tests {
+    use abbe_checkpoint::{StateDict, Tensor as Saved};
+
     use super::*;
     use crate::summary::{Summary, summary};
+
+    #[test]
+    fn places_of_convolutions_tell_the_network_and_the_last_dense_layer_the_classes() {
+        let tensor = |shape: &[usize]| Saved::from_f32(shape, &vec![0.0; shape.iter().product()]);
+        for net in Net::ALL {
+            let plan = net.plan().into_iter().enumerate();
+            let convs = plan.filter(|(_, (_, op))| matches!(op, Op::Conv { .. }));
+            let mut state: StateDict =
+                convs.map(|(i, _)| (format!("features.{i}.weight"), tensor(&[1, 1, 1, 1]))).collect();
+            let told = |state: &StateDict| detect(&Keys(state), "features").map(Result::unwrap);
+            assert_eq!(told(&state), Some(Config { net, classes: None }));
+            state.insert("classifier.0.weight".into(), tensor(&[1, 1]));
+            assert_eq!(told(&state), None, "{net:?} with a part of its dense layers");
+            state.insert("classifier.6.weight".into(), tensor(&[7, 4096]));
+            assert_eq!(told(&state), Some(Config { net, classes: Some(7) }));
+        }
+    }
 
     /// The lecture's table of VGG-16: rows without activations, outputs and weights (it leaves the biases out).
     #[test]
