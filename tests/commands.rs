@@ -1,11 +1,13 @@
 //! The commands, used as they are meant: what they print and write.
 
+use std::process::Command;
+
 use abbe_data::image::{Conversion, read};
 use abbe_models::{Card, Config, NETWORKS, build, srcnn, summary};
 use serde_json::Value;
 use tch::Device;
 
-use crate::support::{EXPERIMENT, Scratch, repository, small_experiment};
+use crate::support::{ABBE, EXPERIMENT, Finished, Scratch, repository, small_experiment};
 
 #[test]
 fn models_lists_every_network_and_shows_it() {
@@ -131,9 +133,11 @@ fn the_demonstration_beats_bicubic() {
         println!("skipped: the demonstration takes 4 minutes and runs when CI is set");
         return;
     }
-    let scratch = crate::support::Scratch::new();
+    let scratch = Scratch::new();
     std::os::unix::fs::symlink(repository("photographs"), scratch.path("photographs")).unwrap();
-    scratch.abbe("demo").ok();
+    // With every processor: it goes on long after the other tests.
+    let mut demo = Command::new(ABBE);
+    Finished::of(demo.arg("demo").current_dir(scratch.path(".")).env("TORCH_HOME", ".")).ok();
     let table: Value = serde_json::from_slice(&std::fs::read(scratch.path("runs/demo/metrics.json")).unwrap()).unwrap();
     let psnr = |name: &str| {
         let methods = table["methods"].as_array().unwrap();
