@@ -171,3 +171,46 @@ fn convert_says_what_it_leaves_out_and_what_it_costs() {
     says("ours.pth out.pth --to legacy", &["no place"]);
     says("large.pth out.pth --bf16", &["1 tensors", "bfloat16"]);
 }
+
+#[test]
+fn the_printed_module_says_what_to_do_for_files_in_other_names() {
+    let scratch = Scratch::new();
+    write_srcnn(&scratch, "ours.pth", 1);
+    scratch.abbe("convert ours.pth theirs.pth --layout lornatang --wrap params_ema").ok();
+    let printed = scratch.abbe("models theirs.pth --scale 3 --python");
+    for part in ["layout lornatang, under `params_ema`", "abbe convert theirs.pth out.pth --layout yjn870"] {
+        assert!(printed.stderr.contains(part) && printed.stdout.contains(part), "`{part}`: {}", printed.stderr);
+    }
+    scratch.write("net.py", printed.ok());
+    scratch.abbe("convert theirs.pth out.pth --layout yjn870").ok();
+    let load = "
+import sys; sys.path.insert(0, '.')
+import torch
+from net import model
+model.load_state_dict(torch.load('out.pth', weights_only=True))
+";
+    scratch.python(load).ok();
+    let own = scratch.abbe("models ours.pth --python");
+    assert!(own.stderr.is_empty() && !own.stdout.starts_with('#'), "{}", own.stderr);
+}
+
+#[test]
+fn files_of_one_network_are_compared_and_mixed_in_the_same_names() {
+    let scratch = Scratch::new();
+    scratch.python(FOREIGN).ok();
+    write_srcnn(&scratch, "ours.pth", 1);
+    scratch.abbe("convert ours.pth theirs.pth --layout lornatang").ok();
+    let pair = scratch.abbe("inspect theirs.pth ours.pth").ok();
+    assert!(pair.contains("equal: all 6 tensors") && pair.contains("compared in Abbe's names of srcnn"), "{pair}");
+    let pair = scratch.abbe("inspect training.pth two.pth").ok();
+    assert!(pair.contains("`module.` in the first") && pair.contains("0 tensors are equal, 6 have other"), "{pair}");
+    scratch.abbe("convert theirs.pth mixed.pth --mix ours.pth --alpha 0.5").ok();
+    assert!(is_equal(&scratch, "mixed.pth theirs.pth"));
+    assert_eq!(json_of(scratch.abbe("inspect mixed.pth --json"))["network"]["layout"], "lornatang");
+    scratch.abbe("convert ours.pth half.pth --half").ok();
+    let mixed = scratch.abbe("convert ours.pth no.pth --mix half.pth --alpha 0.5");
+    mixed.fails_with(&["types differ: float32 and float16", "--half"]);
+    let mixed = scratch.abbe("convert two.pth no.pth --mix odd.pth --alpha 0.5");
+    assert!(mixed.stderr.lines().count() <= 5, "{}", mixed.stderr);
+    mixed.fails_with(&["6 names only in the first: conv1.weight", "1 names only in the second: red\\u{1b}"]);
+}

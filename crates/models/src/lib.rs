@@ -13,6 +13,7 @@
 //! compared ([`LoadReport`]), and the first that fits whole takes the file's numbers.
 
 pub mod alexnet;
+mod align;
 mod architecture;
 pub mod bicubic;
 mod config;
@@ -48,6 +49,7 @@ pub mod vgg_style_discriminator;
 use std::fmt::Display;
 use std::path::PathBuf;
 
+pub use align::{Aligned, align};
 pub use architecture::{Architecture, Built, Network, Python, SrModel};
 pub use config::{Config, NETWORKS, Naming, NetworkInfo, build};
 pub use layout::{Activation, Hints, Keys, Layout};

@@ -124,6 +124,11 @@ pub fn fit(config: &Config, layout: &str, state: &StateDict, device: Device) -> 
     Ok((built, report))
 }
 
+/// The state dict without the prefixes that all its names share, and these prefixes.
+pub(crate) fn without_prefixes(state: &StateDict) -> (String, StateDict) {
+    stripped(state).pop().map(|(prefix, state)| (prefix, state.into_owned())).unwrap_or_default()
+}
+
 /// The state dict as it is, then without each prefix that its names share, one after the other; last without the one that
 /// the ImageNet example's files have inside of their names.
 fn stripped(state: &StateDict) -> Vec<(String, Cow<'_, StateDict>)> {

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use abbe_checkpoint::{Container, Dtype, Loss, StateDict, Unwrapped, Value, WriteOptions};
-use abbe_models::{Card, Choice, Hints, Recognised, Source, identify};
-use anyhow::{Context, Result};
+use abbe_checkpoint::{Comparison, Container, Dtype, Loss, StateDict, Unwrapped, Value, WriteOptions};
+use abbe_models::{Card, Choice, Hints, Recognised, Source, align, identify};
+use anyhow::{Context, Result, bail, ensure};
 use tch::Device;
 
 use crate::method::{FileArguments, check_scale};
 use crate::output::keep_apart;
+use crate::stop;
 
 /// Write a checkpoint's weights in another container, precision or layout, or mixed with another's
 ///
@@ -81,9 +82,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let choice = arguments.checkpoint.choice();
     let mut weights = Weights::read(&arguments.input, &choice)?;
     if let (Some(path), Some(alpha)) = (&arguments.mix, arguments.alpha) {
-        weights.mix(Weights::read(path, &choice)?, alpha)?;
+        stop::check()?;
+        weights.mix(Weights::read(path, &choice)?, alpha, &choice)?;
     }
+    stop::check()?;
     let network = weights.lay_out(arguments.layout.as_deref(), &choice)?;
+    stop::check()?;
     if let Some(dtype) = arguments.precision.dtype() {
         weights.cast(dtype)?;
     }
@@ -93,6 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         weights.notices.push("the legacy container has no place for what Abbe says of the network beside it".into());
     }
     let options = WriteOptions { container, card: card.as_deref() };
+    stop::check()?;
     abbe_checkpoint::write_verified(&arguments.output, &weights.state, arguments.wrap.as_deref(), &options)?;
     weights.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
     let tensors = weights.state.len();
@@ -114,6 +119,8 @@ struct Weights {
     state: StateDict,
     card: Option<Card>,
     sources: Vec<Source>,
+    /// The layout that IN had, where mixing changed it to Abbe's own.
+    layout: Option<&'static str>,
     /// What the user must know.
     notices: Vec<String>,
 }
@@ -130,11 +137,28 @@ impl Weights {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let source = Source { file, sha256: abbe_checkpoint::sha256(path)?, share: 1.0 };
         let Unwrapped { state, .. } = unwrapped;
-        Ok(Weights { state, card, sources: vec![source], notices })
+        Ok(Weights { state, card, sources: vec![source], layout: None, notices })
     }
 
-    fn mix(&mut self, other: Weights, alpha: f64) -> Result<()> {
-        let mixed = abbe_checkpoint::mix(&self.state, &other.state, alpha)?;
+    /// Mixes with another, in Abbe's own names where theirs differ and both are of one network.
+    fn mix(&mut self, mut other: Weights, alpha: f64, choice: &Choice) -> Result<()> {
+        let cards = [self.card.as_ref(), other.card.as_ref()];
+        if let Some(aligned) = align([&self.state, &other.state], cards, choice) {
+            self.notices.push(format!("mixed {aligned}"));
+            self.layout = aligned.layout;
+            [self.state, other.state] = aligned.states;
+        }
+        let types = [&self.state, &other.state].map(float_types);
+        ensure!(
+            types[0] == types[1],
+            "types differ: {} and {}: convert one first, with --half, --bf16 or --float",
+            types[0],
+            types[1]
+        );
+        let mixed = match abbe_checkpoint::mix(&self.state, &other.state, alpha) {
+            Err(abbe_checkpoint::Error::Unlike(comparison)) => bail!(obstacle(&comparison)),
+            mixed => mixed?,
+        };
         self.state = mixed.state;
         self.notices.extend(other.notices);
         if let [first, ..] = mixed.kept.as_slice() {
@@ -166,7 +190,7 @@ impl Weights {
             }
         };
         check_scale(&recognised.config, choice)?;
-        let layout = layout.unwrap_or(recognised.layout);
+        let layout = layout.or(self.layout).unwrap_or(recognised.layout);
         self.state = recognised.state_as(layout)?;
         let Recognised { config, prefix, .. } = recognised;
         if !prefix.is_empty() {
@@ -189,6 +213,32 @@ impl Weights {
         });
         Ok(())
     }
+}
+
+/// The floating-point types of the tensors, in the order in which they come.
+fn float_types(state: &StateDict) -> String {
+    let mut types: Vec<_> = state.values().map(|tensor| tensor.dtype()).filter(|dtype| dtype.is_float()).collect();
+    types.sort_by_key(|dtype| dtype.name());
+    types.dedup();
+    types.iter().map(|dtype| dtype.name()).collect::<Vec<_>>().join(" with ")
+}
+
+/// Why two state dicts do not mix: of each kind of difference how often it is there, and the first.
+fn obstacle(comparison: &Comparison) -> String {
+    let Comparison { only_first, only_second, unlike, .. } = comparison;
+    let names = |title: &str, names: &[String]| {
+        let first = names.first()?.escape_debug();
+        Some(format!("\n  {} names only in the {title}: {first}, ...", names.len()))
+    };
+    let unlike = unlike.first().map(|first| {
+        let (count, name) = (unlike.len(), first.name.escape_debug());
+        format!("\n  {count} of another type or shape: {name}: {} and {}, ...", first.first, first.second)
+    });
+    let kinds = [names("first", only_first), names("second", only_second), unlike];
+    let kinds: String = kinds.into_iter().flatten().collect();
+    format!(
+        "the checkpoints are not of one network, and only such mix (`abbe inspect A B` lists every difference):{kinds}"
+    )
 }
 
 /// What a training checkpoint has beside weights.

@@ -10,6 +10,7 @@ use tch::Device;
 
 use super::leaves::{Leaves, TensorEntry, ValueEntry, key_text};
 use crate::method::check_scale;
+use crate::stop;
 
 /// What can be told of a file.
 #[derive(Default, Serialize)]
@@ -62,6 +63,7 @@ pub struct NetworkEntry {
 pub fn inspect(path: &Path, choice: &Choice, with_stats: bool) -> Result<(Inspection, Option<Error>)> {
     let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     let sha256 = abbe_checkpoint::sha256(path)?;
+    stop::check()?;
     let (checkpoint, refused) = match abbe_checkpoint::open(path) {
         Ok(checkpoint) => (Some(checkpoint), None),
         Err(error) => (abbe_checkpoint::inspect(path).ok(), Some(error)),
@@ -75,8 +77,10 @@ pub fn inspect(path: &Path, choice: &Choice, with_stats: bool) -> Result<(Inspec
         refused: refused.as_ref().map(Error::to_string),
         ..Inspection::default()
     };
+    stop::check()?;
     if let Some(checkpoint) = checkpoint {
         inspection.look_into(path, checkpoint, choice, with_stats);
+        stop::check()?;
     }
     Ok((inspection, refused))
 }
