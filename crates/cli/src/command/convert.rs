@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use abbe_checkpoint::{Comparison, Container, Dtype, Loss, StateDict, Unwrapped, Value, WriteOptions};
+use abbe_checkpoint::{Comparison, Container, Dtype, Loss, StateDict, Stats, Unwrapped, Value, WriteOptions};
 use abbe_models::{Card, Choice, Hints, Recognised, Source, align, identify};
 use anyhow::{Context, Result, bail, ensure};
 use tch::Device;
 
+use crate::ascii::{not_finite, tensors};
 use crate::method::{FileArguments, check_scale};
 use crate::output::keep_apart;
 use crate::stop;
@@ -33,7 +34,7 @@ pub struct Arguments {
     #[arg(long)]
     layout: Option<String>,
     /// Put the weights under a key: params, params_ema and state_dict are those of other projects
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = wrapper)]
     wrap: Option<String>,
     /// Mix with the weights of this checkpoint, which must have the same names and shapes (network interpolation)
     #[arg(long, value_name = "CKPT", requires = "alpha")]
@@ -79,6 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let inputs: Vec<_> =
         [Some(&arguments.input), arguments.mix.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
     keep_apart(&inputs, &arguments.output, arguments.overwrite)?;
+    let container = arguments.to.map_or_else(|| of_name(&arguments.output), Ok)?;
     let choice = arguments.checkpoint.choice();
     let mut weights = Weights::read(&arguments.input, &choice)?;
     if let (Some(path), Some(alpha)) = (&arguments.mix, arguments.alpha) {
@@ -91,27 +93,45 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(dtype) = arguments.precision.dtype() {
         weights.cast(dtype)?;
     }
-    let container = arguments.to.unwrap_or_else(|| of_name(&arguments.output));
     let card = weights.card.as_ref().map(serde_json::to_string).transpose()?;
+    if container != Container::Safetensors && of_name(&arguments.output).is_ok_and(|of| of == Container::Safetensors) {
+        weights.notices.push(format!("the name ends in .safetensors, and the container is {container}"));
+    }
     if container == Container::Legacy && card.is_some() {
         weights.notices.push("the legacy container has no place for what Abbe says of the network beside it".into());
     }
+    weights.notices.extend(weights.not_finite());
     let options = WriteOptions { container, card: card.as_deref() };
     stop::check()?;
     abbe_checkpoint::write_verified(&arguments.output, &weights.state, arguments.wrap.as_deref(), &options)?;
     weights.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
-    let tensors = weights.state.len();
-    println!(
-        "{}: {container}, {tensors} tensors of {network}; read back, every one is equal",
-        arguments.output.display()
-    );
+    let tensors = tensors(weights.state.len());
+    println!("{}: {container}, {tensors} of {network}; read back, every one is equal", arguments.output.display());
     Ok(())
 }
 
+/// The endings of PyTorch's files; the last one stands for `.pth.tar` too.
+const ENDINGS: [&str; 6] = ["pth", "pt", "ckpt", "bin", "state", "tar"];
+
 /// The container that a file's name promises.
-fn of_name(path: &Path) -> Container {
-    let is_safetensors = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
-    if is_safetensors { Container::Safetensors } else { Container::Zip }
+fn of_name(path: &Path) -> Result<Container> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if ending == "safetensors" {
+        return Ok(Container::Safetensors);
+    }
+    ensure!(
+        ENDINGS.contains(&ending.as_str()),
+        "{}: the name does not end like a checkpoint's: end it in .pth (PyTorch) or .safetensors, the containers that \
+         Abbe writes, or choose one with --to",
+        path.display()
+    );
+    Ok(Container::Zip)
+}
+
+/// A key of a dict that holds the weights.
+fn wrapper(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && !text.contains('.');
+    fits.then(|| text.into()).ok_or_else(|| "expected a key without dots, such as params_ema".into())
 }
 
 /// The weights of a checkpoint on their way into another.
@@ -201,14 +221,23 @@ impl Weights {
         Ok(format!("{} in the layout {layout}", config.name()))
     }
 
+    /// What to say of NaN and infinite numbers.
+    fn not_finite(&self) -> Option<String> {
+        let spoilt = |tensor| Stats::of(tensor).is_some_and(|stats| stats.non_finite > 0);
+        let names: Vec<_> =
+            self.state.iter().filter(|(_, tensor)| spoilt(tensor)).map(|(name, _)| name.as_str()).collect();
+        not_finite(&names)
+    }
+
     fn cast(&mut self, to: Dtype) -> Result<()> {
         let (state, Loss { tensors, numbers, rounded, vanished, largest }) = abbe_checkpoint::cast(&self.state, to)?;
         self.state = state;
         self.notices.push(match rounded {
-            0 => format!("{tensors} tensors became {to}, without a change of any number"),
+            0 => format!("{} became {to}, without a change of any number", crate::ascii::tensors(tensors)),
             _ => format!(
-                "{tensors} tensors became {to}: {rounded} of {numbers} numbers were rounded, by {largest:.1e} at most, \
-                 {vanished} of them to 0"
+                "{} became {to}: {rounded} of {numbers} numbers were rounded, by {largest:.1e} at most, {vanished} of \
+                 them to 0",
+                crate::ascii::tensors(tensors)
             ),
         });
         Ok(())
@@ -232,7 +261,7 @@ fn obstacle(comparison: &Comparison) -> String {
     };
     let unlike = unlike.first().map(|first| {
         let (count, name) = (unlike.len(), first.name.escape_debug());
-        format!("\n  {count} of another type or shape: {name}: {} and {}, ...", first.first, first.second)
+        format!("\n  {count} of another type or shape: {name}: {} in the first, {} in the second, ...", first.first, first.second)
     });
     let kinds = [names("first", only_first), names("second", only_second), unlike];
     let kinds: String = kinds.into_iter().flatten().collect();

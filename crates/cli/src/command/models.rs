@@ -5,7 +5,6 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tch::Device;
 
-use crate::ascii::width;
 use crate::method::{FileArguments, check_scale};
 
 /// List the networks with the projects whose names they are known by, or show one: layers, shapes, parameters, memory
@@ -75,9 +74,9 @@ impl Row {
 
 fn list() {
     let rows: Vec<_> = rows().collect();
-    let column =
-        |text: fn(&Row) -> &'static str| width(&rows.iter().map(|row| text(row).into()).collect::<Vec<_>>(), 0);
+    let column = |text: fn(&Row) -> &'static str| rows.iter().map(|row| text(row).chars().count()).max().unwrap_or(0);
     let [names, papers] = [column(|row| row.name), column(|row| row.paper)];
+    println!("{:names$}  {:papers$}  layouts", "name", "from");
     for Row { name, config, paper } in &rows {
         println!("{name:names$}  {paper:papers$}  {}", config.layouts().join(", "));
     }
