@@ -218,3 +218,21 @@ fn files_of_one_network_are_compared_and_mixed_in_the_same_names() {
     assert!(mixed.stderr.lines().count() <= 5, "{}", mixed.stderr);
     mixed.fails_with(&["6 names only in the first: conv1.weight", "1 names only in the second: red\\u{1b}"]);
 }
+
+#[test]
+fn a_key_chooses_one_of_the_networks_that_share_a_state_dict() {
+    let scratch = Scratch::new();
+    scratch.python(FOREIGN).ok();
+    let together = "
+import torch
+srcnn = torch.load('two.pth', weights_only=True)['params']
+both = {**{'netG.' + k: v for k, v in srcnn.items()}, 'netD.w': torch.zeros(1)}
+torch.save({'epoch': 1, 'state_dict': both}, 'lightning.ckpt')
+";
+    scratch.python(together).ok();
+    let whole = scratch.abbe("inspect lightning.ckpt").ok();
+    assert!(whole.contains("start with netG. and netD.: choose one with --key netG"), "{whole}");
+    scratch.abbe("convert lightning.ckpt out.pth --key netG --scale 2").ok();
+    scratch.abbe("convert two.pth plain.pth --key params --scale 2").ok();
+    assert!(is_equal(&scratch, "out.pth plain.pth"));
+}

@@ -261,7 +261,10 @@ fn obstacle(comparison: &Comparison) -> String {
     };
     let unlike = unlike.first().map(|first| {
         let (count, name) = (unlike.len(), first.name.escape_debug());
-        format!("\n  {count} of another type or shape: {name}: {} in the first, {} in the second, ...", first.first, first.second)
+        format!(
+            "\n  {count} of another type or shape: {name}: {} in the first, {} in the second, ...",
+            first.first, first.second
+        )
     });
     let kinds = [names("first", only_first), names("second", only_second), unlike];
     let kinds: String = kinds.into_iter().flatten().collect();
