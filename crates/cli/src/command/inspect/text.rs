@@ -34,13 +34,13 @@ impl fmt::Display for Inspection {
             .iter()
             .filter(|(key, _)| !key.starts_with("abbe"))
             .try_for_each(|(key, text)| fact(f, "metadata", &format!("{}: {}", short(key, 40), short(text, MOST))))?;
-        write_tensors(f, &self.tensors)?;
         if !self.tensors.is_empty() {
-            writeln!(f, "{}, {} numbers", tensors(self.tensors.len()), self.numbers)?;
+            fact(f, "counts", &format!("{}, {} numbers", tensors(self.tensors.len()), self.numbers))?;
         }
         let spoilt = |tensor: &&TensorEntry| tensor.stats.as_ref().is_some_and(|stats| stats.non_finite > 0);
         let spoilt: Vec<_> = self.tensors.iter().filter(spoilt).map(|tensor| tensor.name.as_str()).collect();
-        not_finite(&spoilt).iter().try_for_each(|notice| writeln!(f, "{notice}"))?;
+        not_finite(&spoilt).iter().try_for_each(|notice| fact(f, "notice", notice))?;
+        write_tensors(f, &self.tensors)?;
         write_values(f, self)
     }
 }
