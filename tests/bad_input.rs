@@ -132,7 +132,6 @@ torch.save({'w': torch.zeros(2), 'n': torch.tensor(5)}, 'b.pth'); torch.save([1,
     scratch.abbe("models --size 8x8").fails_with(&["NAME"]);
     // What would have no effect is not taken in silence.
     scratch.abbe("models srcnn --scale 3").fails_with(&["--scale", "for a checkpoint"]);
-    scratch.abbe("inspect a.pth b.pth --scale 3").fails_with(&["--scale", "OTHER"]);
     scratch.abbe("upscale a.png -o b.png --model bicubic --partial").fails_with(&["--partial", "bicubic is not"]);
 }
 

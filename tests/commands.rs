@@ -14,7 +14,7 @@ fn models_lists_every_network_and_shows_it() {
     let scratch = Scratch::new();
     let listed = scratch.abbe("models").ok();
     let json: Value = serde_json::from_str(&scratch.abbe("models --json").ok()).unwrap();
-    let names: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let names: Vec<_> = listed.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(names, json.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect::<Vec<_>>());
     assert!(names.iter().all(|name| abbe_models::named(name).is_some()), "{listed}");
     assert!(NETWORKS.iter().all(|network| names.contains(&network.name)), "{listed}");

@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::{StateDict, Tensor};
 
+/// Entries of a list that are shown at most.
+const MOST: usize = 10;
+
 /// How two state dicts differ.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Comparison {
@@ -111,16 +114,22 @@ fn largest_difference(one: &Tensor, other: &Tensor) -> f64 {
     largest
 }
 
-/// The names, types and shapes that differ, one to a line, with control characters escaped.
+/// The names, types and shapes that differ, one to a line and ten of each kind at most, with control characters escaped.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for (title, names) in [("only in the first", &self.only_first), ("only in the second", &self.only_second)] {
-            names.iter().try_for_each(|name| writeln!(f, "  {title}: {}", name.escape_debug()))?;
+            names.iter().take(MOST).try_for_each(|name| writeln!(f, "  {title}: {}", name.escape_debug()))?;
+            more(f, title, names.len())?;
         }
-        self.unlike.iter().try_for_each(|Unlike { name, first, second }| {
+        self.unlike.iter().take(MOST).try_for_each(|Unlike { name, first, second }| {
             writeln!(f, "  unlike: {}: {first} in the first, {second} in the second", name.escape_debug())
-        })
+        })?;
+        more(f, "unlike", self.unlike.len())
     }
+}
+
+fn more(f: &mut fmt::Formatter, title: &str, count: usize) -> fmt::Result {
+    if count > MOST { writeln!(f, "  {title}: ... and {} more", count - MOST) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -158,6 +167,13 @@ mod tests {
                         unlike: long: float32 [1] in the first, float32 [2] in the second\n";
         assert_eq!(found.to_string(), expected);
         assert!(compare(&first, &first).is_equal());
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let first: StateDict = (0..12).map(|index| (format!("t{index}"), vector(&[1.0]))).collect();
+        let text = compare(&first, &StateDict::new()).to_string();
+        assert!(text.lines().count() == 11 && text.ends_with("only in the first: ... and 2 more\n"), "{text}");
     }
 
     #[test]

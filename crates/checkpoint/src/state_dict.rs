@@ -43,7 +43,8 @@ impl Unwrapped {
     }
 }
 
-/// The state dict in a checkpoint. With `key` it is what is under that; else the checkpoint itself if it is one, else what
+/// The state dict in a checkpoint. With `key` it is what is under that, or the tensors whose
+/// names start with it and a dot (Lightning keeps `netG.*` and `netD.*` in one state dict), without that start; else the checkpoint itself if it is one, else what
 /// is under the first of the keys that projects use, averaged weights before plain ones; else under the only key of any name
 /// that has one.
 ///
@@ -52,8 +53,9 @@ impl Unwrapped {
 pub fn unwrap(checkpoint: &Value, key: Option<&str>) -> Result<Unwrapped, Error> {
     let none = |expected: &str| Error::NoStateDict { expected: expected.into(), found: describe(checkpoint) };
     if let Some(key) = key {
-        let state = checkpoint.get(key).and_then(bare).ok_or_else(|| none(&key.escape_debug().to_string()))?;
-        return Ok(Unwrapped { key: Some(key.into()), state, others: others(checkpoint, key) });
+        let state = checkpoint.get(key).and_then(bare);
+        let whole = state.map(|state| Unwrapped { key: Some(key.into()), state, others: others(checkpoint, key) });
+        return whole.or_else(|| part(checkpoint, key)).ok_or_else(|| none(&key.escape_debug().to_string()));
     }
     if let Some(state) = bare(checkpoint) {
         return Ok(Unwrapped { key: None, state, others: Vec::new() });
@@ -65,6 +67,16 @@ pub fn unwrap(checkpoint: &Value, key: Option<&str>) -> Result<Unwrapped, Error>
     let found = keys.find_map(|key| Some((key, checkpoint.get(key).and_then(bare)?)));
     let (key, state) = found.ok_or_else(|| none(&WRAPPERS.join(", ")))?;
     Ok(Unwrapped { key: Some(key.into()), state, others: others(checkpoint, key) })
+}
+
+/// The tensors whose names start with `key` and a dot; the wrapper's own key may stand before it: `state_dict.netG`.
+fn part(checkpoint: &Value, key: &str) -> Option<Unwrapped> {
+    let whole = unwrap(checkpoint, None).ok()?;
+    let below = whole.key.as_deref().and_then(|wrapper| key.strip_prefix(wrapper)?.strip_prefix('.'));
+    let start = format!("{}.", below.unwrap_or(key));
+    let tensor = |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(&start)?.to_string(), tensor.clone()));
+    let state: StateDict = whole.state.iter().filter_map(tensor).collect();
+    (!state.is_empty()).then_some(Unwrapped { state, ..whole })
 }
 
 /// The state dict in a checkpoint, as [`unwrap`] finds it without a key.
@@ -160,6 +172,19 @@ mod tests {
         assert_eq!(unwrap(&odd, None).unwrap().key.as_deref(), Some("my_net"));
         let two = Value::Dict(vec![(text("a"), weights(5.0)), (text("b"), weights(6.0))]);
         assert!(unwrap(&two, None).is_err());
+    }
+
+    #[test]
+    fn a_key_may_be_the_start_of_names() {
+        let tensor = |value| Value::Tensor(Tensor::from_f32(&[1], &[value]));
+        let both = Value::Dict(vec![(text("netG.w"), tensor(1.0)), (text("netD.w"), tensor(2.0))]);
+        let lightning = Value::Dict(vec![(text("state_dict"), both.clone())]);
+        assert_eq!(number(&unwrap(&both, Some("netD")).unwrap()), 2.0);
+        for key in ["netG", "state_dict.netG"] {
+            let found = unwrap(&lightning, Some(key)).unwrap();
+            assert_eq!((number(&found), found.state.len(), found.key.as_deref()), (1.0, 1, Some("state_dict")));
+        }
+        assert!(unwrap(&both, Some("net")).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::Tensor;
 
-/// What the numbers of a tensor are like. Those that are not finite are left out of all but their share; where none is
+/// What the numbers of a tensor are like. Those that are not finite are left out of all but their count; where none is
 /// finite the others are NaN.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stats {
@@ -12,8 +12,8 @@ pub struct Stats {
     pub max: f64,
     /// The arithmetic mean.
     pub mean: f64,
-    /// The share of numbers that are infinite or NaN, 0..=1.
-    pub non_finite: f64,
+    /// How many numbers are infinite or NaN.
+    pub non_finite: usize,
 }
 
 impl Stats {
@@ -30,8 +30,7 @@ impl Stats {
                 finite += 1;
             }
         });
-        let numel = tensor.numel();
-        Some(Stats { min, max, mean: sum / finite as f64, non_finite: (numel - finite) as f64 / numel as f64 })
+        Some(Stats { min, max, mean: sum / finite as f64, non_finite: tensor.numel() - finite })
     }
 }
 
@@ -40,12 +39,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_finite_numbers_with_the_share_of_others() {
+    fn of_finite_numbers_with_the_count_of_others() {
         // -1, 2 and 5: mean 2; one of four numbers is infinite.
         let tensor = Tensor::from_f32(&[4], &[-1.0, f32::INFINITY, 2.0, 5.0]);
-        assert_eq!(Stats::of(&tensor), Some(Stats { min: -1.0, max: 5.0, mean: 2.0, non_finite: 0.25 }));
+        assert_eq!(Stats::of(&tensor), Some(Stats { min: -1.0, max: 5.0, mean: 2.0, non_finite: 1 }));
         let none = Stats::of(&Tensor::from_f32(&[1], &[f32::NAN])).unwrap();
-        assert!(none.min.is_nan() && none.mean.is_nan() && none.non_finite == 1.0);
+        assert!(none.min.is_nan() && none.mean.is_nan() && none.non_finite == 1);
         assert_eq!(Stats::of(&Tensor::from_f32(&[0], &[])), None);
     }
 }

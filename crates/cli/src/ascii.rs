@@ -38,6 +38,20 @@ pub fn cut(text: impl Iterator<Item = char>, most: usize) -> String {
     if text.peek().is_some() { start + "..." } else { start }
 }
 
+/// How many tensors.
+pub fn tensors(count: usize) -> String {
+    if count == 1 { "1 tensor".into() } else { format!("{count} tensors") }
+}
+
+/// What to say of tensors that hold NaN or infinite numbers, with the first names; none where there are none.
+pub fn not_finite(names: &[&str]) -> Option<String> {
+    let shown: Vec<_> = names.iter().take(5).map(|name| short(name, 100)).collect();
+    let more = if names.len() > shown.len() { ", ..." } else { "" };
+    let hold = if names.len() == 1 { "holds" } else { "hold" };
+    let text = || format!("{} {hold} numbers that are not finite: {}{more}", tensors(names.len()), shown.join(", "));
+    (!names.is_empty()).then(text)
+}
+
 /// The width of a column for these texts, up to a limit: a longer one moves its own row alone.
 pub fn width(texts: &[String], least: usize) -> usize {
     texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).clamp(least, 60)

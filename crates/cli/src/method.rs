@@ -84,7 +84,7 @@ const BICUBIC: &str = "bicubic";
 /// The one and the other.
 pub fn check_scale(config: &Config, choice: &Choice) -> Result<()> {
     if let (Some(own), Some(said)) = (config.scale(), choice.hints.scale) {
-        ensure!(own == said, "--scale {said}: the network enlarges {own} times: leave --scale out");
+        ensure!(own == said, "--scale {said}: the network enlarges {own} times: say --scale {own}");
     }
     Ok(())
 }
@@ -115,6 +115,7 @@ pub fn open(model: &str, choice: &Choice, device: Device) -> Result<Method> {
     }
     let opened = abbe_models::open(Path::new(model), choice, device).with_context(|| format!("the model {model}"))?;
     let notices = opened.notices.clone();
+    check_scale(&opened.config, choice).with_context(|| format!("the model {model}"))?;
     let network = opened.sr().with_context(|| format!("the model {model}"))?;
     Ok(Method { upscaler: Upscaler::Network(network), notices })
 }

@@ -13,6 +13,7 @@
 //! compared ([`LoadReport`]), and the first that fits whole takes the file's numbers.
 
 pub mod alexnet;
+mod align;
 mod architecture;
 pub mod bicubic;
 mod config;
@@ -48,6 +49,7 @@ pub mod vgg_style_discriminator;
 use std::fmt::Display;
 use std::path::PathBuf;
 
+pub use align::{Aligned, align};
 pub use architecture::{Architecture, Built, Network, Python, SrModel};
 pub use config::{Config, NETWORKS, Naming, NetworkInfo, build};
 pub use layout::{Activation, Hints, Keys, Layout};
@@ -118,13 +120,16 @@ pub enum Error {
     },
     /// Tensors of no network that is known here.
     #[error(
-        "no network that Abbe knows has these names: {}, ...; for a network of Abbe's, name another checkpoint with the same one by \
+        "no network that Abbe knows has these names: {}, ...; {}for a network of Abbe's, name another checkpoint with the same one by \
          --like. `abbe inspect` lists what is in the file, `abbe models` the networks",
-        names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ")
+        names.iter().map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", "),
+        recognise::choose_part(parts)
     )]
     Unrecognised {
         /// The first names of the file.
         names: Vec<String>,
+        /// What stands before the first dot of all its names, in the file's order.
+        parts: Vec<String>,
     },
     /// A network that does not enlarge pictures, where one that does is needed.
     #[error("{network} does not enlarge pictures: give a super-resolution network")]

@@ -19,6 +19,9 @@ const PREFIXES: [&str; 6] = [DATA_PARALLEL, "_orig_mod.", "netG.", "netD.", "gen
 /// Wrappers within wrappers that are looked through: averaged, compiled, on several devices, and one more.
 const DEPTH: usize = 4;
 
+/// Networks with their losses that one state dict may have, at most.
+const MOST_PARTS: usize = 4;
+
 /// PyTorch's ImageNet example wraps the convolutions of VGG and AlexNet alone in `DataParallel`.
 const PARALLEL_FEATURES: &str = "features.module.";
 
@@ -88,7 +91,29 @@ pub fn recognise(state: &StateDict, hints: &Hints, device: Device) -> Result<Rec
             }
         }
     }
-    Err(first.unwrap_or_else(|| Error::Unrecognised { names: state.keys().take(6).cloned().collect() }))
+    Err(first
+        .unwrap_or_else(|| Error::Unrecognised { names: state.keys().take(6).cloned().collect(), parts: parts(state) }))
+}
+
+/// What stands before the first dot of the names, each once.
+fn parts(state: &StateDict) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in state.keys().filter_map(|name| Some(name.split_once('.')?.0)) {
+        if !parts.iter().any(|known| known == part) && parts.len() <= MOST_PARTS {
+            parts.push(part.into());
+        }
+    }
+    parts
+}
+
+/// The advice for a file with the names of a few networks.
+pub(crate) fn choose_part(parts: &[String]) -> String {
+    let [first, _, ..] = parts else { return String::new() };
+    if parts.len() > MOST_PARTS {
+        return String::new();
+    }
+    let all: Vec<_> = parts.iter().map(|part| format!("{}.", part.escape_debug())).collect();
+    format!("the names start with {}: choose one with --key {}; ", all.join(" and "), first.escape_debug())
 }
 
 /// The network of a known configuration, in whichever of its layouts the tensors are; in part only in ours.
@@ -122,6 +147,11 @@ pub fn fit(config: &Config, layout: &str, state: &StateDict, device: Device) -> 
     let built = without_first_values(|| config.build(device))?;
     let report = built.network().store().load_as(state, &naming)?;
     Ok((built, report))
+}
+
+/// The state dict without the prefixes that all its names share, and these prefixes.
+pub(crate) fn without_prefixes(state: &StateDict) -> (String, StateDict) {
+    stripped(state).pop().map(|(prefix, state)| (prefix, state.into_owned())).unwrap_or_default()
 }
 
 /// The state dict as it is, then without each prefix that its names share, one after the other; last without the one that

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use abbe_checkpoint::{Container, Dtype, Loss, StateDict, Unwrapped, Value, WriteOptions};
-use abbe_models::{Card, Choice, Hints, Recognised, Source, identify};
-use anyhow::{Context, Result};
+use abbe_checkpoint::{Comparison, Container, Dtype, Loss, StateDict, Stats, Unwrapped, Value, WriteOptions};
+use abbe_models::{Card, Choice, Hints, Recognised, Source, align, identify};
+use anyhow::{Context, Result, bail, ensure};
 use tch::Device;
 
+use crate::ascii::{not_finite, tensors};
 use crate::method::{FileArguments, check_scale};
 use crate::output::keep_apart;
+use crate::stop;
 
 /// Write a checkpoint's weights in another container, precision or layout, or mixed with another's
 ///
@@ -32,7 +34,7 @@ pub struct Arguments {
     #[arg(long)]
     layout: Option<String>,
     /// Put the weights under a key: params, params_ema and state_dict are those of other projects
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = wrapper)]
     wrap: Option<String>,
     /// Mix with the weights of this checkpoint, which must have the same names and shapes (network interpolation)
     #[arg(long, value_name = "CKPT", requires = "alpha")]
@@ -78,35 +80,58 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let inputs: Vec<_> =
         [Some(&arguments.input), arguments.mix.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
     keep_apart(&inputs, &arguments.output, arguments.overwrite)?;
+    let container = arguments.to.map_or_else(|| of_name(&arguments.output), Ok)?;
     let choice = arguments.checkpoint.choice();
     let mut weights = Weights::read(&arguments.input, &choice)?;
     if let (Some(path), Some(alpha)) = (&arguments.mix, arguments.alpha) {
-        weights.mix(Weights::read(path, &choice)?, alpha)?;
+        stop::check()?;
+        weights.mix(Weights::read(path, &choice)?, alpha, &choice)?;
     }
+    stop::check()?;
     let network = weights.lay_out(arguments.layout.as_deref(), &choice)?;
+    stop::check()?;
     if let Some(dtype) = arguments.precision.dtype() {
         weights.cast(dtype)?;
     }
-    let container = arguments.to.unwrap_or_else(|| of_name(&arguments.output));
     let card = weights.card.as_ref().map(serde_json::to_string).transpose()?;
+    if container != Container::Safetensors && of_name(&arguments.output).is_ok_and(|of| of == Container::Safetensors) {
+        weights.notices.push(format!("the name ends in .safetensors, and the container is {container}"));
+    }
     if container == Container::Legacy && card.is_some() {
         weights.notices.push("the legacy container has no place for what Abbe says of the network beside it".into());
     }
+    weights.notices.extend(weights.not_finite());
     let options = WriteOptions { container, card: card.as_deref() };
+    stop::check()?;
     abbe_checkpoint::write_verified(&arguments.output, &weights.state, arguments.wrap.as_deref(), &options)?;
     weights.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
-    let tensors = weights.state.len();
-    println!(
-        "{}: {container}, {tensors} tensors of {network}; read back, every one is equal",
-        arguments.output.display()
-    );
+    let tensors = tensors(weights.state.len());
+    println!("{}: {container}, {tensors} of {network}; read back, every one is equal", arguments.output.display());
     Ok(())
 }
 
+/// The endings of PyTorch's files; the last one stands for `.pth.tar` too.
+const ENDINGS: [&str; 6] = ["pth", "pt", "ckpt", "bin", "state", "tar"];
+
 /// The container that a file's name promises.
-fn of_name(path: &Path) -> Container {
-    let is_safetensors = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"));
-    if is_safetensors { Container::Safetensors } else { Container::Zip }
+fn of_name(path: &Path) -> Result<Container> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if ending == "safetensors" {
+        return Ok(Container::Safetensors);
+    }
+    ensure!(
+        ENDINGS.contains(&ending.as_str()),
+        "{}: the name does not end like a checkpoint's: end it in .pth (PyTorch) or .safetensors, the containers that \
+         Abbe writes, or choose one with --to",
+        path.display()
+    );
+    Ok(Container::Zip)
+}
+
+/// A key of a dict that holds the weights.
+fn wrapper(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && !text.contains('.');
+    fits.then(|| text.into()).ok_or_else(|| "expected a key without dots, such as params_ema".into())
 }
 
 /// The weights of a checkpoint on their way into another.
@@ -114,6 +139,8 @@ struct Weights {
     state: StateDict,
     card: Option<Card>,
     sources: Vec<Source>,
+    /// The layout that IN had, where mixing changed it to Abbe's own.
+    layout: Option<&'static str>,
     /// What the user must know.
     notices: Vec<String>,
 }
@@ -130,11 +157,28 @@ impl Weights {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let source = Source { file, sha256: abbe_checkpoint::sha256(path)?, share: 1.0 };
         let Unwrapped { state, .. } = unwrapped;
-        Ok(Weights { state, card, sources: vec![source], notices })
+        Ok(Weights { state, card, sources: vec![source], layout: None, notices })
     }
 
-    fn mix(&mut self, other: Weights, alpha: f64) -> Result<()> {
-        let mixed = abbe_checkpoint::mix(&self.state, &other.state, alpha)?;
+    /// Mixes with another, in Abbe's own names where theirs differ and both are of one network.
+    fn mix(&mut self, mut other: Weights, alpha: f64, choice: &Choice) -> Result<()> {
+        let cards = [self.card.as_ref(), other.card.as_ref()];
+        if let Some(aligned) = align([&self.state, &other.state], cards, choice) {
+            self.notices.push(format!("mixed {aligned}"));
+            self.layout = aligned.layout;
+            [self.state, other.state] = aligned.states;
+        }
+        let types = [&self.state, &other.state].map(float_types);
+        ensure!(
+            types[0] == types[1],
+            "types differ: {} and {}: convert one first, with --half, --bf16 or --float",
+            types[0],
+            types[1]
+        );
+        let mixed = match abbe_checkpoint::mix(&self.state, &other.state, alpha) {
+            Err(abbe_checkpoint::Error::Unlike(comparison)) => bail!(obstacle(&comparison)),
+            mixed => mixed?,
+        };
         self.state = mixed.state;
         self.notices.extend(other.notices);
         if let [first, ..] = mixed.kept.as_slice() {
@@ -166,7 +210,7 @@ impl Weights {
             }
         };
         check_scale(&recognised.config, choice)?;
-        let layout = layout.unwrap_or(recognised.layout);
+        let layout = layout.or(self.layout).unwrap_or(recognised.layout);
         self.state = recognised.state_as(layout)?;
         let Recognised { config, prefix, .. } = recognised;
         if !prefix.is_empty() {
@@ -177,18 +221,56 @@ impl Weights {
         Ok(format!("{} in the layout {layout}", config.name()))
     }
 
+    /// What to say of NaN and infinite numbers.
+    fn not_finite(&self) -> Option<String> {
+        let spoilt = |tensor| Stats::of(tensor).is_some_and(|stats| stats.non_finite > 0);
+        let names: Vec<_> =
+            self.state.iter().filter(|(_, tensor)| spoilt(tensor)).map(|(name, _)| name.as_str()).collect();
+        not_finite(&names)
+    }
+
     fn cast(&mut self, to: Dtype) -> Result<()> {
         let (state, Loss { tensors, numbers, rounded, vanished, largest }) = abbe_checkpoint::cast(&self.state, to)?;
         self.state = state;
         self.notices.push(match rounded {
-            0 => format!("{tensors} tensors became {to}, without a change of any number"),
+            0 => format!("{} became {to}, without a change of any number", crate::ascii::tensors(tensors)),
             _ => format!(
-                "{tensors} tensors became {to}: {rounded} of {numbers} numbers were rounded, by {largest:.1e} at most, \
-                 {vanished} of them to 0"
+                "{} became {to}: {rounded} of {numbers} numbers were rounded, by {largest:.1e} at most, {vanished} of \
+                 them to 0",
+                crate::ascii::tensors(tensors)
             ),
         });
         Ok(())
     }
+}
+
+/// The floating-point types of the tensors, in the order in which they come.
+fn float_types(state: &StateDict) -> String {
+    let mut types: Vec<_> = state.values().map(|tensor| tensor.dtype()).filter(|dtype| dtype.is_float()).collect();
+    types.sort_by_key(|dtype| dtype.name());
+    types.dedup();
+    types.iter().map(|dtype| dtype.name()).collect::<Vec<_>>().join(" with ")
+}
+
+/// Why two state dicts do not mix: of each kind of difference how often it is there, and the first.
+fn obstacle(comparison: &Comparison) -> String {
+    let Comparison { only_first, only_second, unlike, .. } = comparison;
+    let names = |title: &str, names: &[String]| {
+        let first = names.first()?.escape_debug();
+        Some(format!("\n  {} names only in the {title}: {first}, ...", names.len()))
+    };
+    let unlike = unlike.first().map(|first| {
+        let (count, name) = (unlike.len(), first.name.escape_debug());
+        format!(
+            "\n  {count} of another type or shape: {name}: {} in the first, {} in the second, ...",
+            first.first, first.second
+        )
+    });
+    let kinds = [names("first", only_first), names("second", only_second), unlike];
+    let kinds: String = kinds.into_iter().flatten().collect();
+    format!(
+        "the checkpoints are not of one network, and only such mix (`abbe inspect A B` lists every difference):{kinds}"
+    )
 }
 
 /// What a training checkpoint has beside weights.

@@ -1,11 +1,10 @@
 //! `abbe models`
 
-use abbe_models::{Built, Choice, Config, NETWORKS, Summary, TORCHVISION, named, summary};
+use abbe_models::{Built, Choice, Config, NETWORKS, Opened, Summary, TORCHVISION, named, summary};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tch::Device;
 
-use crate::ascii::width;
 use crate::method::{FileArguments, check_scale};
 
 /// List the networks with the projects whose names they are known by, or show one: layers, shapes, parameters, memory
@@ -42,7 +41,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.name {
         None if arguments.json => println!("{:#}", rows().map(|row| row.to_json()).collect::<serde_json::Value>()),
         None => list(),
-        Some(name) if arguments.python => print!("{}", config(name, &arguments.checkpoint.choice())?.python()),
+        Some(name) if arguments.python => python(name, &arguments.checkpoint)?,
         Some(name) => show(name, arguments)?,
     }
     Ok(())
@@ -75,12 +74,43 @@ impl Row {
 
 fn list() {
     let rows: Vec<_> = rows().collect();
-    let column =
-        |text: fn(&Row) -> &'static str| width(&rows.iter().map(|row| text(row).into()).collect::<Vec<_>>(), 0);
+    let column = |text: fn(&Row) -> &'static str| rows.iter().map(|row| text(row).chars().count()).max().unwrap_or(0);
     let [names, papers] = [column(|row| row.name), column(|row| row.paper)];
+    println!("{:names$}  {:papers$}  layouts", "name", "from");
     for Row { name, config, paper } in &rows {
         println!("{name:names$}  {paper:papers$}  {}", config.layouts().join(", "));
     }
+}
+
+/// The code comes with what to do first where the file's names are not the module's.
+fn python(name: &str, arguments: &FileArguments) -> Result<()> {
+    let choice = arguments.choice();
+    if named(name).is_none()
+        && let Some(advice) = advice(name, &open(name, &choice)?, *arguments != FileArguments::default())
+    {
+        eprintln!("notice: {advice}");
+        println!("# {}", advice.replace('\n', "\n# "));
+    }
+    print!("{}", config(name, &choice)?.python());
+    Ok(())
+}
+
+/// How to get a file that the printed module loads, where this one is not it.
+fn advice(file: &str, opened: &Opened, has_options: bool) -> Option<String> {
+    let own = *opened.config.layouts().first()?;
+    let (key, prefix) = &opened.place;
+    let wrapper = key.as_ref().map(|key| format!(", under `{}`", key.escape_debug())).unwrap_or_default();
+    let before = if prefix.is_empty() { String::new() } else { format!(", after `{}`", prefix.escape_debug()) };
+    let options = if has_options { " (with the options that were given here)" } else { "" };
+    let (file, found) = (file.escape_debug(), format!("layout {}{wrapper}{before}", opened.layout));
+    let is_own = opened.layout == own && wrapper.is_empty() && before.is_empty();
+    (!is_own).then(|| {
+        format!(
+            "this module does not load {file} as it is: {found}. Write it anew in the module's names{options}:\n    \
+             abbe convert {file} out.pth --layout {own}\nmodel.load_state_dict(torch.load(\"out.pth\", \
+             weights_only=True)) takes that."
+        )
+    })
 }
 
 fn show(name: &str, arguments: &Arguments) -> Result<()> {
@@ -132,13 +162,17 @@ fn config(name: &str, choice: &Choice) -> Result<Config> {
     if let Some(config) = named(name) {
         return Ok(config);
     }
+    Ok(open(name, choice)?.config)
+}
+
+fn open(name: &str, choice: &Choice) -> Result<Opened> {
     let path = std::path::Path::new(name);
     if !path.is_file() {
         let names: Vec<_> = rows().map(|row| row.name).collect();
         bail!("no network and no file is called `{name}`; the networks are: {}", names.join(", "));
     }
-    let config = abbe_models::open(path, choice, Device::Cpu).with_context(|| name.to_string())?.config;
-    check_scale(&config, choice).map(|()| config)
+    let opened = abbe_models::open(path, choice, Device::Cpu).with_context(|| name.to_string())?;
+    check_scale(&opened.config, choice).map(|()| opened)
 }
 
 fn as_json(summary: &Summary, facts: &Facts) -> serde_json::Value {

@@ -62,7 +62,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for (input, output) in &work {
         stop::check()?;
         let picture = image::read(input, conversion)?;
-        let sr = upscaler.upscale(&picture, scale).with_context(|| input.display().to_string())?;
+        let sr = upscaler
+            .upscale(&picture, scale)
+            .with_context(|| format!("{} with the model {}", input.display(), arguments.model))?;
         stop::check()?;
         write_atomic(output, &image::encode_png(&sr)?)?;
         bar.inc(1);

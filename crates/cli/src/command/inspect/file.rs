@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use abbe_checkpoint::{Checkpoint, Error, StateDict, Unwrapped, Value, module_state_dict};
-use abbe_models::{Card, Choice, Recognised, identify};
+use abbe_models::{Card, Choice, Error as ModelError, Recognised, identify};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use tch::Device;
 
 use super::leaves::{Leaves, TensorEntry, ValueEntry, key_text};
 use crate::method::check_scale;
+use crate::stop;
 
 /// What can be told of a file.
 #[derive(Default, Serialize)]
@@ -62,6 +63,7 @@ pub struct NetworkEntry {
 pub fn inspect(path: &Path, choice: &Choice, with_stats: bool) -> Result<(Inspection, Option<Error>)> {
     let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     let sha256 = abbe_checkpoint::sha256(path)?;
+    stop::check()?;
     let (checkpoint, refused) = match abbe_checkpoint::open(path) {
         Ok(checkpoint) => (Some(checkpoint), None),
         Err(error) => (abbe_checkpoint::inspect(path).ok(), Some(error)),
@@ -75,8 +77,10 @@ pub fn inspect(path: &Path, choice: &Choice, with_stats: bool) -> Result<(Inspec
         refused: refused.as_ref().map(Error::to_string),
         ..Inspection::default()
     };
+    stop::check()?;
     if let Some(checkpoint) = checkpoint {
         inspection.look_into(path, checkpoint, choice, with_stats);
+        stop::check()?;
     }
     Ok((inspection, refused))
 }
@@ -94,17 +98,32 @@ impl Inspection {
     }
 
     fn recognise(&mut self, path: &Path, value: &Value, card: Option<&str>, choice: &Choice) -> Result<(), String> {
-        let (key, state) = weights(value, choice.key).map_err(|error| error.to_string())?;
+        let (key, state) = weights(value, choice.key).map_err(|error| match iteration(value) {
+            Some(at) => format!("a training state of BasicSR (iteration {at}): no weights; [start] takes it"),
+            None => format!("not known: {error}"),
+        })?;
         if let (Some(_), Some(entries)) = (&key, value.entries()) {
             self.keys = entries.iter().map(|(key, _)| key_text(key)).collect();
         }
         self.key = key;
-        let card = card.map(|card| Card::parse(path, card)).transpose().map_err(|error| error.to_string())?;
-        let found = identify(&state, card.as_ref(), choice, Device::Cpu).map_err(|error| error.to_string())?;
-        check_scale(&found.config, choice).map_err(|error| error.to_string())?;
+        let card =
+            card.map(|card| Card::parse(path, card)).transpose().map_err(|error| format!("not known: {error}"))?;
+        let found = identify(&state, card.as_ref(), choice, Device::Cpu).map_err(|error| match error {
+            ModelError::Ask { network, what, option } => format!("{network}; open: {what} ({option})"),
+            error => format!("not known: {error}"),
+        })?;
+        check_scale(&found.config, choice).map_err(|error| format!("not known: {error}"))?;
         let Recognised { config, layout, prefix, report, .. } = found;
         self.network = Some(NetworkEntry { config, layout, prefix, converted: report.conversions() });
         Ok(())
+    }
+}
+
+/// The step of a training state as BasicSR saves it, which has no weights.
+fn iteration(value: &Value) -> Option<i64> {
+    match (value.get("optimizers"), value.get("iter")) {
+        (Some(_), Some(Value::Int(iteration))) => Some(*iteration),
+        _ => None,
     }
 }
 

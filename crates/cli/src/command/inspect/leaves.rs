@@ -24,8 +24,8 @@ pub struct Numbers {
     pub min: f64,
     pub max: f64,
     pub mean: f64,
-    /// The share of those that are not finite.
-    pub non_finite: f64,
+    /// How many are not finite.
+    pub non_finite: usize,
 }
 
 /// Anything but a tensor.

@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Another, to compare the tensors of both
-    #[arg(value_name = "OTHER", conflicts_with_all = ["stats", "scale", "like", "activation", "res_scale"])]
+    #[arg(value_name = "OTHER", conflicts_with = "stats")]
     other: Option<PathBuf>,
     /// Also minimum, maximum, mean and share of numbers that are not finite, of each tensor
     #[arg(long)]
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return refused.map_or(Ok(()), |error| Err(error.into()));
     };
     let other_key = arguments.other_key.as_deref().or(choice.key);
-    let pair = pair::compare([(&arguments.file, choice.key), (other, other_key)])?;
+    let pair = pair::compare([(&arguments.file, choice.key), (other, other_key)], &choice)?;
     match arguments.json {
         true => println!("{}", ascii_json(&pair.to_json())?),
         false => print!("{pair}"),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::file::{Inspection, NetworkEntry};
 use super::leaves::{Numbers, TensorEntry, ValueEntry};
-use crate::ascii::{ascii, cut, short, width};
+use crate::ascii::{ascii, cut, not_finite, short, tensors, width};
 
 /// Characters of a value, and lines of a reason, that are shown at most.
 const MOST: usize = 100;
@@ -27,17 +27,20 @@ impl fmt::Display for Inspection {
         }
         self.network.iter().try_for_each(|network| write_network(f, network))?;
         if let Some(reason) = &self.unrecognised {
-            fact(f, "network", &lines(&format!("not known: {reason}")))?;
+            fact(f, "network", &lines(reason))?;
         }
         self.card.iter().try_for_each(|card| write_card(f, card))?;
         self.metadata
             .iter()
             .filter(|(key, _)| !key.starts_with("abbe"))
             .try_for_each(|(key, text)| fact(f, "metadata", &format!("{}: {}", short(key, 40), short(text, MOST))))?;
-        write_tensors(f, &self.tensors)?;
         if !self.tensors.is_empty() {
-            writeln!(f, "{} tensors, {} numbers", self.tensors.len(), self.numbers)?;
+            fact(f, "counts", &format!("{}, {} numbers", tensors(self.tensors.len()), self.numbers))?;
         }
+        let spoilt = |tensor: &&TensorEntry| tensor.stats.as_ref().is_some_and(|stats| stats.non_finite > 0);
+        let spoilt: Vec<_> = self.tensors.iter().filter(spoilt).map(|tensor| tensor.name.as_str()).collect();
+        not_finite(&spoilt).iter().try_for_each(|notice| fact(f, "notice", notice))?;
+        write_tensors(f, &self.tensors)?;
         write_values(f, self)
     }
 }
@@ -82,8 +85,7 @@ fn write_tensors(f: &mut Formatter, tensors: &[TensorEntry]) -> fmt::Result {
         match &tensor.stats {
             None => writeln!(f, "{}", row.trim_end())?,
             Some(Numbers { min, max, mean, non_finite }) => {
-                let share = 100.0 * non_finite;
-                writeln!(f, "{row}  {min:>10.3e}  {max:>10.3e}  {mean:>10.3e}  {share:>9.2}%")?;
+                writeln!(f, "{row}  {min:>10.3e}  {max:>10.3e}  {mean:>10.3e}  {non_finite:>10}")?;
             }
         }
     }
