@@ -88,7 +88,7 @@ fn inspect_tells_what_other_projects_files_hold_and_runs_nothing() {
     assert!(!scratch.path("PWNED").exists() && !scratch.path("good.pth").exists());
 
     let pair = scratch.abbe("inspect two.pth two.pth --key params --other-key params_ema").ok();
-    assert!(pair.contains("largest difference") && pair.contains("different: 0 tensors are equal"), "{pair}");
+    assert!(pair.contains("largest difference") && pair.contains("different: 0 tensors equal"), "{pair}");
     assert!(is_equal(&scratch, "two.pth two.pth") && !is_equal(&scratch, "two.pth odd.pth"));
     let odd = scratch.abbe("inspect two.pth odd.pth").ok();
     assert!(odd.contains("only in the first: conv1.bias") && odd.contains("red\\u{1b}"), "{odd}");
@@ -205,9 +205,15 @@ fn files_of_one_network_are_compared_and_mixed_in_the_same_names() {
     write_srcnn(&scratch, "ours.pth", 1);
     scratch.abbe("convert ours.pth theirs.pth --layout lornatang").ok();
     let pair = scratch.abbe("inspect theirs.pth ours.pth").ok();
-    assert!(pair.contains("equal: all 6 tensors") && pair.contains("compared in Abbe's names of srcnn"), "{pair}");
+    assert!(
+        pair.contains("equal: bit for bit, 6 tensors") && pair.contains("compared in Abbe's names of srcnn"),
+        "{pair}"
+    );
     let pair = scratch.abbe("inspect training.pth two.pth").ok();
-    assert!(pair.contains("`module.` in the first") && pair.contains("0 tensors are equal, 6 have other"), "{pair}");
+    assert!(
+        pair.contains("`module.` in the first") && pair.contains("0 tensors equal, 6 tensors with other"),
+        "{pair}"
+    );
     scratch.abbe("convert theirs.pth mixed.pth --mix ours.pth --alpha 0.5").ok();
     assert!(is_equal(&scratch, "mixed.pth theirs.pth"));
     assert_eq!(json_of(scratch.abbe("inspect mixed.pth --json"))["network"]["layout"], "lornatang");

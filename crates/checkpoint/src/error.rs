@@ -93,6 +93,14 @@ pub enum Error {
         /// What the top of the checkpoint is instead.
         found: String,
     },
+    /// A training state as BasicSR saves it (`.state`), where weights are looked for.
+    #[error(
+        "a training state without weights, of iteration {iteration}: take the .pth file that was saved beside it; an experiment's [start] takes the state"
+    )]
+    OnlyTrainingState {
+        /// After which it was saved.
+        iteration: i64,
+    },
 }
 
 /// An error inside one file, before its path is known.

@@ -49,9 +49,12 @@ impl Unwrapped {
 /// that has one.
 ///
 /// # Errors
-/// [`Error::NoStateDict`] with what was found instead.
+/// [`Error::NoStateDict`] with what was found instead; [`Error::OnlyTrainingState`] for what has none by its nature.
 pub fn unwrap(checkpoint: &Value, key: Option<&str>) -> Result<Unwrapped, Error> {
-    let none = |expected: &str| Error::NoStateDict { expected: expected.into(), found: describe(checkpoint) };
+    let none = |expected: &str| match (checkpoint.get("optimizers"), checkpoint.get("iter")) {
+        (Some(_), Some(Value::Int(iteration))) => Error::OnlyTrainingState { iteration: *iteration },
+        _ => Error::NoStateDict { expected: expected.into(), found: describe(checkpoint) },
+    };
     if let Some(key) = key {
         let state = checkpoint.get(key).and_then(bare);
         let whole = state.map(|state| Unwrapped { key: Some(key.into()), state, others: others(checkpoint, key) });

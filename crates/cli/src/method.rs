@@ -19,7 +19,7 @@ pub struct NetworkArguments {
     /// The activation of a network that has no tensor for it
     #[arg(long, value_name = "relu|leaky-relu", value_parser = activation)]
     activation: Option<Activation>,
-    /// What the residuals of EDSR or RCAN are multiplied by, which no tensor tells
+    /// What the residuals of EDSR are multiplied by, which no tensor tells
     #[arg(long, value_name = "FACTOR")]
     res_scale: Option<f64>,
 }
@@ -78,13 +78,20 @@ impl FileArguments {
 /// The method that is no network.
 const BICUBIC: &str = "bicubic";
 
-/// A scale that is not the network's is a slip, even where it was not asked for.
+/// What is said of a network and is not so is a slip, even where it was not asked for.
 ///
 /// # Errors
 /// The one and the other.
-pub fn check_scale(config: &Config, choice: &Choice) -> Result<()> {
-    if let (Some(own), Some(said)) = (config.scale(), choice.hints.scale) {
+pub fn check_hints(config: &Config, choice: &Choice) -> Result<()> {
+    let (own, said) = (config.hints(), choice.hints);
+    if let (Some(own), Some(said)) = (own.scale, said.scale) {
         ensure!(own == said, "--scale {said}: the network enlarges {own} times: say --scale {own}");
+    }
+    if let (Some(own), Some(said)) = (own.activation, said.activation) {
+        ensure!(own == said, "--activation: the file says that the network is {config}; leave the option out");
+    }
+    if let (Some(own), Some(said)) = (own.res_scale, said.res_scale) {
+        ensure!(own == said, "--res-scale {said}: the file says {own}; leave the option out");
     }
     Ok(())
 }
@@ -115,7 +122,7 @@ pub fn open(model: &str, choice: &Choice, device: Device) -> Result<Method> {
     }
     let opened = abbe_models::open(Path::new(model), choice, device).with_context(|| format!("the model {model}"))?;
     let notices = opened.notices.clone();
-    check_scale(&opened.config, choice).with_context(|| format!("the model {model}"))?;
+    check_hints(&opened.config, choice).with_context(|| format!("the model {model}"))?;
     let network = opened.sr().with_context(|| format!("the model {model}"))?;
     Ok(Method { upscaler: Upscaler::Network(network), notices })
 }

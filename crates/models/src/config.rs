@@ -126,6 +126,16 @@ impl Config {
         self.own().scale()
     }
 
+    /// What of it a file may leave untold.
+    pub fn hints(&self) -> Hints {
+        let (activation, res_scale) = match self {
+            Config::Srvgg(config) => (config.activation.untold(), None),
+            Config::Edsr(config) => (None, Some(config.res_scale)),
+            _ => (None, None),
+        };
+        Hints { scale: self.scale(), activation, res_scale }
+    }
+
     /// A usual input: channels, height and width.
     pub fn input(&self) -> [i64; 3] {
         self.own().input()

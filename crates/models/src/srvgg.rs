@@ -35,6 +35,17 @@ pub enum Activation {
     LeakyRelu,
 }
 
+impl Activation {
+    /// The one without tensors that it is, if any.
+    pub(crate) fn untold(self) -> Option<layout::Activation> {
+        match self {
+            Activation::Relu => Some(layout::Activation::Relu),
+            Activation::LeakyRelu => Some(layout::Activation::LeakyRelu),
+            Activation::Prelu => None,
+        }
+    }
+}
+
 impl Config {
     /// Real-ESRGAN's network for pictures of any kind, `realesr-general`.
     pub const fn general(scale: i64) -> Self {

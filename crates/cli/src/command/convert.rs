@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tch::Device;
 
 use crate::ascii::{not_finite, tensors};
-use crate::method::{FileArguments, check_scale};
+use crate::method::{FileArguments, check_hints};
 use crate::output::keep_apart;
 use crate::stop;
 
@@ -209,7 +209,7 @@ impl Weights {
                 recognised.context("the network is not recognised, as --layout and what is said of it need")?
             }
         };
-        check_scale(&recognised.config, choice)?;
+        check_hints(&recognised.config, choice)?;
         let layout = layout.or(self.layout).unwrap_or(recognised.layout);
         self.state = recognised.state_as(layout)?;
         let Recognised { config, prefix, .. } = recognised;

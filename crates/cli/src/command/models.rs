@@ -1,11 +1,12 @@
 //! `abbe models`
 
+use abbe_checkpoint::Container;
 use abbe_models::{Built, Choice, Config, NETWORKS, Opened, Summary, TORCHVISION, named, summary};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tch::Device;
 
-use crate::method::{FileArguments, check_scale};
+use crate::method::{FileArguments, check_hints};
 
 /// List the networks with the projects whose names they are known by, or show one: layers, shapes, parameters, memory
 ///
@@ -102,8 +103,10 @@ fn advice(file: &str, opened: &Opened, has_options: bool) -> Option<String> {
     let wrapper = key.as_ref().map(|key| format!(", under `{}`", key.escape_debug())).unwrap_or_default();
     let before = if prefix.is_empty() { String::new() } else { format!(", after `{}`", prefix.escape_debug()) };
     let options = if has_options { " (with the options that were given here)" } else { "" };
-    let (file, found) = (file.escape_debug(), format!("layout {}{wrapper}{before}", opened.layout));
-    let is_own = opened.layout == own && wrapper.is_empty() && before.is_empty();
+    let is_safetensors = abbe_checkpoint::container_of(file).is_ok_and(|found| found == Container::Safetensors);
+    let container = if is_safetensors { "safetensors, " } else { "" };
+    let (file, found) = (file.escape_debug(), format!("{container}layout {}{wrapper}{before}", opened.layout));
+    let is_own = opened.layout == own && [container, &wrapper, &before].iter().all(|part| part.is_empty());
     (!is_own).then(|| {
         format!(
             "this module does not load {file} as it is: {found}. Write it anew in the module's names{options}:\n    \
@@ -124,7 +127,9 @@ fn show(name: &str, arguments: &Arguments) -> Result<()> {
     match facts.radius {
         Some(i64::MAX) => println!("an output pixel sees the whole picture, which therefore cannot be cut into tiles"),
         Some(radius) => {
-            println!("an output pixel sees {radius} LR pixels far on each side: what tiles must overlap by")
+            println!(
+                "an output pixel sees {radius} LR pixels far on each side: tiles that overlap so far leave no trace"
+            )
         }
         None => {}
     }
@@ -172,7 +177,7 @@ fn open(name: &str, choice: &Choice) -> Result<Opened> {
         bail!("no network and no file is called `{name}`; the networks are: {}", names.join(", "));
     }
     let opened = abbe_models::open(path, choice, Device::Cpu).with_context(|| name.to_string())?;
-    check_scale(&opened.config, choice).map(|()| opened)
+    check_hints(&opened.config, choice).map(|()| opened)
 }
 
 fn as_json(summary: &Summary, facts: &Facts) -> serde_json::Value {

@@ -25,7 +25,7 @@ fn a_network_is_recognised_in_each_of_its_layouts() {
             let Ok(naming) = config.naming(layout) else { continue };
             let state = from.network().store().state_dict_as(&naming);
             let state = state.into_iter().map(|(name, tensor)| (format!("module.{name}"), tensor)).collect();
-            let found = recognise(&state, &hints(&config), Device::Cpu).unwrap_or_else(|e| panic!("{config:?}: {e}"));
+            let found = recognise(&state, &config.hints(), Device::Cpu).unwrap_or_else(|e| panic!("{config:?}: {e}"));
             assert_eq!((found.config, found.layout, found.prefix.as_str()), (config, layout, "module."));
             let loaded = found.built.network().store().state_dict();
             assert_eq!(loaded, from.network().store().state_dict(), "{config:?}");
@@ -45,7 +45,7 @@ fn layouts_hold_only_what_their_projects_compute() {
     let naming = config.naming("edsr-pytorch").unwrap();
     let mut state = built(&config).network().store().state_dict_as(&naming);
     state.insert("sub_mean.bias".into(), abbe_checkpoint::Tensor::from_f32(&[3], &[-0.4488, -0.4371, -0.4040]));
-    let error = recognise(&state, &hints(&config), Device::Cpu).err().unwrap().to_string();
+    let error = recognise(&state, &config.hints(), Device::Cpu).err().unwrap().to_string();
     assert!(error.contains("sub_mean.bias"), "{error}");
 }
 
@@ -76,16 +76,4 @@ fn a_counter_that_the_file_lacks_is_zero() {
     let card = Card { network: config, notices: Vec::new(), sources: Vec::new() };
     let found = identify(&state, Some(&card), &Choice::default(), Device::Cpu).unwrap();
     assert!(state.len() < from.len() && found.state_as(found.layout).unwrap() == from);
-}
-
-/// What tensors cannot tell of a sample.
-fn hints(config: &Config) -> Hints {
-    let json = serde_json::to_value(config).unwrap();
-    let res_scale = json[config.name()]["res_scale"].as_f64();
-    let activation = match config {
-        Config::Srvgg(srvgg::Config { activation: srvgg::Activation::Relu, .. }) => Some(Activation::Relu),
-        Config::Srvgg(srvgg::Config { activation: srvgg::Activation::LeakyRelu, .. }) => Some(Activation::LeakyRelu),
-        _ => None,
-    };
-    Hints { scale: config.scale(), activation, res_scale }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tch::Device;
 
 use super::leaves::{Leaves, TensorEntry, ValueEntry, key_text};
-use crate::method::check_scale;
+use crate::method::check_hints;
 use crate::stop;
 
 /// What can be told of a file.
@@ -64,9 +64,11 @@ pub fn inspect(path: &Path, choice: &Choice, with_stats: bool) -> Result<(Inspec
     let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     let sha256 = abbe_checkpoint::sha256(path)?;
     stop::check()?;
-    let (checkpoint, refused) = match abbe_checkpoint::open(path) {
-        Ok(checkpoint) => (Some(checkpoint), None),
-        Err(error) => (abbe_checkpoint::inspect(path).ok(), Some(error)),
+    // A hostile file is read once: the second reading is of one that was read whole and is refused for its classes alone.
+    let (checkpoint, refused) = match abbe_checkpoint::inspect(path) {
+        Ok(checkpoint) if checkpoint.opaque.is_empty() => (Some(checkpoint), None),
+        Ok(checkpoint) => (Some(checkpoint), abbe_checkpoint::open(path).err()),
+        Err(error) => (None, Some(error)),
     };
     let container = abbe_checkpoint::container_of(path).ok().map(|container| container.to_string());
     let mut inspection = Inspection {
@@ -98,9 +100,9 @@ impl Inspection {
     }
 
     fn recognise(&mut self, path: &Path, value: &Value, card: Option<&str>, choice: &Choice) -> Result<(), String> {
-        let (key, state) = weights(value, choice.key).map_err(|error| match iteration(value) {
-            Some(at) => format!("a training state of BasicSR (iteration {at}): no weights; [start] takes it"),
-            None => format!("not known: {error}"),
+        let (key, state) = weights(value, choice.key).map_err(|error| match error {
+            Error::OnlyTrainingState { .. } => error.to_string(),
+            _ => format!("not known: {error}"),
         })?;
         if let (Some(_), Some(entries)) = (&key, value.entries()) {
             self.keys = entries.iter().map(|(key, _)| key_text(key)).collect();
@@ -112,18 +114,10 @@ impl Inspection {
             ModelError::Ask { network, what, option } => format!("{network}; open: {what} ({option})"),
             error => format!("not known: {error}"),
         })?;
-        check_scale(&found.config, choice).map_err(|error| format!("not known: {error}"))?;
+        check_hints(&found.config, choice).map_err(|error| format!("not known: {error}"))?;
         let Recognised { config, layout, prefix, report, .. } = found;
         self.network = Some(NetworkEntry { config, layout, prefix, converted: report.conversions() });
         Ok(())
-    }
-}
-
-/// The step of a training state as BasicSR saves it, which has no weights.
-fn iteration(value: &Value) -> Option<i64> {
-    match (value.get("optimizers"), value.get("iter")) {
-        (Some(_), Some(Value::Int(iteration))) => Some(*iteration),
-        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use abbe_models::{Card, Choice, align};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::ascii::{short, width};
+use crate::ascii::{short, tensors, width};
 use crate::stop;
 
 /// Rows of a list that are shown at most.
@@ -81,7 +81,7 @@ impl fmt::Display for Pair {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         for (side, title) in self.files.iter().zip(["first", "second"]) {
             let key = side.key.as_ref().map(|key| format!(", under {}", short(key, 40))).unwrap_or_default();
-            writeln!(f, "  {title:<6}  {}: {} tensors{key}", side.file.escape_debug(), side.state.len())?;
+            writeln!(f, "  {title:<6}  {}: {}{key}", side.file.escape_debug(), tensors(side.state.len()))?;
         }
         self.names.iter().try_for_each(|names| writeln!(f, "compared {names}"))?;
         write!(f, "{}", self.comparison)?;
@@ -99,9 +99,9 @@ impl fmt::Display for Pair {
             writeln!(f, "... and {} more", differences.len() - MOST)?;
         }
         if self.comparison.is_equal() {
-            writeln!(f, "equal: all {equal} tensors are the same bit for bit")
+            writeln!(f, "equal: bit for bit, {}", tensors(*equal))
         } else {
-            writeln!(f, "different: {equal} tensors are equal, {} have other numbers", differences.len())
+            writeln!(f, "different: {} equal, {} with other numbers", tensors(*equal), tensors(differences.len()))
         }
     }
 }
