@@ -1,0 +1,98 @@
+//! A picture with everything of its file that an output file is to have.
+
+use super::{Rgb8, Samples};
+use crate::Error;
+
+/// A picture of grey or RGB samples of 8 or 16 bits, with what its file holds beside them.
+///
+/// It stands upright: the orientation that the file asks for is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    height: usize,
+    width: usize,
+    color: Samples,
+    alpha: Option<Samples>,
+    /// The ICC profile, as it is in the file; it is not applied to the samples.
+    pub icc: Option<Vec<u8>>,
+    /// The EXIF data from their TIFF header on, with the orientation set to upright (1). Nothing else is changed: a
+    /// thumbnail and the sizes in them are those of the file.
+    pub exif: Option<Vec<u8>>,
+}
+
+impl Picture {
+    /// A picture of `color`, `[height, width, 1 or 3]`: grey, or red, green, blue of each pixel, not multiplied by
+    /// `alpha`, `[height, width]`: the opacity of each pixel. It has neither profile nor EXIF data.
+    ///
+    /// [`Error::PictureLength`] for another number of samples, or none.
+    pub fn new(height: usize, width: usize, color: Samples, alpha: Option<Samples>) -> Result<Self, Error> {
+        check_lengths(height, width, color.len(), alpha.as_ref().map(Samples::len))?;
+        Ok(Self { height, width, color, alpha, icc: None, exif: None })
+    }
+
+    /// `(height, width)`, both at least 1.
+    pub fn size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+
+    /// 1 of a grey picture, 3 of an RGB picture.
+    pub fn channels(&self) -> usize {
+        self.color.len() / (self.height * self.width)
+    }
+
+    /// The samples of the pixels, `[height, width, channels]`.
+    pub fn color(&self) -> &Samples {
+        &self.color
+    }
+
+    /// The opacity of each pixel, `[height, width]`, from 0 to the largest number of its depth.
+    pub fn alpha(&self) -> Option<&Samples> {
+        self.alpha.as_ref()
+    }
+
+    /// The pixels as `[channels, height, width]` floats in [0, 1].
+    pub fn to_planes_f32(&self) -> Vec<f32> {
+        self.color.to_planes_f32(self.channels())
+    }
+
+    /// The opacity as `[height, width]` floats in [0, 1].
+    pub fn alpha_to_plane_f32(&self) -> Option<Vec<f32>> {
+        self.alpha.as_ref().map(|alpha| alpha.to_planes_f32(1))
+    }
+
+    /// A picture from `color`, `[1 or 3, height, width]`, and `alpha`, `[height, width]`, that otherwise is like this
+    /// one: the same depth, profile and EXIF data. Values are clamped to [0, 1] and rounded half away from zero.
+    ///
+    /// [`Error::PictureLength`] for another number of values, [`Error::NotFinite`] for a NaN or an infinity.
+    pub fn with_planes_f32(
+        &self,
+        height: usize,
+        width: usize,
+        color: &[f32],
+        alpha: Option<&[f32]>,
+    ) -> Result<Self, Error> {
+        check_lengths(height, width, color.len(), alpha.map(<[f32]>::len))?;
+        let samples = |planes| self.color.with_planes_f32(height, width, planes);
+        let picture = Self::new(height, width, samples(color)?, alpha.map(samples).transpose()?)?;
+        Ok(Self { icc: self.icc.clone(), exif: self.exif.clone(), ..picture })
+    }
+
+    /// The pixels as 8-bit RGB: grey becomes three equal channels, 16 bits are rounded to 8, and alpha is dropped.
+    pub fn into_rgb8(self) -> Rgb8 {
+        let (height, width, channels) = (self.height, self.width, self.channels());
+        let color = match self.color {
+            Samples::Eight(samples) => samples,
+            sixteen => sixteen.to_u8().into_owned(),
+        };
+        let pixels = if channels == 3 { color } else { color.into_iter().flat_map(|grey| [grey; 3]).collect() };
+        Rgb8 { height, width, pixels }
+    }
+}
+
+fn check_lengths(height: usize, width: usize, color: usize, alpha: Option<usize>) -> Result<(), Error> {
+    let area = height.checked_mul(width).filter(|&area| area > 0);
+    let fits = area.is_some_and(|area| color == area || area.checked_mul(3) == Some(color));
+    if fits && alpha.is_none_or(|alpha| Some(alpha) == area) {
+        return Ok(());
+    }
+    Err(Error::PictureLength { height, width, color, alpha: alpha.unwrap_or(0) })
+}
