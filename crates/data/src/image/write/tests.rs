@@ -1,5 +1,3 @@
-use ::image::ImageBuffer;
-use ::image::codecs::jpeg::JpegEncoder;
 use tempfile::TempDir;
 
 use super::super::{Conversion, Samples, read, read_picture};
@@ -129,19 +127,27 @@ fn exif_data_too_long_for_jpeg_are_told_and_do_not_break_the_file() {
 }
 
 #[test]
-fn the_orientation_is_applied_once() {
-    let stored = ImageBuffer::from_fn(16, 8, |x, _| ::image::Luma([if x < 8 { 255u8 } else { 0 }]));
-    let folder = TempDir::new().unwrap();
-    let (turned, upright) = (folder.path().join("turned.jpg"), folder.path().join("upright.png"));
-    let mut file = Vec::new();
-    let mut encoder = JpegEncoder::new(&mut file);
-    encoder.set_exif_metadata(exif(6)).unwrap();
-    encoder.encode_image(&stored).unwrap();
-    std::fs::write(&turned, file).unwrap();
-    let picture = read_picture(&turned).unwrap();
-    assert_eq!((picture.size(), picture.exif.as_deref()), ((16, 8), Some(&*exif(1))));
-    std::fs::write(&upright, encode(&picture, Format::Png).unwrap().file).unwrap();
-    assert_eq!(read_picture(&upright).unwrap(), picture);
+fn each_orientation_is_applied_once() {
+    // Stored is 1 2 3 above 4 5 6. The tag says where its first row and column belong (EXIF 2.32, 4.6.4): 1 top left,
+    // 2 top right, 3 bottom right, 4 bottom left, 5 left top, 6 right top, 7 right bottom, 8 left bottom.
+    let cases: [(u8, (usize, usize), [u8; 6]); 8] = [
+        (1, (2, 3), [1, 2, 3, 4, 5, 6]),
+        (2, (2, 3), [3, 2, 1, 6, 5, 4]),
+        (3, (2, 3), [6, 5, 4, 3, 2, 1]),
+        (4, (2, 3), [4, 5, 6, 1, 2, 3]),
+        (5, (3, 2), [1, 4, 2, 5, 3, 6]),
+        (6, (3, 2), [4, 1, 5, 2, 6, 3]),
+        (7, (3, 2), [6, 3, 5, 2, 4, 1]),
+        (8, (3, 2), [3, 6, 2, 5, 1, 4]),
+    ];
+    for (orientation, size, samples) in cases {
+        let mut stored = Picture::new(2, 3, Samples::Eight((1..=6).collect()), None).unwrap();
+        stored.exif = Some(exif(orientation));
+        let (upright, _) = through(&stored, Format::Png);
+        assert_eq!((upright.size(), upright.color()), (size, &Samples::Eight(samples.into())), "{orientation}");
+        assert_eq!(upright.exif.as_deref(), Some(&*exif(1)));
+        assert_eq!(through(&upright, Format::Png).0, upright);
+    }
 }
 
 #[test]
