@@ -5,7 +5,8 @@ use crate::Error;
 
 /// A picture of grey or RGB samples of 8 or 16 bits, with what its file holds beside them.
 ///
-/// It stands upright: the orientation that the file asks for is applied.
+/// It stands upright: the orientation that the file asks for is applied. Not kept are XMP and IPTC data, the gamma of a
+/// PNG without profile, EXIF data that follow the pixels of a PNG, and those of a TIFF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     height: usize,
@@ -95,4 +96,52 @@ fn check_lengths(height: usize, width: usize, color: usize, alpha: Option<usize>
         return Ok(());
     }
     Err(Error::PictureLength { height, width, color, alpha: alpha.unwrap_or(0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eight(count: u8) -> Samples {
+        Samples::Eight((0..count).collect())
+    }
+
+    #[test]
+    fn samples_that_are_not_those_of_the_size_are_an_error() {
+        for (height, width, color, alpha) in [
+            (2, 3, 12, None),
+            (2, 3, 6, Some(5)),
+            (2, 3, 6, Some(18)),
+            (0, 3, 0, None),
+            (usize::MAX, 2, 6, None),
+            (usize::MAX, 1, 3, None),
+        ] {
+            let error = Picture::new(height, width, eight(color), alpha.map(eight)).unwrap_err().to_string();
+            let found = format!("found {color} samples and {} of alpha", alpha.unwrap_or(0));
+            assert!(error.starts_with(&format!("a picture of {height}x{width}")) && error.ends_with(&found), "{error}");
+        }
+        let picture = Picture::new(2, 3, eight(6), None).unwrap();
+        assert!(picture.with_planes_f32(usize::MAX, 1, &[], None).is_err());
+        assert!(picture.with_planes_f32(1, 1, &[0.0; 3], Some(&[0.0; 2])).is_err());
+    }
+
+    #[test]
+    fn a_picture_from_planes_is_otherwise_the_same() {
+        let mut picture = Picture::new(1, 1, Samples::Sixteen(vec![7]), None).unwrap();
+        (picture.icc, picture.exif) = (Some(vec![1]), Some(vec![2]));
+        // 65535 / 2 = 32767.5 and goes up; what is outside [0, 1] is clamped.
+        let enlarged = picture.with_planes_f32(1, 2, &[0.5, 0.0, 1.5, -1.0, 1.0, 0.0], Some(&[1.0, 0.0])).unwrap();
+        assert_eq!((enlarged.size(), enlarged.channels()), ((1, 2), 3));
+        assert_eq!(enlarged.color(), &Samples::Sixteen(vec![32768, 65535, 65535, 0, 0, 0]));
+        assert_eq!(enlarged.alpha_to_plane_f32(), Some(vec![1.0, 0.0]));
+        assert_eq!((enlarged.icc, enlarged.exif), (picture.icc, picture.exif));
+    }
+
+    #[test]
+    fn rgb8_of_grey_and_of_16_bits() {
+        let rgb8 = |color| Picture::new(1, 2, color, Some(eight(2))).unwrap().into_rgb8().pixels;
+        assert_eq!(rgb8(eight(2)), [0, 0, 0, 1, 1, 1]);
+        assert_eq!(rgb8(Samples::Sixteen(vec![257, 65535])), [1, 1, 1, 255, 255, 255]);
+        assert_eq!(rgb8(eight(6)), [0, 1, 2, 3, 4, 5]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Pictures of 8-bit RGB pixels: what networks, metrics and figures work on.
 
-use super::samples::{check_finite, interleaved, quantised};
+use super::samples::{check_finite, interleaved, planes, quantised};
 use crate::Error;
 
 /// A picture of 8-bit RGB pixels: `height` rows of `width` pixels, each red, green, blue in 0..=255.
@@ -42,10 +42,7 @@ impl Rgb8 {
 
     /// The picture as `[3, height, width]` floats in [0, 1]: each value divided by 255.
     pub fn to_planes_f32(&self) -> Vec<f32> {
-        (0..3)
-            .flat_map(|channel| self.pixels.iter().skip(channel).step_by(3))
-            .map(|&value| f32::from(value) / 255.0)
-            .collect()
+        planes(&self.pixels, 3, |value| f32::from(value) / 255.0)
     }
 
     /// A picture from `[3, height, width]` floats: clamped to [0, 1], multiplied by 255, rounded half away from zero.

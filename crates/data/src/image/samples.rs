@@ -69,13 +69,61 @@ pub(super) fn quantised(value: f32, largest: f32) -> f32 {
     (value.clamp(0.0, 1.0) * largest).round()
 }
 
-fn planes<T: Copy>(samples: &[T], channels: usize, to_f32: impl Fn(T) -> f32) -> Vec<f32> {
-    let plane = |channel| samples.iter().skip(channel).step_by(channels);
-    (0..channels).flat_map(plane).map(|&sample| to_f32(sample)).collect()
+/// The first sample of each pixel, then the second of each, and so on.
+pub(super) fn planes<T: Copy>(samples: &[T], channels: usize, to_f32: impl Fn(T) -> f32) -> Vec<f32> {
+    let mut planes = Vec::with_capacity(samples.len());
+    for channel in 0..channels {
+        planes.extend(samples.chunks_exact(channels).map(|pixel| to_f32(pixel[channel])));
+    }
+    planes
 }
 
 /// The first value of each plane of `area` values, then the second of each, and so on.
-pub(super) fn interleaved<T>(area: usize, planes: &[f32], to_sample: impl Fn(f32) -> T) -> Vec<T> {
-    let planes: Vec<&[f32]> = planes.chunks_exact(area).collect();
-    (0..area).flat_map(|at| planes.iter().map(move |plane| plane[at])).map(to_sample).collect()
+pub(super) fn interleaved<T: Copy + Default>(area: usize, planes: &[f32], to_sample: impl Fn(f32) -> T) -> Vec<T> {
+    let channels = planes.len() / area;
+    let mut samples = vec![T::default(); planes.len()];
+    for (channel, plane) in planes.chunks_exact(area).enumerate() {
+        for (pixel, &value) in samples.chunks_exact_mut(channels).zip(plane) {
+            pixel[channel] = to_sample(value);
+        }
+    }
+    samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_bits_become_eight_by_rounding_and_back_exactly() {
+        // 65535 / 255 = 257. 128 is just less than half of it, 129 just more; 257 * 1.5 = 385.5 lies between 385 and 386.
+        let sixteen = Samples::Sixteen(vec![0, 128, 129, 257, 385, 386, 65535 - 129, 65535 - 128, 65535]);
+        assert_eq!(*sixteen.to_u8(), [0, 0, 1, 1, 1, 2, 254, 255, 255]);
+        let eight = Samples::Eight((0..=255).collect());
+        assert_eq!(eight.to_u16()[254..], [254 * 257, 65535]);
+        assert_eq!(Samples::Sixteen(eight.to_u16().into()).to_u8(), eight.to_u8());
+    }
+
+    #[test]
+    fn planes_follow_one_another_and_come_back_at_each_depth() {
+        // Two pixels of three channels: 0, 51, 255 and 102, 153, 204, fifths of 255.
+        let eight = Samples::Eight(vec![0, 51, 255, 102, 153, 204]);
+        let sixteen = Samples::Sixteen(eight.to_u16().into());
+        for samples in [eight, sixteen] {
+            let planes = samples.to_planes_f32(3);
+            assert_eq!(planes, [0.0, 0.4, 0.2, 0.6, 1.0, 0.8]);
+            assert_eq!(samples.with_planes_f32(1, 2, &planes).unwrap(), samples);
+        }
+        let every = Samples::Sixteen((0..=65535).collect());
+        assert_eq!(every.with_planes_f32(256, 256, &every.to_planes_f32(1)).unwrap(), every);
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named() {
+        // Of 2 rows of 2, plane 1 begins at 4, so 7 is its last value.
+        let mut planes = [0.5; 12];
+        planes[7] = f32::INFINITY;
+        let error = Samples::Eight(vec![]).with_planes_f32(2, 2, &planes).unwrap_err().to_string();
+        assert!(error.starts_with("value inf in channel 1, row 1, column 1: expected finite numbers"), "{error}");
+    }
 }

@@ -110,9 +110,11 @@ fn complaint(name: &str, file: &[u8]) -> String {
 fn a_truncated_file_is_an_error_that_names_it() {
     for ending in FORMATS {
         let (name, file) = (format!("cut.{ending}"), noise(ending));
-        let message = complaint(&name, &file[..file.len() / 2]);
         let expected = if ending == "jpg" { "the JPEG data breaks off before its end" } else { "found none: " };
-        assert!(message.contains(expected), "{message}");
+        for length in [20, file.len() / 2, file.len() * 9 / 10, file.len() - 20] {
+            let message = complaint(&name, &file[..length]);
+            assert!(message.contains(expected), "{message}");
+        }
     }
 }
 
@@ -223,7 +225,10 @@ proptest! {
         let length = length.index(2 * file.len()).min(file.len());
         match read_bytes("damaged", &file[..length]) {
             Ok(picture) => prop_assert!(picture.size() != (0, 0)),
-            Err(error) => prop_assert!(error.to_string().contains("damaged")),
+            Err(error) => {
+                let message = error.to_string();
+                prop_assert!(message.contains("damaged") && !message.contains(char::is_control), "{message:?}");
+            }
         }
     }
 }
