@@ -45,8 +45,9 @@ pub fn read(path: &Path, conversion: Conversion) -> Result<Rgb8, Error> {
 /// A palette is expanded to the colours that it names, its transparency to alpha. Of a file with several pictures (an
 /// animated WebP or PNG, a TIFF with pages) the first is read. A colour profile is not applied. CMYK is refused: what
 /// its numbers look like only its profile tells. Memory grows with the decoded pixels alone: an upright PNG, BMP or
-/// baseline JPEG takes them once, a turned picture, a TIFF or a WebP up to 2.5 times. Errors: [`Error::Read`], [`Error::Decode`], [`Error::BrokenOff`],
-/// [`Error::TooLarge`], [`Error::Pixels`].
+/// baseline JPEG takes them once, a turned picture, a TIFF or a WebP up to 2.5 times.
+///
+/// Errors: [`Error::Read`], [`Error::Decode`], [`Error::BrokenOff`], [`Error::TooLarge`], [`Error::Pixels`].
 pub fn read_picture(path: &Path) -> Result<Picture, Error> {
     decode(path, Conversion::Convert)
 }
