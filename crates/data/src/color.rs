@@ -33,8 +33,14 @@ pub fn luma_full_range(picture: &Rgb8) -> Vec<f64> {
     pixels(picture).map(|pixel| dot(FULL_RANGE, pixel)).collect()
 }
 
-/// Y, Cb, Cr in studio range of one pixel, as MATLAB's `rgb2ycbcr` has it, not rounded: R, G, B in 0.0..=255.0 give Y in
-/// 16.0..=235.0, Cb and Cr in 16.0..=240.0 with 128 for grey.
+/// Y, Cb, Cr in studio range of one pixel (ITU-R BT.601), as MATLAB's `rgb2ycbcr` has it, not rounded: R, G, B in
+/// 0.0..=255.0 give Y in 16.0..=235.0, Cb and Cr in 16.0..=240.0 with 128 for grey.
+///
+/// ```text
+/// Y  =  16 + (65.481 R + 128.553 G +  24.966 B) / 255
+/// Cb = 128 + (-37.797 R - 74.203 G + 112.000 B) / 255
+/// Cr = 128 + (112.000 R - 93.786 G -  18.214 B) / 255
+/// ```
 pub fn rgb_to_ycbcr(rgb: [f64; 3]) -> [f64; 3] {
     let [y, cb, cr] = YCBCR.map(|weights| dot(weights, rgb) / 255.0);
     [YCBCR_OFFSET[0] + y, YCBCR_OFFSET[1] + cb, YCBCR_OFFSET[2] + cr]
@@ -110,6 +116,24 @@ mod tests {
         assert!(close(&rgb_to_ycbcr([0.0, 0.0, 255.0]), &[40.966, 240.0, 109.786]));
         // Red is 16 + 65.481, 128 - 37.797 = 90.203, 128 + 112.
         assert_eq!(ycbcr8(&picture()), [16, 128, 128, 235, 128, 128, 81, 90, 240]);
+    }
+
+    #[test]
+    fn colour_bars_have_their_published_values() {
+        // The bars of full amplitude in 8 bits, as signal generators give them (ITU-R BT.801).
+        let bars = [
+            ([255, 255, 255], [235, 128, 128]),
+            ([255, 255, 0], [210, 16, 146]),
+            ([0, 255, 255], [170, 166, 16]),
+            ([0, 255, 0], [145, 54, 34]),
+            ([255, 0, 255], [106, 202, 222]),
+            ([255, 0, 0], [81, 90, 240]),
+            ([0, 0, 255], [41, 240, 110]),
+            ([0, 0, 0], [16, 128, 128]),
+        ];
+        for (rgb, ycbcr) in bars {
+            assert_eq!(ycbcr8(&Rgb8::new(1, 1, rgb.into()).unwrap()), ycbcr);
+        }
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub enum Error {
     },
     /// A picture with pixels for which no conversion is defined.
     #[error(
-        "{path}: expected 8 or 16 bits per channel, found {found}; convert the file to RGB with 8 bits per channel"
+        "{path}: expected grey or RGB with 8 or 16 bits per channel, found {found}; \
+         convert the file to RGB with 8 bits per channel"
     )]
     Pixels {
         /// The file.
@@ -52,13 +53,36 @@ pub enum Error {
         /// Its kind of pixels.
         found: &'static str,
     },
-    /// A picture that cannot be written as PNG.
-    #[error("a picture of {height}x{width} cannot be encoded as PNG: {reason}")]
+    /// A picture whose pixels would take more memory than is given to one picture.
+    #[error(
+        "{path}: {size:?} (height, width) takes {bytes} bytes decoded, at most {limit} are read; \
+         make the picture smaller or cut it into parts"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The picture's size, as the header says it.
+        size: (usize, usize),
+        /// Bytes of its pixels.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A file name whose ending is that of no format that can be written.
+    #[error("{path}: expected a file name that ends in png, jpg, jpeg, webp, bmp, tif or tiff; rename the file")]
+    Format {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A picture that a format cannot hold.
+    #[error("a picture of {height}x{width} cannot be encoded as {format}: {reason}; choose another format")]
     Encode {
         /// Rows.
         height: usize,
         /// Columns.
         width: usize,
+        /// The format.
+        format: &'static str,
         /// The encoder's reason, with its causes.
         reason: String,
     },
@@ -74,6 +98,21 @@ pub enum Error {
         /// Values given.
         found: usize,
     },
+    /// Samples whose number is not that of the picture's size.
+    #[error(
+        "a picture of {height}x{width}, at least 1x1, needs 1 or 3 samples per pixel and, if there is alpha, 1 of alpha; \
+         found {color} samples and {alpha} of alpha"
+    )]
+    PictureLength {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// Samples given.
+        color: usize,
+        /// Samples of alpha given.
+        alpha: usize,
+    },
     /// Samples that are not those of pictures of the expected size.
     #[error("expected the samples of whole pictures of {height}x{width}, found {found} per channel")]
     Samples {
@@ -87,7 +126,7 @@ pub enum Error {
     /// A value that no pixel can hold.
     #[error(
         "value {value} in channel {channel}, row {row}, column {column}: expected finite numbers; \
-         the network has diverged"
+         a network that gives others has diverged: use an earlier checkpoint"
     )]
     NotFinite {
         /// NaN or an infinity.

@@ -56,7 +56,7 @@ pub fn load(source: &Source, scale: usize) -> Result<Vec<Pair>, Error> {
     if scale == 0 {
         return Err(Error::Setting { key: "scale", expected: "at least 1".into(), found: scale });
     }
-    let hr_files = folder::pictures(&source.hr)?;
+    let hr_files = folder::hr_pictures(&source.hr)?;
     let pairs: Vec<Result<Pair, Error>> = match &source.lr {
         Lr::Bicubic { border } => {
             let make = |(name, hr): (&String, &PathBuf)| make_pair(name, hr, *border, source.conversion, scale);
