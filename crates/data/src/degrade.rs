@@ -19,6 +19,7 @@ mod poisson_noise;
 mod presets;
 mod resize;
 mod sharpen;
+mod trace;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +30,10 @@ pub use self::interpolate::Interpolation;
 pub use self::jpeg::Jpeg;
 pub use self::planes::Planes;
 pub use self::poisson_noise::PoissonNoise;
-pub use self::presets::{bsrgan, real_esrgan};
+pub use self::presets::{PRESETS, preset};
 pub use self::resize::{Base, Factor, Resize};
 pub use self::sharpen::Sharpen;
+pub use self::trace::{Applied, GaussianKind};
 use crate::Error;
 use crate::random::Draws;
 
@@ -85,8 +87,8 @@ pub struct Degraded {
     pub lr: crate::image::Rgb8,
     /// The HR picture, sharpened if the configuration says so: what a network is to give back.
     pub target: Planes,
-    /// What was done, in order, one line for each step, such as `jpeg, quality 63`.
-    pub trace: Vec<String>,
+    /// What was done, in order.
+    pub trace: Vec<Applied>,
 }
 
 /// Makes an LR picture of 1/`scale` the size of `hr`, whose sides are multiples of `scale`.
@@ -146,9 +148,9 @@ impl Step {
         picture: Planes,
         lr: (usize, usize),
         draws: &mut Draws,
-        trace: &mut Vec<String>,
+        trace: &mut Vec<Applied>,
     ) -> Result<Planes, Error> {
-        let (picture, label) = match self {
+        let (picture, applied) = match self {
             Self::Blur(step) => step.apply(&picture, draws),
             Self::Resize(step) => step.apply(&picture, lr, draws),
             Self::Decimate(step) => step.apply(&picture, draws),
@@ -163,7 +165,7 @@ impl Step {
                 };
             }
         };
-        trace.push(label);
+        trace.push(applied);
         Ok(picture)
     }
 
@@ -187,7 +189,7 @@ fn apply_all<'a>(
     picture: Planes,
     lr: (usize, usize),
     draws: &mut Draws,
-    trace: &mut Vec<String>,
+    trace: &mut Vec<Applied>,
 ) -> Result<Planes, Error> {
     steps.into_iter().try_fold(picture, |picture, step| step.apply(picture, lr, draws, trace))
 }

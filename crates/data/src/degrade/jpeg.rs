@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::range;
 use super::planes::Planes;
+use super::trace::Applied;
 use crate::Error;
 use crate::image::Rgb8;
 use crate::random::Draws;
@@ -22,10 +23,10 @@ impl Jpeg {
         range(format!("{key}.quality"), self.quality, 1, 100)
     }
 
-    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> Result<(Planes, String), Error> {
+    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> Result<(Planes, Applied), Error> {
         let [least, most] = self.quality;
         let quality = least + draws.below(u32::from(most - least) + 1) as u8;
-        Ok((Planes::from(&compress(&picture.to_rgb8()?, quality)?), format!("jpeg, quality {quality}")))
+        Ok((Planes::from(&compress(&picture.to_rgb8()?, quality)?), Applied::Jpeg { quality }))
     }
 }
 
@@ -76,9 +77,10 @@ mod tests {
     fn every_quality_of_the_range_is_drawn_and_no_other() {
         let flat = Planes { height: 1, width: 1, values: vec![0.5; 3] };
         let mut draws = Draws::new(0, Purpose::Degradation, 0, 0);
-        let label = |_| Jpeg { quality: [30, 35] }.apply(&flat, &mut draws).unwrap().1;
-        let labels: std::collections::BTreeSet<String> = (0..200).map(label).collect();
-        assert!(labels.into_iter().eq((30..=35).map(|quality| format!("jpeg, quality {quality}"))));
+        let applied = |_| Jpeg { quality: [30, 35] }.apply(&flat, &mut draws).unwrap().1;
+        let applied: Vec<Applied> = (0..200).map(applied).collect();
+        let drawn = |quality: &u8| applied.contains(&Applied::Jpeg { quality: *quality });
+        assert!((1..=100).filter(drawn).eq(30..=35));
     }
 
     #[test]

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::range;
 use super::planes::Planes;
+use super::trace::Applied;
 use crate::Error;
 use crate::random::Draws;
 
@@ -27,14 +28,14 @@ impl PoissonNoise {
         range(format!("{key}.grey"), [self.grey; 2], 0.0, 1.0)
     }
 
-    pub(super) fn apply(&self, mut picture: Planes, draws: &mut Draws) -> (Planes, String) {
+    pub(super) fn apply(&self, mut picture: Planes, draws: &mut Draws) -> (Planes, Applied) {
         let scale = draws.between(self.scale);
         let grey = draws.unit() < self.grey;
         let noise = if grey { noise(&luma(&picture), draws).repeat(3) } else { noise(&picture.values, draws) };
         for (value, noise) in picture.values.iter_mut().zip(noise) {
             *value = (*value + (scale * noise) as f32).clamp(0.0, 1.0);
         }
-        (picture, format!("poisson noise, {}, scale {scale:.2}", if grey { "grey" } else { "colour" }))
+        (picture, Applied::PoissonNoise { scale, grey })
     }
 }
 
