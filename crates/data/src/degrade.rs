@@ -100,7 +100,7 @@ pub struct Degraded {
 /// JPEG.
 pub fn degrade(config: &Config, hr: &Planes, scale: usize, mut draws: Draws) -> Result<Degraded, Error> {
     config.check()?;
-    hr.to_rgb8()?; // the number of values, and that they are finite
+    hr.check()?;
     for side in [hr.height, hr.width] {
         if scale == 0 || side % scale != 0 {
             let expected = format!("a multiple of the scale ({scale}, at least 1)");

@@ -1,8 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::range;
-use super::convolve::convolve;
-use super::kernel::Kernel;
+use super::convolve::gaussian_blur;
 use super::planes::Planes;
 use crate::Error;
 
@@ -46,7 +45,7 @@ impl Sharpen {
     fn blur(&self, picture: &Planes) -> Planes {
         let side = self.radius | 1;
         let sigma = 0.15 * side as f64 + 0.35;
-        convolve(&convolve(picture, &Kernel::bell(side, 1, sigma, 0.0)), &Kernel::bell(1, side, sigma, 0.0))
+        gaussian_blur(picture, side, sigma, 0.0)
     }
 }
 
