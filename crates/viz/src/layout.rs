@@ -40,15 +40,16 @@ pub(crate) fn caption(text: &str) -> Vec<Line> {
     text.lines().map(|line| Line { text: line.to_owned(), size: 17, color: INK }).collect()
 }
 
-/// A line of a figure, and below it what does not fit into `width` pixels, indented; a word is never cut.
+/// A small line, and below it what does not fit into `width` pixels, indented; a word is never cut.
 pub(crate) fn wrapped(text: &str, width: usize) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    let mut line = detail("");
+    let small = |text: &str| Line { text: text.to_owned(), size: 14, color: INK };
+    let mut line = small("");
     for word in text.split(' ') {
-        let longer = detail(&format!("{}{}{word}", line.text, if line.text.is_empty() { "" } else { " " }));
+        let longer = small(&format!("{}{}{word}", line.text, if line.text.is_empty() { "" } else { " " }));
         if longer.width()? > width && !line.text.is_empty() {
             lines.push(line);
-            line = detail(&format!("    {word}"));
+            line = small(&format!("    {word}"));
         } else {
             line = longer;
         }

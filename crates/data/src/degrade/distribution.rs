@@ -59,7 +59,7 @@ impl Draws {
 /// Layers of the ziggurat, all of the same area.
 const LAYERS: usize = 256;
 /// Where its lowest layer, which reaches to infinity, is no rectangle any more: with 256 layers.
-const TAIL: f64 = 3.6541528853610088;
+const TAIL: f64 = 3.654_152_885_361_009;
 
 /// Half the width of each layer from the lowest up; the first as if it were a rectangle, after the last 0.
 static ZIGGURAT: LazyLock<[f64; LAYERS + 1]> = LazyLock::new(|| {
@@ -86,7 +86,7 @@ pub struct Poisson {
     /// The probabilities of that number or less, of the next one or less, and so on, up to 1.
     cumulative: Vec<f64>,
     /// For each part of [0, 1) the first number whose cumulative probability is above its beginning.
-    starts: [usize; PARTS],
+    starts: [u16; PARTS],
 }
 
 const PARTS: usize = 64;
@@ -94,7 +94,7 @@ const PARTS: usize = 64;
 const UNLIKELY: f64 = f64::EPSILON / 2.0;
 
 impl Poisson {
-    /// The distribution with that mean, finite and 0 or more.
+    /// The distribution with that mean, 0 to a million.
     pub fn new(mean: f64) -> Self {
         let mode = mean.floor();
         let logarithm = if mode > 0.0 { mode * libm::log(mean) - libm::lgamma(mode + 1.0) } else { 0.0 };
@@ -110,14 +110,14 @@ impl Poisson {
         let sum: f64 = probabilities.iter().sum();
         let mut cumulative: Vec<f64> = probabilities.iter().scan(0.0, |s, p| replaced(s, *s + p / sum)).collect();
         cumulative.last_mut().into_iter().for_each(|last| *last = 1.0);
-        let start = |part| cumulative.partition_point(|&share| share <= part as f64 / PARTS as f64);
+        let start = |part| cumulative.partition_point(|&share| share <= part as f64 / PARTS as f64) as u16;
         Self { least, starts: std::array::from_fn(start), cumulative }
     }
 
     /// One number.
     pub fn draw(&self, draws: &mut Draws) -> f64 {
         let unit = draws.unit();
-        let start = self.starts[(unit * PARTS as f64) as usize];
+        let start = usize::from(self.starts[(unit * PARTS as f64) as usize]);
         let further = self.cumulative[start..].iter().take_while(|&&share| share <= unit).count();
         (self.least + start + further) as f64
     }

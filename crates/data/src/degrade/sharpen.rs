@@ -69,6 +69,23 @@ mod tests {
     }
 
     #[test]
+    fn numpy_gives_the_same_pixels() {
+        let value = |y: usize, x: usize, c: usize| (37 * y * y + 11 * x * x + 5 * x * y + 83 * c + 7) % 256;
+        let values = (0..3 * 66).map(|i| value(i / 11 % 6, i % 11, i / 66) as f32 / 255.0).collect();
+        let picture = Planes { height: 6, width: 11, values };
+        let golden = include_str!("../../tests/golden/degrade/sharpen.txt");
+        assert_eq!(golden.lines().count(), 3);
+        for line in golden.lines() {
+            let numbers: Vec<f64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
+            let sharpen = Sharpen { weight: numbers[0], radius: numbers[1] as usize, threshold: numbers[2] };
+            let sharp = sharpen.apply(&picture);
+            assert!(sharp != picture && sharp.values.len() == numbers.len() - 3);
+            let error = sharp.values.iter().zip(&numbers[3..]).map(|(a, b)| (f64::from(*a) - b).abs());
+            assert!(error.fold(0.0, f64::max) < 3e-6, "{sharpen:?}");
+        }
+    }
+
+    #[test]
     fn an_even_radius_is_made_odd() {
         let picture = Planes { height: 5, width: 5, values: (0..75).map(|i| (i % 7) as f32 / 6.0).collect() };
         let sharpen = |radius| Sharpen { weight: 0.5, radius, threshold: 10.0 }.apply(&picture);
