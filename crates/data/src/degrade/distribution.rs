@@ -3,6 +3,7 @@
 //! Not with rand_distr: its last bits depend on the platform's functions, and its draws on its version. These are the
 //! same everywhere, for the functions of `libm` are.
 
+use std::collections::VecDeque;
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
@@ -96,20 +97,14 @@ const UNLIKELY: f64 = f64::EPSILON / 2.0;
 impl Poisson {
     /// The distribution with that mean, 0 to a million.
     pub fn new(mean: f64) -> Self {
-        let mode = mean.floor();
-        let logarithm = if mode > 0.0 { mode * libm::log(mean) - libm::lgamma(mode + 1.0) } else { 0.0 };
-        let peak = libm::exp(logarithm - mean);
-        let likely = |probability: &f64| *probability > UNLIKELY;
-        let lower = (1..=mode as usize).rev().scan(peak, |p, k| replaced(p, *p * k as f64 / mean));
-        let mut probabilities: Vec<f64> = lower.take_while(likely).collect();
-        let least = mode as usize - probabilities.len();
-        probabilities.reverse();
-        probabilities.push(peak);
-        let upper = (mode as usize + 1..).scan(peak, |p, k| replaced(p, *p * mean / k as f64));
-        probabilities.extend(upper.take_while(likely));
-        let sum: f64 = probabilities.iter().sum();
-        let mut cumulative: Vec<f64> = probabilities.iter().scan(0.0, |s, p| replaced(s, *s + p / sum)).collect();
-        cumulative.last_mut().into_iter().for_each(|last| *last = 1.0);
+        let (least, probabilities) = likely(mean);
+        let total: f64 = probabilities.iter().sum();
+        let mut sum = 0.0;
+        let add = |probability| {
+            sum += probability;
+            sum / total
+        };
+        let cumulative: Vec<f64> = probabilities.iter().map(add).collect();
         let start = |part| cumulative.partition_point(|&share| share <= part as f64 / PARTS as f64) as u16;
         Self { least, starts: std::array::from_fn(start), cumulative }
     }
@@ -123,9 +118,25 @@ impl Poisson {
     }
 }
 
-fn replaced(old: &mut f64, new: f64) -> Option<f64> {
-    *old = new;
-    Some(new)
+/// The least number that is not [`UNLIKELY`], and the probabilities from it up.
+fn likely(mean: f64) -> (usize, VecDeque<f64>) {
+    let mode = mean.floor();
+    let logarithm = if mode > 0.0 { mode * libm::log(mean) - libm::lgamma(mode + 1.0) } else { 0.0 };
+    let peak = libm::exp(logarithm - mean);
+    let mut probabilities = VecDeque::from([peak]);
+    let (mut least, mut probability) = (mode, peak);
+    while least > 0.0 && probability > UNLIKELY {
+        probability *= least / mean;
+        least -= 1.0;
+        probabilities.push_front(probability);
+    }
+    let (mut most, mut probability) = (mode, peak);
+    while probability > UNLIKELY {
+        most += 1.0;
+        probability *= mean / most;
+        probabilities.push_back(probability);
+    }
+    (least as usize, probabilities)
 }
 
 #[cfg(test)]
