@@ -1,6 +1,6 @@
 //! A picture beside degraded versions of it, with what was done to each.
 
-use abbe_data::degrade::Degraded;
+use abbe_data::degrade::Applied;
 use abbe_data::image::Rgb8;
 use abbe_data::resample;
 use anyhow::{Context, Result, ensure};
@@ -14,18 +14,28 @@ const SHORTEST: usize = 256;
 /// Pictures beside each other.
 const COLUMNS: usize = 3;
 
-/// HR, the target if it was sharpened, and each LR picture in HR's size by nearest neighbour, with the steps that led to
-/// it below; `hr` has the size of the targets, a multiple of the LR pictures'. Further lines of the heading are set small.
+/// A degraded picture.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// What came out.
+    pub lr: Rgb8,
+    /// What was done, in order.
+    pub trace: Vec<Applied>,
+}
+
+/// HR, the target if it is another (sharpened) one, and each LR picture in HR's size by nearest neighbour, with the steps
+/// that led to it below; `hr` and `target` have the same size, a multiple of the LR pictures'. Further lines of the heading
+/// are set small.
 ///
 /// # Errors
 /// When there is no example, or the sizes do not fit.
-pub fn degradations(hr: &Rgb8, examples: &[Degraded], heading: &str) -> Result<Rgb8> {
+pub fn degradations(hr: &Rgb8, target: &Rgb8, examples: &[Example], heading: &str) -> Result<Rgb8> {
     let first = examples.first().context("a sheet of degradations needs at least one example, found none")?;
     let view = View::of(hr, &first.lr)?;
     let mut cells = vec![view.cell("HR", hr, 1, "as it is")?];
-    let target = first.target.to_rgb8()?;
-    if target != *hr {
-        cells.push(view.cell("HR, sharpened", &target, 1, "the target; LR is made from it")?);
+    ensure!(target.size() == hr.size(), "the target is {:?} and HR {:?} (height, width)", target.size(), hr.size());
+    if target != hr {
+        cells.push(view.cell("HR, sharpened", target, 1, "the target; LR is made from it")?);
     }
     for (i, example) in examples.iter().enumerate() {
         let size = example.lr.size();
@@ -87,14 +97,13 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use abbe_data::degrade::{Applied, Planes};
 
     fn picture(height: usize, width: usize) -> Rgb8 {
         Rgb8::new(height, width, (0..3 * height * width).map(|i| (i * 7 % 256) as u8).collect()).unwrap()
     }
 
-    fn example(hr: &Rgb8, lr: Rgb8) -> Degraded {
-        Degraded { lr, target: Planes::from(hr), trace: vec![Applied::Jpeg { quality: 30 }; 4] }
+    fn example(lr: Rgb8) -> Example {
+        Example { lr, trace: vec![Applied::Jpeg { quality: 30 }; 4] }
     }
 
     #[test]
@@ -119,23 +128,23 @@ mod tests {
 
     #[test]
     fn a_sheet_has_a_row_for_every_three_pictures() {
-        let hr = picture(256, 256);
-        let sheet = |count| degradations(&hr, &vec![example(&hr, picture(64, 64)); count], "baby").unwrap();
-        let (two, three) = (sheet(2), sheet(3)); // with HR three and four pictures
+        let (hr, sharpened) = (picture(256, 256), Rgb8::new(256, 256, vec![9; 3 * 256 * 256]).unwrap());
+        let sheet = |target, count| degradations(&hr, target, &vec![example(picture(64, 64)); count], "baby").unwrap();
+        let (two, three) = (sheet(&hr, 2), sheet(&hr, 3)); // with HR three and four pictures
         assert_eq!(two.width, three.width);
         assert!(two.width > 3 * 256 && three.height > two.height + 256);
-        let sharpened = Degraded {
-            target: Planes { values: vec![0.5; 3 * 256 * 256], ..Planes::from(&hr) },
-            ..example(&hr, picture(64, 64))
-        };
-        assert_eq!(degradations(&hr, &[sharpened], "baby").unwrap().width, two.width);
+        assert_eq!(sheet(&sharpened, 2).size(), three.size());
     }
 
     #[test]
     fn sizes_that_do_not_fit_are_errors() {
         let hr = picture(64, 64);
-        assert!(degradations(&hr, &[], "").is_err());
-        assert!(degradations(&hr, &[example(&hr, picture(16, 15))], "").is_err());
-        assert!(degradations(&hr, &[example(&hr, picture(16, 16)), example(&hr, picture(8, 8))], "").is_err());
+        let fits = |target: &Rgb8, sizes: &[(usize, usize)]| {
+            let examples: Vec<_> = sizes.iter().map(|&(height, width)| example(picture(height, width))).collect();
+            degradations(&hr, target, &examples, "").is_ok()
+        };
+        assert!(fits(&hr, &[(16, 16), (16, 16)]));
+        assert!(!fits(&hr, &[]) && !fits(&hr, &[(16, 15)]) && !fits(&hr, &[(16, 16), (8, 8)]));
+        assert!(!fits(&picture(64, 60), &[(16, 16)]));
     }
 }

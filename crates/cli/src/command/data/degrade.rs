@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use abbe_data::degrade::{Config, Degraded, Planes, degrade, preset};
+use abbe_data::degrade::{Config, Planes, degrade, preset};
 use abbe_data::image::{Conversion, Rgb8, read};
 use abbe_data::random::{Draws, Purpose};
 use abbe_run::write_atomic;
-use abbe_viz::{degradations, save};
+use abbe_viz::{Example, degradations, save};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
@@ -111,19 +111,19 @@ impl Files {
 fn one(arguments: &Arguments, config: &Config, input: &Path, index: u64, files: &Files) -> Result<Value> {
     let hr = cropped(input, arguments)?;
     let planes = Planes::from(&hr);
-    let mut examples: Vec<Degraded> = Vec::new();
+    let (mut target, mut examples) = (hr.clone(), Vec::new());
     for step in 0..arguments.count {
         stop::check()?;
         let draws = Draws::new(arguments.seed, Purpose::Degradation, step, index);
-        examples.push(degrade(config, &planes, arguments.scale, draws).with_context(|| arguments.preset.clone())?);
+        let degraded = degrade(config, &planes, arguments.scale, draws).with_context(|| arguments.preset.clone())?;
+        target = degraded.target.to_rgb8()?; // each time the same
+        examples.push(Example { lr: degraded.lr, trace: degraded.trace });
     }
     let Arguments { preset, scale, seed, .. } = arguments;
     let name = input.file_stem().unwrap_or_default().to_string_lossy();
     let heading = format!("{name}\ndegraded by {preset}, ×{scale}, seed {seed}");
-    save(&degradations(&hr, &examples, &heading)?, &files.sheet)?;
-    if let Some(example) = examples.first() {
-        save(&example.target.to_rgb8()?, &files.target)?;
-    }
+    save(&degradations(&hr, &target, &examples, &heading)?, &files.sheet)?;
+    save(&target, &files.target)?;
     examples.iter().zip(&files.lr).try_for_each(|(example, file)| save(&example.lr, file))?;
     let drawn =
         examples.iter().zip(&files.lr).zip(0u64..).map(
