@@ -53,6 +53,9 @@ fn in_line(text: &str, error: &toml::de::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::degrade::{
+        Base, Blur, Branch, Decimate, Factor, Family, Interpolation, RandomKernel, Resize, Spread, Step,
+    };
 
     fn error(text: &str) -> String {
         let folder = tempfile::TempDir::new().unwrap();
@@ -101,5 +104,44 @@ mod tests {
             assert!(PRESETS.iter().all(|preset| error.contains(preset)) && error.contains(name), "{error}");
         }
         assert!(matches!(Config::open(env!("CARGO_MANIFEST_DIR"), 4), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn kernels_of_real_esrgan_are_as_likely_as_published() {
+        let config = Config::open("real-esrgan", 4).unwrap();
+        let Step::OneOf(second) = &config.steps[4] else { panic!("the second blur is left out at times") };
+        assert_eq!(config.steps[0], Config::open("first-order", 4).unwrap().steps[0]);
+        for (step, sigma) in [(&config.steps[0], [0.2, 3.0]), (&second[0].steps[0], [0.2, 1.5])] {
+            let Step::Blur(blur) = step else { panic!("{step:?}") };
+            let shaped = [0.45, 0.25, 0.12, 0.03, 0.12, 0.03].map(|probability| 0.9 * probability);
+            let sinc = [3.0, 5.0].map(|sizes| 0.1 * sizes / 8.0); // 7, 9, 11 and 13, 15, 17, 19, 21
+            assert_eq!(blur.kernels.len(), 8);
+            for (kernel, probability) in blur.kernels.iter().zip(shaped.into_iter().chain(sinc)) {
+                assert!((kernel.probability - probability).abs() < 1e-12, "{kernel:?}");
+            }
+            assert_eq!(blur.kernels[0].family, Family::Gaussian(Spread::Isotropic(sigma)));
+        }
+    }
+
+    #[test]
+    fn figures_of_bsrgan_follow_the_scale() {
+        let [two, four] = [2, 4].map(|scale| Config::open("bsrgan", scale).unwrap());
+        let Step::OneOf(branches) = &four.steps[0] else { panic!("halved first or not") };
+        assert_eq!(branches[0].steps[1], two.steps[0]);
+        let kernels = vec![Interpolation::Area, Interpolation::Bilinear, Interpolation::Bicubic];
+        for (factor, shuffle) in [(2, &two.steps[0]), (4, &branches[1].steps[0])] {
+            let Step::Shuffle(steps) = shuffle else { panic!("{shuffle:?}") };
+            let scale = factor as f64;
+            let bell = |spread| RandomKernel { probability: 0.5, size: [7, 25], family: Family::Gaussian(spread) };
+            let ellipse = Spread::AnisotropicVariance([0.01, 4.0 + scale]);
+            let blur =
+                Step::Blur(Blur { kernels: vec![bell(ellipse), bell(Spread::Isotropic([0.01, 2.0 + 0.2 * scale]))] });
+            assert_eq!(steps[..2], [blur.clone(), blur]);
+            let by = Factor::OneOver([1.0, 2.0 * scale]);
+            let resize = Step::Resize(Resize { of: Base::Picture, factor: by, kernels: kernels.clone() });
+            let decimate = Step::Decimate(Decimate { factor, sigma: [0.1, 0.6 * scale] });
+            let branch = |probability, step| Branch { probability, steps: vec![step] };
+            assert_eq!(steps[2], Step::OneOf(vec![branch(0.75, resize), branch(0.25, decimate)]));
+        }
     }
 }
