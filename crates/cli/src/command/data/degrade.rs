@@ -74,11 +74,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for (index, (input, sheet)) in (0..).zip(&work) {
         traces.push(one(arguments, &config, input, index, &Files::beside(sheet, arguments.count))?);
         bar.inc(1);
-        bar.suspend(|| {
-            if !arguments.json {
-                println!("{}", sheet.display())
-            }
-        });
+        if !arguments.json {
+            bar.suspend(|| println!("{}", sheet.display()));
+        }
     }
     bar.finish_and_clear();
     if arguments.json {
@@ -124,14 +122,16 @@ fn one(arguments: &Arguments, config: &Config, input: &Path, index: u64, files: 
     let heading = format!("{name}\ndegraded by {preset}, ×{scale}, seed {seed}");
     save(&degradations(&hr, &target, &examples, &heading)?, &files.sheet)?;
     save(&target, &files.target)?;
-    examples.iter().zip(&files.lr).try_for_each(|(example, file)| save(&example.lr, file))?;
-    let drawn =
-        examples.iter().zip(&files.lr).zip(0u64..).map(
-            |((example, file), step)| json!({ "lr": file.display().to_string(), "step": step, "index": index, "applied": example.trace }),
-        );
+    let mut drawn = Vec::new();
+    for (step, (example, file)) in (0..arguments.count).zip(examples.iter().zip(&files.lr)) {
+        save(&example.lr, file)?;
+        let file = file.display().to_string();
+        drawn.push(json!({ "lr": file, "step": step, "index": index, "applied": example.trace }));
+    }
+    let [picture, target] = [input, &files.target].map(|path| path.display().to_string());
     let trace = json!({
-        "picture": input.display().to_string(), "target": files.target.display().to_string(), "preset": preset, "scale": scale, "seed": seed, "config": config,
-        "examples": drawn.collect::<Vec<_>>(),
+        "picture": picture, "target": target, "preset": preset, "scale": scale, "seed": seed, "config": config,
+        "examples": drawn,
     });
     write_atomic(&files.trace, format!("{trace:#}\n").as_bytes())?;
     Ok(trace)
