@@ -1,4 +1,4 @@
-//! Figures and the archive of results, drawn from the files of a run.
+//! Figures and the archive of results, drawn from the files of a run, and sheets of degraded pictures.
 //!
 //! Never: runs a network.
 //!
@@ -8,6 +8,7 @@
 mod archive;
 mod chart;
 pub mod curves;
+mod degradation;
 mod figures;
 mod grid;
 mod layout;
@@ -20,6 +21,7 @@ use abbe_data::image::{Rgb8, encode_png};
 use anyhow::{Context, Result};
 
 pub use archive::archive;
+pub use degradation::{Example, degradations};
 pub use figures::{figures, results_archive};
 pub use grid::{Panel, grid};
 pub use zoom::zoom;
