@@ -236,6 +236,24 @@ pub enum Error {
         /// The codec's reason.
         reason: String,
     },
+    /// A range of an experiment outside of its limits.
+    #[error("{key}: expected [low, high] with {least} <= low <= high <= {most}, found {found:?}")]
+    Range {
+        /// The setting's name.
+        key: &'static str,
+        /// The lowest number allowed.
+        least: f64,
+        /// The highest number allowed.
+        most: f64,
+        /// The range given.
+        found: [f64; 2],
+    },
+    /// A picture without LR picture, where nothing says how to make one.
+    #[error("{name}: no LR picture; say how LR is made, such as `lr = {{ bicubic = {{ border = \"replicate\" }} }}`")]
+    NoLr {
+        /// The HR picture's name.
+        name: String,
+    },
     /// A worker thread that the system refused to start.
     #[error("loader worker {worker} cannot be started; set a smaller number of workers")]
     Worker {

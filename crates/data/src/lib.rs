@@ -1,7 +1,8 @@
 //! From a picture file to pixels, LR/HR pairs, patches and batches.
 //!
-//! A picture file becomes [`image::Rgb8`]; [`pair::load`] makes or reads the LR picture of each HR picture;
-//! [`patches::Sampler`] cuts the patches of a training step, and [`loader::Loader`] fills batches ahead of the trainer.
+//! A picture file becomes [`image::Rgb8`]; [`pair::load`] makes or reads the LR picture of each HR picture, and
+//! [`store::Store`] keeps them for training; [`patches::Sampler`] cuts the patches of a training step, and
+//! [`loader::Loader`] fills batches ahead of the trainer.
 //! [`degrade::degrade`] makes an LR picture as a camera and its software would.
 //! The same files, settings and seed give the same numbers on every run, with any number of threads.
 //!
@@ -12,10 +13,13 @@ pub mod degrade;
 mod error;
 pub mod folder;
 pub mod image;
+pub mod jitter;
 pub mod loader;
 pub mod pair;
 pub mod patches;
 pub mod random;
 pub mod resample;
+pub mod square;
+pub mod store;
 
 pub use error::Error;
