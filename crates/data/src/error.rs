@@ -236,6 +236,22 @@ pub enum Error {
         /// The codec's reason.
         reason: String,
     },
+    /// A file that the system does not let us write.
+    #[error("{path}: cannot be written; check the path, its permissions and the free space")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A packed cache that cannot be used.
+    #[error("{path}: {reason}; remove it, or make it again with `abbe data prepare`")]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A range of an experiment outside of its limits.
     #[error("{key}: expected [low, high] with {least} <= low <= high <= {most}, found {found:?}")]
     Range {

@@ -8,6 +8,7 @@
 //!
 //! Never: a network, a device, a metric.
 
+pub mod cache;
 pub mod color;
 pub mod degrade;
 mod error;
