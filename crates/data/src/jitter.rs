@@ -54,7 +54,8 @@ impl Jitter {
     }
 
     fn draw(&self, draws: &mut Draws) -> Vec<Change> {
-        let kinds: [(_, fn(f32) -> Change); 4] = [
+        type Make = fn(f32) -> Change;
+        let kinds: [(_, Make); 4] = [
             (self.brightness, Change::Brightness),
             (self.contrast, Change::Contrast),
             (self.saturation, Change::Saturation),

@@ -8,12 +8,18 @@ mod validate;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use abbe_data::pair::{Pair, Source};
-use abbe_data::patches::Sampler;
+use abbe_data::cache::{self, Room};
+use abbe_data::jitter::Jitter;
+use abbe_data::pair::Source;
+use abbe_data::patches::{Sampler, Settings};
+use abbe_data::store::Store;
 use abbe_models::{discriminator, vgg};
+use abbe_torch::MappedFile;
 use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+
+use crate::vgg_weights;
 
 pub use phase::{DiscriminatorTraining, Length, Losses, Optimizer, Phase, Schedule};
 pub use start::{Pretrained, Start};
@@ -59,8 +65,31 @@ pub struct Data {
     pub patches_per_picture: usize,
     /// Whether a patch is turned and mirrored, one of eight ways.
     pub augment: bool,
+    /// How the colours of a patch are changed, LR and HR alike.
+    pub jitter: Option<Jitter>,
+    /// Range of the standard deviation of Gaussian noise on LR patches, in 8-bit levels.
+    pub noise: Option<[f64; 2]>,
     /// Threads that cut patches ahead of the trainer; the patches do not depend on their number.
     pub workers: usize,
+    /// GiB of memory that the decoded training pictures may take, 3 bytes a pixel; if they need more, they are packed into
+    /// a file and mapped from there. 8 where it is left out: half the memory of a usual machine, room for DIV2K (6.6).
+    #[serde(default = "memory_gib")]
+    pub memory_gib: f64,
+    /// The folder for that file; if left out, `$XDG_CACHE_HOME/abbe`, else `~/.cache/abbe`.
+    pub cache: Option<PathBuf>,
+    /// Whether the decoded training pictures lie in the memory of the device, where patches are then cut without workers.
+    #[serde(default)]
+    pub on_device: bool,
+}
+
+fn memory_gib() -> f64 {
+    8.0
+}
+
+impl Data {
+    fn cache_folder(&self) -> PathBuf {
+        self.cache.clone().unwrap_or_else(|| vgg_weights::cache_folder().join("abbe"))
+    }
 }
 
 /// The VGG network of the content loss.
@@ -121,10 +150,31 @@ impl Experiment {
     ///
     /// # Errors
     /// No picture, one smaller than the patch, or an epoch of `save_epochs` that never comes with so many pictures.
-    pub fn sampler(&self, pairs: Vec<Pair>) -> Result<Arc<Sampler>> {
-        let Data { patch, augment, .. } = self.data;
-        validate::save_epochs(self, pairs.len())?;
-        Ok(Arc::new(Sampler::new(Arc::new(pairs), self.scale, patch, self.seed, augment).context("data.train")?))
+    pub fn sampler(&self, pictures: Store) -> Result<Arc<Sampler>> {
+        let Data { patch, augment, jitter, noise, train, .. } = &self.data;
+        validate::save_epochs(self, pictures.entries().len())?;
+        let settings = Settings {
+            scale: self.scale,
+            patch: *patch,
+            seed: self.seed,
+            augment: *augment,
+            jitter: jitter.clone(),
+            degrade: train.lr.degradation(self.scale).context("data.train.lr")?,
+            noise: *noise,
+        };
+        Ok(Arc::new(Sampler::new(Arc::new(pictures), settings).context("data.train")?))
+    }
+
+    /// The training pictures, decoded: in memory, or in a cache file if `data.memory_gib` is too little; then `report` is
+    /// told so.
+    ///
+    /// # Errors
+    /// Those of [`abbe_data::cache::load`].
+    pub fn training_pictures(&self, report: &mut dyn FnMut(&str)) -> Result<Store> {
+        let memory = (self.data.memory_gib * (1u64 << 30) as f64) as u64;
+        let room =
+            Room { memory, folder: &self.data.cache_folder(), map: |path| Ok(Arc::new(MappedFile::open(path)?)) };
+        cache::load(&self.data.train, self.scale, &room, report).context("data.train")
     }
 
     /// Steps of one epoch over `pictures` training pictures; a last batch that is not full counts.
