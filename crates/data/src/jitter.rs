@@ -47,8 +47,8 @@ impl Jitter {
         check("data.jitter.hue", hue, [-0.5, 0.5])
     }
 
-    /// Changes an HR patch and its LR patch, pixels of three values in [0, 1].
-    pub(crate) fn apply(&self, draws: &mut Draws, hr: &mut [f32], lr: &mut [f32]) {
+    /// Changes an HR patch and its LR patch, pixels of three values in [0, 1], one after the other.
+    pub fn apply(&self, draws: &mut Draws, hr: &mut [f32], lr: &mut [f32]) {
         let (hr, lr) = (hr.as_chunks_mut().0, lr.as_chunks_mut().0);
         self.draw(draws).into_iter().for_each(|change| change.apply(hr, lr));
     }

@@ -22,5 +22,6 @@ pub mod random;
 pub mod resample;
 pub mod square;
 pub mod store;
+pub mod throughput;
 
 pub use error::Error;

@@ -11,6 +11,9 @@ use crate::patches::Sampler;
 
 /// Finished batches that each worker may hold back until they are asked for.
 const QUEUE: usize = 2;
+/// Batches of a worker that are there at most: those of the queue, one that is being made or waits for room there, and
+/// one with the trainer.
+pub const BATCHES_PER_WORKER: usize = QUEUE + 2;
 
 /// The patches of one training step.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +57,8 @@ impl Batch {
 /// The batches of a range of steps, in order; the same with any number of workers.
 ///
 /// Worker `w` of `n` makes every `n`-th batch and hands it over in a queue of its own; the queues are visited in turn.
-/// A batch that the trainer is done with goes back to its worker, whose memory it is: at most five of its batches are
-/// there at a time. When the loader is dropped, the workers end after the batch they are making.
+/// A batch that the trainer is done with goes back to its worker, whose memory it is: there are never more than
+/// [`BATCHES_PER_WORKER`] of each. When the loader is dropped, the workers end after the batch they are making.
 #[derive(Debug)]
 pub struct Loader {
     steps: Range<u64>,

@@ -72,7 +72,7 @@ pub struct Data {
     /// Threads that cut patches ahead of the trainer; the patches do not depend on their number.
     pub workers: usize,
     /// GiB of memory that the decoded training pictures may take, 3 bytes a pixel; if they need more, they are packed into
-    /// a file and mapped from there. 8 where it is left out: half the memory of a usual machine, room for DIV2K (6.6).
+    /// a file and mapped from there. 8 where it is left out: half the memory of a usual machine, room for DIV2K (about 7).
     #[serde(default = "memory_gib")]
     pub memory_gib: f64,
     /// The folder for that file; if left out, `$XDG_CACHE_HOME/abbe`, else `~/.cache/abbe`.
