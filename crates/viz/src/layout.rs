@@ -40,36 +40,87 @@ pub(crate) fn caption(text: &str) -> Vec<Line> {
     text.lines().map(|line| Line { text: line.to_owned(), size: 17, color: INK }).collect()
 }
 
-/// Lays out cells in one row under the heading. Columns are as wide as the widest picture or text among them, the figure
-/// at least as wide as its heading, so no text can run into its neighbour or over the edge.
+/// A small line, and below it what does not fit into `width` pixels, indented; a word is never cut.
+pub(crate) fn wrapped(text: &str, width: usize) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    let small = |text: &str| Line { text: text.to_owned(), size: 14, color: INK };
+    let mut line = small("");
+    for word in text.split(' ') {
+        let longer = small(&format!("{}{}{word}", line.text, if line.text.is_empty() { "" } else { " " }));
+        if longer.width()? > width && !line.text.is_empty() {
+            lines.push(line);
+            line = small(&format!("    {word}"));
+        } else {
+            line = longer;
+        }
+    }
+    lines.push(line);
+    Ok(lines)
+}
+
+/// [`page`] with one row.
 pub(crate) fn row(cells: &[Cell], heading: &[Line]) -> Result<Rgb8> {
-    ensure!(!cells.is_empty(), "a figure needs at least one picture, found none");
+    page(&[cells], heading)
+}
+
+/// Lays out rows of cells under the heading. Columns are as wide as the widest picture or text among them, the figure at
+/// least as wide as its heading, so no text can run into its neighbour or over the edge.
+pub(crate) fn page(rows: &[&[Cell]], heading: &[Line]) -> Result<Rgb8> {
     let mut column = 0;
-    for cell in cells {
+    for cell in rows.iter().copied().flatten() {
         column = column.max(cell.picture.width).max(widest(&cell.above)?).max(widest(&cell.below)?);
     }
-    let top = MARGIN + lines_height(heading) + GAP;
-    let picture_top = top + tallest(cells, |cell| lines_height(&cell.above)) + GAP / 2;
-    let below_top = picture_top + tallest(cells, |cell| cell.picture.height) + GAP / 2;
-    let bottom = below_top + tallest(cells, |cell| lines_height(&cell.below));
-    let width = (cells.len() * (column + GAP) - GAP).max(widest(heading)?);
-    let mut figure = white(bottom + MARGIN, width + 2 * MARGIN)?;
+    let columns = rows.iter().map(|cells| cells.len()).max().unwrap_or(0);
+    ensure!(columns > 0, "a figure needs at least one picture, found none");
+    let width = (columns * (column + GAP) - GAP).max(widest(heading)?);
+    let bands: Vec<Band> = rows.iter().map(|cells| Band::new(cells)).collect();
+    let mut top = MARGIN + lines_height(heading);
+    let height = top + bands.iter().map(|band| band.height()).sum::<usize>() + MARGIN;
+    let mut figure = white(height, width + 2 * MARGIN)?;
     write(&mut figure, heading, MARGIN, MARGIN)?;
-    for (i, cell) in cells.iter().enumerate() {
-        let left = MARGIN + i * (column + GAP);
-        write(&mut figure, &cell.above, top, left)?;
-        paste(&mut figure, &framed(&cell.picture)?, picture_top - 1, left - 1);
-        write(&mut figure, &cell.below, below_top, left)?;
+    for band in bands {
+        band.write(&mut figure, top, column)?;
+        top += band.height();
     }
     Ok(figure)
 }
 
-fn widest(lines: &[Line]) -> Result<usize> {
-    lines.iter().try_fold(0, |widest, line| Ok(widest.max(line.width()?)))
+/// A row of a figure and the heights of its parts in pixels: the text above, the pictures, the text below.
+struct Band<'a> {
+    cells: &'a [Cell],
+    above: usize,
+    picture: usize,
+    below: usize,
 }
 
-fn tallest(cells: &[Cell], height: impl Fn(&Cell) -> usize) -> usize {
-    cells.iter().map(height).max().unwrap_or(0)
+impl<'a> Band<'a> {
+    fn new(cells: &'a [Cell]) -> Self {
+        let tallest = |height: fn(&Cell) -> usize| cells.iter().map(height).max().unwrap_or(0);
+        let above = tallest(|cell| lines_height(&cell.above));
+        let picture = tallest(|cell| cell.picture.height);
+        Self { cells, above, picture, below: tallest(|cell| lines_height(&cell.below)) }
+    }
+
+    fn height(&self) -> usize {
+        2 * GAP + self.above + self.picture + self.below
+    }
+
+    /// Puts the row at `top`, its cells `column` pixels wide.
+    fn write(&self, figure: &mut Rgb8, top: usize, column: usize) -> Result<()> {
+        let above = top + GAP;
+        let picture = above + self.above + GAP / 2;
+        for (i, cell) in self.cells.iter().enumerate() {
+            let left = MARGIN + i * (column + GAP);
+            write(figure, &cell.above, above, left)?;
+            paste(figure, &framed(&cell.picture)?, picture - 1, left - 1);
+            write(figure, &cell.below, picture + self.picture + GAP / 2, left)?;
+        }
+        Ok(())
+    }
+}
+
+fn widest(lines: &[Line]) -> Result<usize> {
+    lines.iter().try_fold(0, |widest, line| Ok(widest.max(line.width()?)))
 }
 
 fn lines_height(lines: &[Line]) -> usize {
@@ -131,6 +182,30 @@ mod tests {
             }
             assert!(!inked(&figure, figure.height - MARGIN, 0, MARGIN, figure.width), "below the captions");
         }
+    }
+
+    #[test]
+    fn rows_stand_below_each_other_in_the_same_columns() {
+        let cells = cells(30, "31.77 dB");
+        let figure = page(&[&cells[..3], &cells[3..]], &heading("Set5")).unwrap();
+        let one = row(&cells[..3], &heading("Set5")).unwrap();
+        let band = one.height - 2 * MARGIN - heading("Set5")[0].height();
+        assert_eq!(figure.size(), (one.height + band, one.width));
+        let column = caption("31.77 dB")[0].width().unwrap();
+        let below = figure.crop(one.height - MARGIN, MARGIN, band, column).unwrap();
+        let first = one.crop(one.height - MARGIN - band, MARGIN, band, column).unwrap();
+        assert_eq!(below, first);
+    }
+
+    #[test]
+    fn a_long_line_is_wrapped_between_words() {
+        let width = detail("    plateau, sigma").width().unwrap();
+        let lines = wrapped("blur 7×7, plateau, sigma 1.50, beta 1.00", width).unwrap();
+        assert!(lines.iter().all(|line| line.width().unwrap() <= width));
+        let text: Vec<&str> = lines.iter().flat_map(|line| line.text.split_whitespace()).collect();
+        assert_eq!(text.join(" "), "blur 7×7, plateau, sigma 1.50, beta 1.00");
+        assert!(lines.len() > 1 && lines[1..].iter().all(|line| line.text.starts_with("    ")));
+        assert_eq!(wrapped("unbreakable", 1).unwrap().len(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod archive;
 mod chart;
 pub mod curves;
+mod degradation;
 mod figures;
 mod grid;
 mod layout;
@@ -20,6 +21,7 @@ use abbe_data::image::{Rgb8, encode_png};
 use anyhow::{Context, Result};
 
 pub use archive::archive;
+pub use degradation::degradations;
 pub use figures::{figures, results_archive};
 pub use grid::{Panel, grid};
 pub use zoom::zoom;

@@ -3,7 +3,7 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::check::{probabilities, range, require};
-use super::convolve::convolve;
+use super::convolve::{convolve, gaussian_blur};
 use super::kernel::{Ellipse, Shape};
 use super::planes::Planes;
 use super::trace::Applied;
@@ -82,7 +82,18 @@ impl Blur {
     pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> (Planes, Applied) {
         let kernel = &self.kernels[draws.choose(self.kernels.iter().map(|kernel| kernel.probability))];
         let (size, shape) = kernel.draw(draws);
-        (convolve(picture, &shape.kernel(size)), Applied::Blur { size, shape })
+        (blurred(picture, size, &shape), Applied::Blur { size, shape })
+    }
+}
+
+/// The picture weighed with the kernel, in two passes where that is the same.
+fn blurred(picture: &Planes, size: usize, shape: &Shape) -> Planes {
+    match shape {
+        Shape::Delta => picture.clone(),
+        Shape::Gaussian(Ellipse { sigma: [first, second], .. }) if first == second => {
+            gaussian_blur(picture, size, *first, 0.0)
+        }
+        shape => convolve(picture, &shape.kernel(size)),
     }
 }
 

@@ -15,6 +15,20 @@ pub struct Kernel {
     pub weights: Vec<f64>,
 }
 
+/// Twice this share of a blur's weights, once for rows and once for columns, may be left out: a thousandth of an 8-bit
+/// level.
+const NEGLIGIBLE: f64 = 1e-6;
+
+/// How many of `length` sums can be left out at either end.
+fn negligible(length: usize, sum: impl Fn(usize) -> f64) -> usize {
+    let mut outer = 0.0;
+    let adds = |i: &usize| {
+        outer += sum(*i) + sum(length - 1 - i);
+        outer < NEGLIGIBLE
+    };
+    (0..length / 2).take_while(adds).count()
+}
+
 /// Where a kernel has fallen off: an ellipse about its centre.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ellipse {
@@ -43,6 +57,16 @@ impl Kernel {
         let weights: Vec<f64> = (0..height).flat_map(row).map(|(x, y)| weight(x, y)).collect();
         let sum: f64 = weights.iter().sum();
         Self { height, width, weights: weights.into_iter().map(|weight| weight / sum).collect() }
+    }
+
+    /// The kernel without outer rows and columns, as many on both sides, whose weights are [`NEGLIGIBLE`].
+    pub(super) fn trimmed(&self) -> Self {
+        let row_sum = |y: usize| (0..self.width).map(|x| self.weights[y * self.width + x].abs()).sum();
+        let column_sum = |x: usize| (0..self.height).map(|y| self.weights[y * self.width + x].abs()).sum();
+        let (rows, columns) = (negligible(self.height, row_sum), negligible(self.width, column_sum));
+        let kept = self.weights.chunks_exact(self.width).skip(rows).take(self.height - 2 * rows);
+        let weights = kept.flat_map(|row| &row[columns..self.width - columns]).copied().collect();
+        Self { height: self.height - 2 * rows, width: self.width - 2 * columns, weights }
     }
 
     /// A bell along rows (`width` 1) or columns (`height` 1) or both, its centre shifted by `shift` to later ones.
@@ -169,6 +193,20 @@ mod tests {
                 assert!(kernel.weights.iter().zip(backward).all(|(a, b)| (a - b).abs() < 1e-15));
             }
         }
+    }
+
+    #[test]
+    fn what_is_negligible_is_trimmed_on_both_sides_alike() {
+        // sigma 0.2 along columns: exp(-12.5) = 3.7e-6 beside the centre is kept, exp(-50) further out is not. Along rows
+        // sigma 100 keeps all.
+        let kernel = gaussian(7, &Ellipse { sigma: [0.2, 100.0], angle: 0.0 });
+        let trimmed = kernel.trimmed();
+        assert_eq!((trimmed.height, trimmed.width), (7, 3));
+        assert_eq!(trimmed.weights[..3], kernel.weights[2..5]);
+        assert!((trimmed.weights.iter().sum::<f64>() - 1.0).abs() < 2.0 * NEGLIGIBLE);
+        assert_eq!(Kernel::bell(1, 25, 0.2, 1.5).trimmed().width, 5); // -2 to 2: 3 has exp(-28)
+        let ringing = sinc(21, 1.0);
+        assert_eq!(ringing.trimmed(), ringing);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::range;
-use super::planes::Planes;
+use super::distribution::Poisson;
+use super::planes::{Planes, to_u8};
 use super::trace::Applied;
 use crate::Error;
 use crate::random::Draws;
@@ -49,13 +50,15 @@ fn luma(picture: &Planes) -> Vec<f32> {
 
 /// The noise at scale 1 of values in [0, 1], which are first rounded to 8 bits.
 fn noise(values: &[f32], draws: &mut Draws) -> Vec<f64> {
-    let levels: Vec<u8> = values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+    let levels: Vec<u8> = values.iter().map(|&value| to_u8(value)).collect();
     let mut occurs = [false; 256];
     levels.iter().for_each(|&level| occurs[usize::from(level)] = true);
     let n = occurs.iter().filter(|occurs| **occurs).count().next_power_of_two() as f64;
-    let noise = |level| {
+    let mut distributions = [const { None }; 256];
+    let noise = |level: u8| {
         let value = f64::from(level) / 255.0;
-        draws.poisson(value * n) / n - value
+        let poisson = distributions[usize::from(level)].get_or_insert_with(|| Poisson::new(value * n));
+        poisson.draw(draws) / n - value
     };
     levels.into_iter().map(noise).collect()
 }

@@ -79,17 +79,17 @@ mod tests {
         let text = preset("real-esrgan", 4).unwrap();
         for (right, wrong, found) in [
             ("radius", "raduis", "line 10: unknown field `raduis`"),
-            ("probability", "probablity", "unknown field `probablity`"),
-            ("kinds", "kind", "unknown field `kind`"),
-            ("isotropic", "isotrop", "unknown variant `isotrop`"),
-            ("cutoff", "cut", "unknown field `cut`"),
-            ("jpeg", "jp\u{7}eg", "line 62: "),
+            ("probability =", "probablity =", "unknown field `probablity`"),
+            ("kinds =", "kind =", "unknown field `kind`"),
+            ("isotropic =", "isotrop =", "unknown variant `isotrop`"),
+            ("cutoff =", "cut =", "unexpected keys in table: cut,"),
+            ("jpeg.", "jp\u{7}eg.", "line 62: "),
             ("quality = [30, 95]", "quality = [30, 105]", "steps[3].jpeg.quality: expected [low, high] with 1 <= low"),
             ("threshold = 10 ", "threshold = -1", "sharpen.threshold: expected [low, high] with 0.0 <= low"),
         ] {
             assert!(text.contains(right), "{right}");
             let error = error(&text.replacen(right, wrong, 1));
-            assert!(error.starts_with(found), "{error}");
+            assert!(error.contains(found), "{error}");
             assert!(!error.contains(char::is_control), "{error}");
         }
     }

@@ -7,7 +7,7 @@ use super::kernel::{Ellipse, Shape};
 
 /// What one step did, with every number that it drew but the noise of single pixels.
 ///
-/// Sizes are `(height, width)`. As text it is one line, such as `jpeg, quality 63`; as JSON an object whose key is the
+/// Sizes are `(height, width)`. As text it is one line, such as `JPEG, quality 63`; as JSON an object whose key is the
 /// step's name in a configuration.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +79,7 @@ impl fmt::Display for Applied {
         match self {
             Self::Blur { shape: Shape::Delta, .. } => write!(formatter, "no blur"),
             Self::Blur { size, shape } => write!(formatter, "blur {size}×{size}, {shape}"),
+            Self::Resize { from, to, .. } if from == to => write!(formatter, "no resize"),
             Self::Resize { from, to, kernel } => {
                 let kernel = format!("{kernel:?}").to_lowercase();
                 write!(formatter, "resize {} to {}, {kernel}", times(from), times(to))
@@ -86,11 +87,11 @@ impl fmt::Display for Applied {
             Self::Decimate { from, to, sigma } => {
                 write!(formatter, "decimate {} to {}, sigma {sigma:.2}", times(from), times(to))
             }
-            Self::GaussianNoise(kind) => write!(formatter, "gaussian noise, {kind}"),
+            Self::GaussianNoise(kind) => write!(formatter, "Gaussian noise, {kind}"),
             Self::PoissonNoise { scale, grey } => {
-                write!(formatter, "poisson noise, {}, scale {scale:.2}", if *grey { "grey" } else { "colour" })
+                write!(formatter, "Poisson noise, {}, scale {scale:.2}", if *grey { "grey" } else { "colour" })
             }
-            Self::Jpeg { quality } => write!(formatter, "jpeg, quality {quality}"),
+            Self::Jpeg { quality } => write!(formatter, "JPEG, quality {quality}"),
         }
     }
 }
@@ -113,9 +114,9 @@ impl fmt::Display for Shape {
         match self {
             Self::Delta => write!(formatter, "delta"),
             Self::Sinc { cutoff } => write!(formatter, "sinc, cutoff {cutoff:.2}"),
-            Self::Gaussian(ellipse) => write!(formatter, "gaussian, {ellipse}"),
+            Self::Gaussian(ellipse) => write!(formatter, "Gaussian, {ellipse}"),
             Self::GeneralisedGaussian { ellipse, beta } => {
-                write!(formatter, "generalised gaussian, {ellipse}, beta {beta:.2}")
+                write!(formatter, "generalised Gaussian, {ellipse}, beta {beta:.2}")
             }
             Self::Plateau { ellipse, beta } => write!(formatter, "plateau, {ellipse}, beta {beta:.2}"),
         }
@@ -128,7 +129,8 @@ impl fmt::Display for Ellipse {
         if first == second {
             return write!(formatter, "sigma {first:.2}");
         }
-        write!(formatter, "sigma {first:.2} × {second:.2} at {:.0}°", self.angle.to_degrees())
+        // half a turn changes nothing
+        write!(formatter, "sigma {first:.2} × {second:.2} at {:.0}°", self.angle.to_degrees().rem_euclid(180.0))
     }
 }
 
@@ -142,10 +144,10 @@ mod tests {
 
     #[test]
     fn what_was_done_is_one_line() {
-        let ellipse = Ellipse { sigma: [1.5, 0.25], angle: std::f64::consts::FRAC_PI_2 };
+        let ellipse = Ellipse { sigma: [1.5, 0.25], angle: -std::f64::consts::FRAC_PI_2 };
         let blur = |shape| Applied::Blur { size: 7, shape }.to_string();
         assert_eq!(blur(Shape::Delta), "no blur");
-        assert_eq!(blur(Shape::Gaussian(ellipse)), "blur 7×7, gaussian, sigma 1.50 × 0.25 at 90°");
+        assert_eq!(blur(Shape::Gaussian(ellipse)), "blur 7×7, Gaussian, sigma 1.50 × 0.25 at 90°");
         let circle = Ellipse { sigma: [1.5; 2], angle: 0.0 };
         assert_eq!(blur(Shape::Plateau { ellipse: circle, beta: 1.0 }), "blur 7×7, plateau, sigma 1.50, beta 1.00");
         let resize = Applied::Resize { from: (8, 9), to: (2, 3), kernel: Interpolation::Imresize };
@@ -153,6 +155,6 @@ mod tests {
         // The deviation of a channel is the length of its row: 3, 4, 0 make 5.
         let mixture = [[3.0, 4.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 2.0]];
         let noise = Applied::GaussianNoise(GaussianKind::Correlated { mixture });
-        assert_eq!(noise.to_string(), "gaussian noise, correlated, sigma 5.0, 1.0, 2.0");
+        assert_eq!(noise.to_string(), "Gaussian noise, correlated, sigma 5.0, 1.0, 2.0");
     }
 }

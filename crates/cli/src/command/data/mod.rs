@@ -1,0 +1,34 @@
+//! `abbe data`
+
+mod bench;
+mod degrade;
+mod prepare;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// Make and look at training data
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Prepare(prepare::Arguments),
+    Degrade(degrade::Arguments),
+    Bench(bench::Arguments),
+}
+
+/// Does what the subcommand says.
+///
+/// # Errors
+/// Those of the subcommand.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.command {
+        Command::Prepare(arguments) => prepare::run(arguments),
+        Command::Degrade(arguments) => degrade::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
+    }
+}
