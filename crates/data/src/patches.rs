@@ -30,6 +30,21 @@ pub struct Settings {
     pub noise: Option<[f64; 2]>,
 }
 
+impl Settings {
+    /// [`Error::Setting`] unless `patch` is a positive multiple of `scale`, [`Error::Range`] and [`Error::Degradation`] for
+    /// what is done to patches.
+    pub fn check(&self) -> Result<(), Error> {
+        let Self { scale, patch, .. } = *self;
+        if scale == 0 || patch == 0 || !patch.is_multiple_of(scale) {
+            let expected = format!("a multiple of the scale ({scale}), both at least 1");
+            return Err(Error::Setting { key: "patch", expected, found: patch });
+        }
+        self.jitter.as_ref().map_or(Ok(()), Jitter::check)?;
+        self.degrade.as_ref().map_or(Ok(()), degrade::Config::check)?;
+        jitter::check("data.noise", self.noise, [0.0, 255.0])
+    }
+}
+
 /// Cuts square patches from the pictures of a store.
 ///
 /// Each patch comes from a picture drawn uniformly, independent of the other patches: so patch `(step, index)` is the
@@ -44,22 +59,14 @@ pub struct Sampler {
 impl Sampler {
     /// A sampler of HR patches of `patch` x `patch` pixels and LR patches smaller by `scale`.
     ///
-    /// Errors: [`Error::Setting`] unless there is a picture and `patch` is a positive multiple of `scale`,
-    /// [`Error::PairSize`] for a pair of another scale, [`Error::TooSmall`] for a picture smaller than the patch,
-    /// [`Error::Range`] and [`Error::Degradation`] for wrong settings, [`Error::NoLr`] for a picture without LR picture
-    /// unless `degrade` says how to make it.
+    /// Errors: those of [`Settings::check`], [`Error::Setting`] unless there is a picture, [`Error::PairSize`] for a pair
+    /// of another scale, [`Error::TooSmall`] for a picture smaller than the patch, [`Error::NoLr`] for a picture without
+    /// LR picture unless `degrade` says how to make it.
     pub fn new(store: Arc<Store>, settings: Settings) -> Result<Self, Error> {
-        let Settings { scale, patch, .. } = settings;
+        settings.check()?;
         if store.entries().is_empty() {
             return Err(Error::Setting { key: "pictures", expected: "at least 1".into(), found: 0 });
         }
-        if scale == 0 || patch == 0 || !patch.is_multiple_of(scale) {
-            let expected = format!("a multiple of the scale ({scale}), both at least 1");
-            return Err(Error::Setting { key: "patch", expected, found: patch });
-        }
-        settings.jitter.as_ref().map_or(Ok(()), Jitter::check)?;
-        settings.degrade.as_ref().map_or(Ok(()), degrade::Config::check)?;
-        jitter::check("data.noise", settings.noise, [0.0, 255.0])?;
         store.entries().iter().try_for_each(|entry| check_entry(entry, &settings))?;
         Ok(Self { store, settings })
     }

@@ -45,8 +45,8 @@ mod tests {
             Settings { scale: 1, patch: 4, seed: 0, augment: true, jitter: None, degrade: None, noise: None };
         let sampler = Arc::new(Sampler::new(Arc::new(vec![pair].into()), settings).unwrap());
         assert!(patches_per_second(&sampler, 2, 2, Duration::from_millis(1)).unwrap() > 0.0);
-        // 4x4 pixels of 3 floats for LR and for HR: 384 bytes a patch; 2 patches a batch, 5 batches for each of 3 workers.
-        assert_eq!(batch_memory(&sampler, 2, 3), 384 * 2 * 15);
+        // 4x4 pixels of 3 floats for LR and for HR: 384 bytes a patch; 2 patches a batch, 4 batches for each of 3 workers.
+        assert_eq!(batch_memory(&sampler, 2, 3), 384 * 2 * 12);
         assert!(patches_per_second(&sampler, 2, 0, Duration::ZERO).is_err());
     }
 }

@@ -151,9 +151,14 @@ impl Experiment {
     /// # Errors
     /// No picture, one smaller than the patch, or an epoch of `save_epochs` that never comes with so many pictures.
     pub fn sampler(&self, pictures: Store) -> Result<Arc<Sampler>> {
-        let Data { patch, augment, jitter, noise, train, .. } = &self.data;
         validate::save_epochs(self, pictures.entries().len())?;
-        let settings = Settings {
+        Ok(Arc::new(Sampler::new(Arc::new(pictures), self.patches()?).context("data.train")?))
+    }
+
+    /// How patches are cut and changed.
+    fn patches(&self) -> Result<Settings> {
+        let Data { patch, augment, jitter, noise, train, .. } = &self.data;
+        Ok(Settings {
             scale: self.scale,
             patch: *patch,
             seed: self.seed,
@@ -161,8 +166,7 @@ impl Experiment {
             jitter: jitter.clone(),
             degrade: train.lr.degradation(self.scale).context("data.train.lr")?,
             noise: *noise,
-        };
-        Ok(Arc::new(Sampler::new(Arc::new(pictures), settings).context("data.train")?))
+        })
     }
 
     /// The training pictures, decoded: in memory, or in a cache file if `data.memory_gib` is too little; then `report` is
@@ -234,5 +238,39 @@ mod tests {
         assert_eq!(experiment.steps_per_epoch(1), 1);
         let tens = Experiment::parse(&text.replace("batch = 16", "batch = 10")).unwrap();
         assert_eq!(tens.steps_per_epoch(1), 2);
+    }
+
+    #[test]
+    fn what_is_done_to_patches_is_checked_before_a_picture_is_read() {
+        let text = include_str!("../../../../experiments/report.toml");
+        let with = |keys: &str| Experiment::parse(&text.replace("augment = false", &format!("augment = false\n{keys}")));
+        let jitter = "jitter = { brightness = [0.8, 1.2], permute_channels = true }";
+        let data = with(&format!("{jitter}\nnoise = [0.0, 5.0]\nmemory_gib = 0.5")).unwrap().data;
+        assert_eq!((data.noise, data.memory_gib), (Some([0.0, 5.0]), 0.5));
+        assert!(data.jitter.is_some_and(|jitter| jitter.permute_channels && jitter.hue.is_none()));
+        let data = Experiment::parse(text).unwrap().data;
+        assert_eq!((data.memory_gib, data.on_device, data.jitter), (8.0, false, None));
+        for (keys, said) in [
+            ("noise = [5.0, 0.0]", "data.noise: expected [low, high]"),
+            ("jitter = { hue = [0.0, 0.6] }", "data.jitter.hue: expected [low, high]"),
+            ("jitter = { contrasts = [0.0, 0.6] }", "contrasts"),
+            ("memory_gib = -1.0", "data.memory_gib: expected 0 or more"),
+            ("noise = [0.0, 5.0]\non_device = true", "data.on_device: patches with"),
+        ] {
+            let error = format!("{:#}", with(keys).unwrap_err());
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn lr_patches_may_come_from_a_degradation() {
+        let text = include_str!("../../../../experiments/report.toml");
+        let lr = |name: &str| {
+            let lr = format!("lr = {{ degrade = \"{name}\" }}");
+            Experiment::parse(&text.replacen("lr = { bicubic = { border = \"replicate\" } }", &lr, 1))
+        };
+        assert!(lr("real-esrgan").unwrap().patches().unwrap().degrade.is_some());
+        let error = format!("{:#}", lr("unreal").unwrap_err());
+        assert!(error.starts_with("data.train.lr: ") && error.contains("`unreal`"), "{error}");
     }
 }

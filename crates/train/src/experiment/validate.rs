@@ -18,6 +18,7 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
     );
     ensure!([2, 3, 4, 8].contains(&scale), "scale: expected 2, 3, 4 or 8, found {scale}");
     patches(data, scale)?;
+    experiment.patches()?.check()?;
     for (name, config) in &experiment.networks {
         network(config, scale).with_context(|| format!("networks.{name}"))?;
     }
