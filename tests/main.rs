@@ -5,6 +5,7 @@ mod bad_input; // what a user can get wrong
 mod commands; // the commands, used as they are meant
 mod exchange; // checkpoints looked into and converted
 mod golden; // losses and Adam against PyTorch's stored numbers
+mod loader; // training pictures in memory, mapped and on the device
 mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse
 mod python; // files to and from PyTorch

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
-use abbe_data::store::{Area, Store};
+use abbe_data::store::{self, Area};
 use abbe_eval::{Protocol, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
@@ -127,7 +127,7 @@ fn read_test_pairs(source: &Source, experiment: &Experiment) -> Result<Vec<Pair>
 }
 
 /// A picture that was trained on proves nothing.
-fn check_apart(train: &Store, test: &[Pair]) -> Result<()> {
+fn check_apart(train: &store::Store, test: &[Pair]) -> Result<()> {
     for judged in test {
         let is_same = |hr: &Area| (hr.height, hr.width) == judged.hr.size() && train.pixels(hr) == judged.hr.pixels;
         let same = train.entries().iter().find(|entry| is_same(&entry.hr));
@@ -182,7 +182,7 @@ fn open_vgg(experiment: &Experiment, device: Device) -> Result<Option<OpenVgg>> 
 fn describe(
     experiment: &Experiment,
     device: &DeviceArgument,
-    train: &Store,
+    train: &store::Store,
     test: &[Pair],
     vgg: Option<&OpenVgg>,
     networks: &Networks,

@@ -23,7 +23,7 @@ pub use experiment::{
 pub use networks::{Critic, Networks, Trainee};
 pub use pretrained::Origin;
 pub use session::{Report, Session, Setup};
-pub use vgg_weights::{OpenVgg, cache_folder, cache_path, open as open_vgg};
+pub use vgg_weights::{OpenVgg, cache_path, open as open_vgg};
 
 /// Runs the phases of an experiment one after the other: each ends with the checkpoint `<phase>_final.pth` of its network,
 /// that of the discriminator if it trained it, and `<phase>_final.state`, from which their optimisers can go on.

@@ -46,14 +46,10 @@ pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
 
 /// Where PyTorch's hub keeps torchvision's file of this network.
 pub fn cache_path(net: Net) -> PathBuf {
-    let torch = std::env::var_os("TORCH_HOME").map_or_else(|| cache_folder().join("torch"), PathBuf::from);
-    torch.join("hub/checkpoints").join(torchvision_file(net))
-}
-
-/// Where programs keep what they can make or fetch again: `$XDG_CACHE_HOME`, else `~/.cache`.
-pub fn cache_folder() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from)
+    let cache = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
+    let torch = std::env::var_os("TORCH_HOME").map_or_else(|| cache().join("torch"), PathBuf::from);
+    torch.join("hub/checkpoints").join(torchvision_file(net))
 }
 
 /// What torchvision calls its ImageNet weights of this network.

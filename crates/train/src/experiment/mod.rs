@@ -19,8 +19,6 @@ use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::vgg_weights;
-
 pub use phase::{DiscriminatorTraining, Length, Losses, Optimizer, Phase, Schedule};
 pub use start::{Pretrained, Start};
 
@@ -88,7 +86,9 @@ fn memory_gib() -> f64 {
 
 impl Data {
     fn cache_folder(&self) -> PathBuf {
-        self.cache.clone().unwrap_or_else(|| vgg_weights::cache_folder().join("abbe"))
+        let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+        let caches = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
+        self.cache.clone().unwrap_or_else(|| caches().join("abbe"))
     }
 }
 
