@@ -128,8 +128,7 @@ fn sampler(pictures: Vec<Rgb8>) -> Arc<Sampler> {
         Pair { name: String::new(), hr, lr }
     };
     let pairs = Vec::from_iter(pictures.into_iter().map(pair));
-    let settings = Settings { scale: 4, patch: 96, seed: 0, augment: true, jitter: None, degrade: None, noise: None };
-    Arc::new(Sampler::new(Arc::new(Store::from(pairs)), settings).unwrap())
+    Arc::new(Sampler::new(Arc::new(Store::from(pairs)), Settings::new(4, 96, 0, true)).unwrap())
 }
 
 /// Seconds for as many batches as the peer makes, taken over many more; a few go before, which start the workers.

@@ -78,7 +78,7 @@ pub fn write(path: &Path, source: &Source, scale: usize) -> Result<(), Error> {
     let made_from = Origin::of(&files, source, scale)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
-    let sibling = tempfile::Builder::new().prefix(".abbe-").tempfile_in(folder);
+    let sibling = sibling().tempfile_in(folder);
     let mut sibling = sibling.map_err(|error| failed(error.kind().into()))?; // without the sibling's name
     let file = sibling.as_file_mut();
     file.write_all(&[0; HEADER]).map_err(failed)?;
@@ -94,6 +94,15 @@ pub fn write(path: &Path, source: &Source, scale: usize) -> Result<(), Error> {
     finished.and_then(|()| file.sync_all()).map_err(failed)?;
     sibling.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// What is written before it is renamed, with the rights of an ordinary file (less the umask).
+fn sibling() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".abbe-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }
 
 /// Opens a cache file and compares every picture with its hash, with all threads.

@@ -147,9 +147,7 @@ mod tests {
     fn sampler() -> Arc<Sampler> {
         let lr = Rgb8::new(8, 8, (0..192).collect()).unwrap();
         let pair = Pair { name: "a".into(), hr: nearest(&lr, 4), lr };
-        let settings =
-            Settings { scale: 4, patch: 16, seed: 5, augment: true, jitter: None, degrade: None, noise: None };
-        Arc::new(Sampler::new(Arc::new(vec![pair].into()), settings).unwrap())
+        Arc::new(Sampler::new(Arc::new(vec![pair].into()), Settings::new(4, 16, 5, true)).unwrap())
     }
 
     fn batches(workers: usize, steps: Range<u64>) -> Vec<Batch> {

@@ -31,6 +31,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Patches as they are cut: nothing is done to their values.
+    pub const fn new(scale: usize, patch: usize, seed: u64, augment: bool) -> Self {
+        Self { scale, patch, seed, augment, jitter: None, degrade: None, noise: None }
+    }
+
     /// [`Error::Setting`] unless `patch` is a positive multiple of `scale`, [`Error::Range`] and [`Error::Degradation`] for
     /// what is done to patches.
     pub fn check(&self) -> Result<(), Error> {
@@ -201,8 +206,7 @@ mod tests {
         vec![pair(0, 4, 9, 2), pair(1, 5, 5, 2)]
     }
 
-    const PLAIN: Settings =
-        Settings { scale: 2, patch: 8, seed: 1, augment: false, jitter: None, degrade: None, noise: None };
+    const PLAIN: Settings = Settings::new(2, 8, 1, false);
 
     fn sampler(settings: Settings) -> Sampler {
         Sampler::new(Arc::new(pairs().into()), settings).unwrap()
@@ -257,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_is_done_to_a_patch_does_not_move_it() {
-        // The colours are turned by half a circle and back to where they were by brightness 1; noise of 0 levels.
+        // Brightness 1 and noise of 0 levels change nothing, whatever they draw.
         let jitter = Jitter { brightness: Some([1.0; 2]), ..Jitter::default() };
         let same = sampler(Settings { jitter: Some(jitter), noise: Some([0.0; 2]), augment: true, ..PLAIN });
         for index in 0..20 {

@@ -41,9 +41,7 @@ mod tests {
     fn a_loader_makes_patches_and_its_memory_is_counted() {
         let picture = Rgb8::new(8, 8, vec![1; 192]).unwrap();
         let pair = Pair { name: "a".into(), hr: picture.clone(), lr: picture };
-        let settings =
-            Settings { scale: 1, patch: 4, seed: 0, augment: true, jitter: None, degrade: None, noise: None };
-        let sampler = Arc::new(Sampler::new(Arc::new(vec![pair].into()), settings).unwrap());
+        let sampler = Arc::new(Sampler::new(Arc::new(vec![pair].into()), Settings::new(1, 4, 0, true)).unwrap());
         assert!(patches_per_second(&sampler, 2, 2, Duration::from_millis(1)).unwrap() > 0.0);
         // 4x4 pixels of 3 floats for LR and for HR: 384 bytes a patch; 2 patches a batch, 4 batches for each of 3 workers.
         assert_eq!(batch_memory(&sampler, 2, 3), 384 * 2 * 12);

@@ -48,8 +48,7 @@ proptest! {
         let hr = picture(phase);
         let lr = bicubic(&hr, 96 / scale, 120 / scale, Border::Replicate);
         let pair = Pair { name: String::new(), hr, lr };
-        let settings = Settings { scale, patch: SIDE, seed, augment: true, jitter: None, degrade: None, noise: None };
-        let sampler = Sampler::new(Arc::new(vec![pair].into()), settings).unwrap();
+        let sampler = Sampler::new(Arc::new(vec![pair].into()), Settings::new(scale, SIDE, seed, true)).unwrap();
         let side = SIDE / scale;
         let (mut lr, mut hr) = (vec![0.0; 3 * side * side], vec![0.0; 3 * SIDE * SIDE]);
         sampler.write(0, 0, &mut lr, &mut hr).unwrap();

@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 use crate::experiment::Data;
 use crate::session::Setup;
 
-/// Tensors that would take more are moved to a device in pieces of so many bytes.
+/// Bytes that go to the device at a time: on their way they are in memory twice.
 const PIECE: usize = 1 << 28;
 
 /// The training pictures, where patches are cut.
@@ -152,9 +152,7 @@ mod tests {
             let hr = Rgb8::new(16, width, pixels).unwrap();
             Pair { name: String::new(), lr: bicubic(&hr, 8, width / 2, Border::Replicate), hr }
         };
-        let settings =
-            Settings { scale: 2, patch: 12, seed: 3, augment: true, jitter: None, degrade: None, noise: None };
-        let sampler = Sampler::new(Arc::new(vec![pair(14), pair(32)].into()), settings).unwrap();
+        let sampler = Sampler::new(Arc::new(vec![pair(14), pair(32)].into()), Settings::new(2, 12, 3, true)).unwrap();
         Pictures { sampler: Arc::new(sampler), device: Device::Cpu, resident: None }
     }
 

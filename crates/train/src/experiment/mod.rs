@@ -243,7 +243,8 @@ mod tests {
     #[test]
     fn what_is_done_to_patches_is_checked_before_a_picture_is_read() {
         let text = include_str!("../../../../experiments/report.toml");
-        let with = |keys: &str| Experiment::parse(&text.replace("augment = false", &format!("augment = false\n{keys}")));
+        let with =
+            |keys: &str| Experiment::parse(&text.replace("augment = false", &format!("augment = false\n{keys}")));
         let jitter = "jitter = { brightness = [0.8, 1.2], permute_channels = true }";
         let data = with(&format!("{jitter}\nnoise = [0.0, 5.0]\nmemory_gib = 0.5")).unwrap().data;
         assert_eq!((data.noise, data.memory_gib), (Some([0.0, 5.0]), 0.5));

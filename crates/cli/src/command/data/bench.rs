@@ -78,9 +78,7 @@ fn sampler(arguments: &Arguments) -> Result<Sampler> {
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let lr = Lr::Bicubic { border: Border::Replicate };
     let store = Store::load(&Source { hr: arguments.hr.clone(), lr, conversion }, arguments.scale)?;
-    let Arguments { scale, patch, .. } = *arguments;
-    let settings = Settings { scale, patch, seed: 0, augment: true, jitter: None, degrade: None, noise: None };
-    Ok(Sampler::new(Arc::new(store), settings)?)
+    Ok(Sampler::new(Arc::new(store), Settings::new(arguments.scale, arguments.patch, 0, true))?)
 }
 
 fn mebibytes(bytes: usize) -> f64 {
