@@ -6,6 +6,7 @@ mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
 mod exchange; // checkpoints looked into and converted
 mod golden; // losses and Adam against PyTorch's stored numbers
+mod loader; // training pictures in memory, mapped and on the device
 mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse
 mod python; // files to and from PyTorch

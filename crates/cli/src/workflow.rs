@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
+use abbe_data::store::{self, Area};
 use abbe_eval::{Protocol, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
@@ -22,8 +23,10 @@ use crate::{progress, stop};
 pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &DeviceArgument) -> Result<()> {
     let started = Instant::now();
     let at = device.find()?;
-    let train = read_pairs("data.train", &experiment.data.train, experiment)?;
-    let test = read_pairs("data.test", &experiment.data.test, experiment)?;
+    let train = experiment.training_pictures(&mut |line| eprintln!("data.train: {line}"))?;
+    let pictures = train.entries().len();
+    eprintln!("data.train: {pictures} pictures from {}", experiment.data.train.hr.display());
+    let test = read_test_pairs(&experiment.data.test, experiment)?;
     check_apart(&train, &test)?;
     check_judgeable(&test, &protocols(experiment))?;
     check_start(experiment, out)?;
@@ -117,21 +120,22 @@ pub fn write_tables(results: &Results, path: impl Fn(&str) -> std::path::PathBuf
     Ok(())
 }
 
-fn read_pairs(key: &str, source: &Source, experiment: &Experiment) -> Result<Vec<Pair>> {
-    let pairs = pair::load(source, experiment.scale).with_context(|| key.to_owned())?;
-    eprintln!("{key}: {} pictures from {}", pairs.len(), source.hr.display());
+fn read_test_pairs(source: &Source, experiment: &Experiment) -> Result<Vec<Pair>> {
+    let pairs = pair::load(source, experiment.scale).context("data.test")?;
+    eprintln!("data.test: {} pictures from {}", pairs.len(), source.hr.display());
     Ok(pairs)
 }
 
 /// A picture that was trained on proves nothing.
-fn check_apart(train: &[Pair], test: &[Pair]) -> Result<()> {
+fn check_apart(train: &store::Store, test: &[Pair]) -> Result<()> {
     for judged in test {
-        let same = train.iter().find(|pair| pair.hr == judged.hr);
+        let is_same = |hr: &Area| (hr.height, hr.width) == judged.hr.size() && train.pixels(hr) == judged.hr.pixels;
+        let same = train.entries().iter().find(|entry| is_same(&entry.hr));
         ensure!(
             same.is_none(),
             "data.test: `{}` is also a training picture (`{}`): remove it from one of the two folders",
             judged.name,
-            same.map_or("", |pair| &pair.name)
+            same.map_or("", |entry| &entry.name)
         );
     }
     Ok(())
@@ -178,14 +182,14 @@ fn open_vgg(experiment: &Experiment, device: Device) -> Result<Option<OpenVgg>> 
 fn describe(
     experiment: &Experiment,
     device: &DeviceArgument,
-    train: &[Pair],
+    train: &store::Store,
     test: &[Pair],
     vgg: Option<&OpenVgg>,
     networks: &Networks,
 ) -> Manifest {
-    let record = |pairs: &[Pair], source: &Source| DataRecord {
-        pictures: pairs.len(),
-        sha256: pair::hash(pairs),
+    let record = |pictures: usize, sha256: String, source: &Source| DataRecord {
+        pictures,
+        sha256,
         lr: pair::lr_description(source),
     };
     let mut notices = networks.notices();
@@ -199,8 +203,8 @@ fn describe(
         device: device.name().into(),
         threads: tch::get_num_threads(),
         seed: experiment.seed,
-        train: record(train, &experiment.data.train),
-        test: record(test, &experiment.data.test),
+        train: record(train.entries().len(), train.hash(), &experiment.data.train),
+        test: record(test.len(), pair::hash(test), &experiment.data.test),
         networks: network_records(networks),
         vgg: vgg.map(|vgg| vgg.origin.clone()),
         notices,

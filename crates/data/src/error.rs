@@ -275,6 +275,40 @@ pub enum Error {
         /// The codec's reason.
         reason: String,
     },
+    /// A file that the system does not let us write.
+    #[error("{path}: cannot be written; check the path, its permissions and the free space")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A packed cache that cannot be used.
+    #[error("{path}: {reason}; remove it, or make it again with `abbe data prepare`")]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A range of an experiment outside of its limits.
+    #[error("{key}: expected [low, high] with {least} <= low <= high <= {most}, found {found:?}")]
+    Range {
+        /// The setting's name.
+        key: &'static str,
+        /// The lowest number allowed.
+        least: f64,
+        /// The highest number allowed.
+        most: f64,
+        /// The range given.
+        found: [f64; 2],
+    },
+    /// A picture without LR picture, where nothing says how to make one.
+    #[error("{name}: no LR picture; say how LR is made, such as `lr = {{ bicubic = {{ border = \"replicate\" }} }}`")]
+    NoLr {
+        /// The HR picture's name.
+        name: String,
+    },
     /// A worker thread that the system refused to start.
     #[error("loader worker {worker} cannot be started; set a smaller number of workers")]
     Worker {

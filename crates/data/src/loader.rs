@@ -1,8 +1,9 @@
 //! Batches made by threads ahead of the trainer, in the order of the steps.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use crate::Error;
@@ -10,6 +11,9 @@ use crate::patches::Sampler;
 
 /// Finished batches that each worker may hold back until they are asked for.
 const QUEUE: usize = 2;
+/// Batches of a worker that are there at most: those of the queue, one that is being made or waits for room there, and
+/// one with the trainer.
+pub const BATCHES_PER_WORKER: usize = QUEUE + 2;
 
 /// The patches of one training step.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,36 +26,53 @@ pub struct Batch {
     pub lr_side: usize,
     /// Side of the HR patches in pixels.
     pub hr_side: usize,
-    /// `[N, 3, lr_side, lr_side]`, RGB in [0, 1].
+    /// `[N, lr_side, lr_side, 3]`, RGB in [0, 1]: the channels come last, as convolutions are fastest with.
     pub lr: Vec<f32>,
-    /// `[N, 3, hr_side, hr_side]`, RGB in [0, 1].
+    /// `[N, hr_side, hr_side, 3]`, RGB in [0, 1].
     pub hr: Vec<f32>,
 }
 
 impl Batch {
-    /// The first `count` patches of `step`.
-    pub fn of(sampler: &Sampler, step: u64, count: usize) -> Self {
+    /// The first `count` patches of `step`; errors as those of [`Sampler::write`].
+    pub fn of(sampler: &Sampler, step: u64, count: usize) -> Result<Self, Error> {
+        let mut batch = Self::room(sampler, count);
+        batch.fill(sampler, step)?;
+        Ok(batch)
+    }
+
+    fn room(sampler: &Sampler, count: usize) -> Self {
         let (lr_side, hr_side) = (sampler.lr_side(), sampler.hr_side());
-        let (mut lr, mut hr) = (Vec::new(), Vec::new());
-        for index in 0..count as u64 {
-            let patch = sampler.patch(step, index);
-            lr.extend(patch.0);
-            hr.extend(patch.1);
-        }
-        Self { step, count, lr_side, hr_side, lr, hr }
+        let zeros = |side: usize| vec![0.0; 3 * count * side * side];
+        Self { step: 0, count, lr_side, hr_side, lr: zeros(lr_side), hr: zeros(hr_side) }
+    }
+
+    fn fill(&mut self, sampler: &Sampler, step: u64) -> Result<(), Error> {
+        self.step = step;
+        let lr = self.lr.chunks_exact_mut(3 * self.lr_side * self.lr_side);
+        let hr = self.hr.chunks_exact_mut(3 * self.hr_side * self.hr_side);
+        (0..).zip(lr.zip(hr)).try_for_each(|(index, (lr, hr))| sampler.write(step, index, lr, hr))
     }
 }
 
 /// The batches of a range of steps, in order; the same with any number of workers.
 ///
-/// Worker `w` of `n` makes every `n`-th batch and hands it over in a queue of its own, which the iterator visits in
-/// turn. When the loader is dropped, the workers end after the batch they are making.
+/// Worker `w` of `n` makes every `n`-th batch and hands it over in a queue of its own; the queues are visited in turn.
+/// A batch that the trainer is done with goes back to its worker, whose memory it is: there are never more than
+/// [`BATCHES_PER_WORKER`] of each. When the loader is dropped, the workers end after the batch they are making.
 #[derive(Debug)]
 pub struct Loader {
     steps: Range<u64>,
-    /// The queue of the next step comes first; empty once the loader is dropped.
-    queues: std::collections::VecDeque<Receiver<Batch>>,
-    workers: Vec<JoinHandle<()>>,
+    /// The worker of the next step comes first.
+    workers: VecDeque<Worker>,
+    /// The batch that was handed out last.
+    batch: Option<Batch>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    finished: Receiver<Result<Batch, Error>>,
+    used: Sender<Batch>,
+    thread: JoinHandle<()>,
 }
 
 impl Loader {
@@ -64,38 +85,53 @@ impl Loader {
                 return Err(Error::Setting { key, expected: "at least 1".into(), found: value });
             }
         }
-        let mut loader = Self { steps: steps.clone(), queues: Default::default(), workers: Vec::new() };
+        let mut loader = Self { steps: steps.clone(), workers: VecDeque::new(), batch: None };
         for worker in 0..workers {
-            let (sender, queue) = sync_channel(QUEUE);
-            let (sampler, steps) = (Arc::clone(&sampler), steps.clone().skip(worker).step_by(workers));
-            let make = move || {
-                // Sending fails once the loader is gone.
-                let _ = steps.map(|step| Batch::of(&sampler, step, batch)).try_for_each(|batch| sender.send(batch));
-            };
-            let thread = Builder::new().name(format!("loader {worker}")).spawn(make);
-            loader.workers.push(thread.map_err(|source| Error::Worker { worker, source })?);
-            loader.queues.push_back(queue);
+            let steps = steps.clone().skip(worker).step_by(workers);
+            let started = Worker::start(Arc::clone(&sampler), batch, steps, format!("loader {worker}"));
+            loader.workers.push_back(started.map_err(|source| Error::Worker { worker, source })?);
         }
         Ok(loader)
     }
+
+    /// The batch of the next step; none after the last. Errors: those of [`Sampler::write`].
+    #[allow(clippy::should_implement_trait)] // an iterator could not take its batches back
+    pub fn next(&mut self) -> Option<Result<&Batch, Error>> {
+        if let (Some(batch), Some(worker)) = (self.batch.take(), self.workers.back()) {
+            let _ = worker.used.send(batch); // a worker that has ended needs it no more
+        }
+        self.steps.next()?;
+        let finished = self.workers[0].finished.recv().expect("a worker ends only after its last step");
+        self.workers.rotate_left(1);
+        Some(finished.map(|batch| &*self.batch.insert(batch)))
+    }
 }
 
-impl Iterator for Loader {
-    type Item = Batch;
-
-    fn next(&mut self) -> Option<Batch> {
-        self.steps.next()?;
-        let batch = self.queues[0].recv().expect("a worker ends only after its last step");
-        self.queues.rotate_left(1);
-        Some(batch)
+impl Worker {
+    fn start(
+        sampler: Arc<Sampler>,
+        count: usize,
+        steps: impl Iterator<Item = u64> + Send + 'static,
+        name: String,
+    ) -> std::io::Result<Self> {
+        let (sender, finished) = sync_channel(QUEUE);
+        let (used, returned) = channel();
+        let make = move |step| {
+            let mut batch: Batch = returned.try_recv().unwrap_or_else(|_| Batch::room(&sampler, count));
+            batch.fill(&sampler, step).map(|()| batch)
+        };
+        // Sending fails once the loader is gone.
+        let work = move || drop(steps.map(make).try_for_each(|batch| sender.send(batch)));
+        Ok(Self { finished, used, thread: Builder::new().name(name).spawn(work)? })
     }
 }
 
 impl Drop for Loader {
     fn drop(&mut self) {
-        self.queues.clear(); // a worker that waits for room in its queue wakes up
-        for worker in self.workers.drain(..) {
-            let _ = worker.join(); // its panic has been reported by the iterator
+        // A worker that waits for room in its queue wakes up when the queue is gone.
+        let threads: Vec<_> = self.workers.drain(..).map(|worker| worker.thread).collect();
+        for thread in threads {
+            let _ = thread.join(); // its panic has been reported by `next`
         }
     }
 }
@@ -105,30 +141,33 @@ mod tests {
     use super::*;
     use crate::image::Rgb8;
     use crate::pair::Pair;
+    use crate::patches::Settings;
     use crate::resample::nearest;
 
     fn sampler() -> Arc<Sampler> {
         let lr = Rgb8::new(8, 8, (0..192).collect()).unwrap();
         let pair = Pair { name: "a".into(), hr: nearest(&lr, 4), lr };
-        Arc::new(Sampler::new(Arc::new(vec![pair]), 4, 16, 5, true).unwrap())
+        Arc::new(Sampler::new(Arc::new(vec![pair].into()), Settings::new(4, 16, 5, true)).unwrap())
     }
 
     fn batches(workers: usize, steps: Range<u64>) -> Vec<Batch> {
-        Loader::new(sampler(), 3, steps, workers).unwrap().collect()
+        let mut loader = Loader::new(sampler(), 3, steps, workers).unwrap();
+        std::iter::from_fn(|| Some(loader.next()?.unwrap().clone())).collect()
     }
 
     #[test]
     fn a_batch_holds_its_patches_one_after_the_other() {
-        let batch = Batch::of(&sampler(), 7, 3);
+        let batch = Batch::of(&sampler(), 7, 3).unwrap();
         assert_eq!((batch.step, batch.count, batch.lr_side, batch.hr_side), (7, 3, 4, 16));
         assert_eq!((batch.lr.len(), batch.hr.len()), (3 * 3 * 4 * 4, 3 * 3 * 16 * 16));
-        let (lr, hr) = sampler().patch(7, 2);
+        let (mut lr, mut hr) = ([0.0; 48], [0.0; 768]);
+        sampler().write(7, 2, &mut lr, &mut hr).unwrap();
         assert_eq!((&batch.lr[2 * 48..], &batch.hr[2 * 768..]), (&lr[..], &hr[..]));
     }
 
     #[test]
     fn batches_are_the_same_with_any_number_of_workers() {
-        let expected: Vec<_> = (10..31).map(|step| Batch::of(&sampler(), step, 3)).collect();
+        let expected: Vec<_> = (10..31).map(|step| Batch::of(&sampler(), step, 3).unwrap()).collect();
         for workers in [1, 2, 16, 40] {
             assert!(batches(workers, 10..31) == expected, "{workers} workers");
         }
@@ -145,7 +184,7 @@ mod tests {
         let sampler = sampler();
         for taken in [0, 1, 5] {
             let mut loader = Loader::new(Arc::clone(&sampler), 2, 0..u64::MAX, 4).unwrap();
-            assert_eq!(loader.by_ref().take(taken).count(), taken);
+            (0..taken).for_each(|step| assert_eq!(loader.next().unwrap().unwrap().step, step));
             drop(loader);
             // Each thread held one reference.
             assert_eq!(Arc::strong_count(&sampler), 1);

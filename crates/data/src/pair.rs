@@ -1,12 +1,15 @@
 //! HR pictures with their LR pictures, from a folder or two.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
+use crate::degrade::{self, Planes, degrade};
 use crate::image::{Conversion, Rgb8, read};
+use crate::random::{Draws, Purpose};
 use crate::resample::{Border, bicubic};
 use crate::{Error, folder};
 
@@ -45,47 +48,101 @@ pub enum Lr {
     /// Read from a folder, where each file bears the name of its HR file, with or without an ending such as `x4`:
     /// `lr = { folder = "PATH" }`.
     Folder(PathBuf),
+    /// Made by a degradation, of that name or in the TOML file at that path (see [`degrade::Config::open`]):
+    /// `lr = { degrade = "real-esrgan" }`.
+    ///
+    /// In training each LR patch is made of its HR patch, another one at every step (see
+    /// [`crate::patches::Sampler`]). Where whole pictures are judged, each has one LR picture, always the same:
+    /// degraded with the seed 0, whatever the experiment's, so that runs can be compared.
+    Degrade(String),
 }
 
-/// Reads the pairs of a source, in the order of their names, whatever the number of threads.
+impl Lr {
+    /// Whether each picture has one LR picture, which a store holds.
+    pub(crate) fn is_stored(&self) -> bool {
+        !matches!(self, Self::Degrade(_))
+    }
+
+    /// The degradation that makes LR patches; none if LR pictures are made or read whole.
+    ///
+    /// Errors: those of [`degrade::Config::open`].
+    pub fn degradation(&self, scale: usize) -> Result<Option<degrade::Config>, Error> {
+        match self {
+            Self::Degrade(name) => degrade::Config::open(name, scale).map(Some),
+            Self::Bicubic { .. } | Self::Folder(_) => Ok(None),
+        }
+    }
+}
+
+/// The files of a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// The HR file's name without extension.
+    pub name: String,
+    /// The HR file.
+    pub hr: PathBuf,
+    /// The LR file, where LR pictures are read.
+    pub lr: Option<PathBuf>,
+}
+
+/// The files of a source, in the order of their names.
 ///
-/// Errors: a `scale` of 0, a folder that is none or is empty, an unreadable picture or one smaller than the scale, an
-/// HR file without LR file or the reverse, sizes that do not fit the scale. Of several errors the first by name is
-/// returned.
-pub fn load(source: &Source, scale: usize) -> Result<Vec<Pair>, Error> {
+/// Errors: a `scale` of 0, a folder that is none or is empty, an HR file without LR file or the reverse.
+pub fn files(source: &Source, scale: usize) -> Result<Vec<Files>, Error> {
     if scale == 0 {
         return Err(Error::Setting { key: "scale", expected: "at least 1".into(), found: scale });
     }
     let hr_files = folder::hr_pictures(&source.hr)?;
-    let pairs: Vec<Result<Pair, Error>> = match &source.lr {
-        Lr::Bicubic { border } => {
-            let make = |(name, hr): (&String, &PathBuf)| make_pair(name, hr, *border, source.conversion, scale);
-            hr_files.par_iter().map(make).collect()
-        }
-        Lr::Folder(folder) => {
-            let lr_files = folder::lr_of(&hr_files, &source.hr, folder, scale)?; // an entry for each HR name
-            let read = |(name, hr): (&String, &PathBuf)| read_pair(name, hr, &lr_files[name], source.conversion, scale);
-            hr_files.par_iter().map(read).collect()
-        }
+    let mut lr_files = match &source.lr {
+        Lr::Folder(folder) => folder::lr_of(&hr_files, &source.hr, folder, scale)?, // an entry for each HR name
+        Lr::Bicubic { .. } | Lr::Degrade(_) => BTreeMap::new(),
     };
+    Ok(hr_files.into_iter().map(|(name, hr)| Files { lr: lr_files.remove(&name), name, hr }).collect())
+}
+
+impl Files {
+    /// The HR picture, cropped to a multiple of the scale, and its LR picture, made or read; none if it is to be
+    /// degraded.
+    pub(crate) fn read(&self, source: &Source, scale: usize) -> Result<(Rgb8, Option<Rgb8>), Error> {
+        let whole = read(&self.hr, source.conversion)?;
+        let hr = crop_to_multiple(&whole, &self.hr, scale)?;
+        let expected = (hr.height / scale, hr.width / scale);
+        let lr = match (&source.lr, &self.lr) {
+            (Lr::Bicubic { border }, _) => bicubic(&hr, expected.0, expected.1, *border),
+            (_, None) => return Ok((hr, None)),
+            (_, Some(path)) => read(path, source.conversion)?,
+        };
+        if let Some(path) = self.lr.as_ref().filter(|_| lr.size() != expected) {
+            let (hr, path) = (self.hr.display().to_string(), path.display().to_string());
+            return Err(Error::PairSize { hr, hr_size: whole.size(), lr: path, lr_size: lr.size(), scale, expected });
+        }
+        Ok((hr, Some(lr)))
+    }
+}
+
+/// Reads the pairs of a source, in the order of their names, whatever the number of threads.
+///
+/// Errors: those of [`files`], an unreadable picture or one smaller than the scale, sizes that do not fit the scale, a
+/// degradation that fails. Of several errors the first by name is returned.
+pub fn load(source: &Source, scale: usize) -> Result<Vec<Pair>, Error> {
+    let degradation = source.lr.degradation(scale)?;
+    let pair = |(index, files): (usize, &Files)| -> Result<Pair, Error> {
+        let (hr, lr) = files.read(source, scale)?;
+        let lr = match (lr, &degradation) {
+            (None, Some(config)) => degraded(config, &hr, scale, index as u64)?,
+            (None, None) => return Err(Error::NoLr { name: files.name.clone() }),
+            (Some(lr), _) => lr,
+        };
+        Ok(Pair { name: files.name.clone(), hr, lr })
+    };
+    let pairs: Vec<_> = files(source, scale)?.par_iter().enumerate().map(pair).collect();
     pairs.into_iter().collect()
 }
 
-fn make_pair(name: &str, hr: &Path, border: Border, conversion: Conversion, scale: usize) -> Result<Pair, Error> {
-    let hr = crop_to_multiple(&read(hr, conversion)?, hr, scale)?;
-    let lr = bicubic(&hr, hr.height / scale, hr.width / scale, border);
-    Ok(Pair { name: name.into(), hr, lr })
-}
-
-fn read_pair(name: &str, hr: &Path, lr: &Path, conversion: Conversion, scale: usize) -> Result<Pair, Error> {
-    let (whole, small) = (read(hr, conversion)?, read(lr, conversion)?);
-    let cropped = crop_to_multiple(&whole, hr, scale)?;
-    let expected = (cropped.height / scale, cropped.width / scale);
-    if small.size() != expected {
-        let (hr, lr) = (hr.display().to_string(), lr.display().to_string());
-        return Err(Error::PairSize { hr, hr_size: whole.size(), lr, lr_size: small.size(), scale, expected });
-    }
-    Ok(Pair { name: name.into(), hr: cropped, lr: small })
+/// The one LR picture of the picture number `index`; its step is one that no training reaches.
+fn degraded(config: &degrade::Config, hr: &Rgb8, scale: usize, index: u64) -> Result<Rgb8, Error> {
+    let draws = Draws::new(0, Purpose::Degradation, u64::MAX, index);
+    Ok(degrade(config, &Planes::from(hr), scale, draws)?.lr)
 }
 
 /// The upper left part whose sides are multiples of the scale (`modcrop` of the benchmarks' MATLAB scripts).
@@ -109,29 +166,41 @@ pub fn lr_description(source: &Source) -> String {
             format!("bicubic (as MATLAB's imresize: a = -0.5, antialiased), 8-bit passes, {border} border")
         }
         Lr::Folder(folder) => format!("read from {}", folder.display()),
+        Lr::Degrade(name) => format!("degraded as {name} says: patches anew at every step, whole pictures once"),
     }
 }
 
 /// SHA-256 of the pairs' names, sizes and pixels, in hexadecimal: equal for the same data in the same order, wherever
 /// it lies.
 ///
-/// It is taken over the SHA-256 of each pair: the lengths of its name (bytes) and sides (64 bits, little-endian), its
-/// name, its pixels.
+/// It is taken over the SHA-256 of each pair: the lengths of its name (bytes) and sides (64 bits, little-endian; 0 and 0
+/// for a missing LR picture), its name, its pixels.
 pub fn hash(pairs: &[Pair]) -> String {
-    let digests: Vec<_> = pairs.par_iter().map(pair_digest).collect();
-    let all = digests.iter().fold(Sha256::new(), |hasher, digest| hasher.chain_update(digest)).finalize();
-    all.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest_of =
+        |pair: &Pair| digest(&pair.name, (pair.hr.size(), &pair.hr.pixels), Some((pair.lr.size(), &pair.lr.pixels)));
+    hash_of(&pairs.par_iter().map(digest_of).collect::<Vec<_>>())
 }
 
-fn pair_digest(pair: &Pair) -> impl AsRef<[u8]> + Send + use<> {
-    let lengths = [pair.name.len(), pair.hr.height, pair.hr.width, pair.lr.height, pair.lr.width];
+/// The hash of pairs whose own are `digests`.
+pub(crate) fn hash_of(digests: &[Digest]) -> String {
+    hexadecimal(&digests.iter().fold(Sha256::new(), |hasher, digest| hasher.chain_update(digest)).finalize().into())
+}
+
+/// SHA-256.
+pub(crate) type Digest = [u8; 32];
+
+type Picture<'a> = ((usize, usize), &'a [u8]);
+
+/// The hash of one pair: sizes and pixels of its HR and LR pictures.
+pub(crate) fn digest(name: &str, (hr_size, hr): Picture, lr: Option<Picture>) -> Digest {
+    let (lr_size, lr) = lr.unwrap_or(((0, 0), &[]));
+    let lengths = [name.len(), hr_size.0, hr_size.1, lr_size.0, lr_size.1];
     let lengths: Vec<u8> = lengths.iter().flat_map(|&length| (length as u64).to_le_bytes()).collect();
-    Sha256::new()
-        .chain_update(lengths)
-        .chain_update(&pair.name)
-        .chain_update(&pair.hr.pixels)
-        .chain_update(&pair.lr.pixels)
-        .finalize()
+    Sha256::new().chain_update(lengths).chain_update(name).chain_update(hr).chain_update(lr).finalize().into()
+}
+
+pub(crate) fn hexadecimal(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,10 @@ pub enum Purpose {
     Patch = 0,
     /// The degradation that makes an LR picture.
     Degradation = 1,
+    /// The colours of a training patch.
+    Jitter = 2,
+    /// The noise of an LR training patch.
+    Noise = 3,
 }
 
 /// The random numbers that belong to one `(seed, purpose, step, index)`, the same on every machine.

@@ -1,12 +1,13 @@
 //! What libtorch has and tch lacks, behind a safe interface: devices found at run time, optimisers with state that
-//! we own.
+//! we own, files mapped into memory.
 //!
-//! Never: a network, a file, a picture. It is the only crate with unsafe code and the only one with C++.
+//! Never: a network, a picture, what is in a file. It is the only crate with unsafe code and the only one with C++.
 
 mod adam;
 mod device;
 mod ffi;
 mod layout;
+mod map;
 mod restore;
 mod sgd;
 
@@ -14,5 +15,6 @@ pub use adam::{Adam, AdamConfig, ParameterState};
 pub use device::{DeviceError, parse_device};
 pub use ffi::libtorch_version;
 pub use layout::channels_last;
+pub use map::MappedFile;
 pub use restore::RestoreError;
 pub use sgd::{Sgd, SgdConfig};

@@ -16,7 +16,7 @@ pub(crate) fn run(session: &mut Session, index: usize, config: &adversarial::Con
     let training = phase.discriminator.context("the phase has no `discriminator`")?;
     let steps = session.steps(index);
     for (step, batch) in (0..).zip(session.batches(index)?) {
-        let (lr, hr) = session.tensors(&batch);
+        let (lr, hr) = batch?;
         let sr = session.trainees[&phase.network].forward(phase, &lr, true);
         let mut terms = session.terms(phase, &sr, &hr)?;
         let critic = session.critic.as_ref().context("the experiment has no [discriminator]")?;

@@ -18,7 +18,7 @@ use crate::session::Session;
 /// A term with a weight above 0 whose gradient is zero in every parameter, or is not finite: by name.
 pub(crate) fn gradients(session: &Session) -> Result<()> {
     for (index, phase) in session.setup.experiment.phases.iter().enumerate() {
-        let (lr, hr) = session.tensors(&session.first_batch(index));
+        let (lr, hr) = session.first_batch(index)?;
         phase_gradients(session, phase, &lr, &hr).with_context(|| format!("in phase `{}`", phase.name))?;
     }
     Ok(())
@@ -114,7 +114,8 @@ mod tests {
     fn training_does_not_begin_with_a_network_that_learns_nothing() {
         let picture = |side: usize| Rgb8::new(side, side, vec![90; side * side * 3]).unwrap();
         let experiment = Experiment::parse(EXPERIMENT).unwrap();
-        let sampler = experiment.sampler(vec![Pair { name: "a".into(), hr: picture(16), lr: picture(8) }]).unwrap();
+        let sampler =
+            experiment.sampler(vec![Pair { name: "a".into(), hr: picture(16), lr: picture(8) }].into()).unwrap();
         let root = tempfile::tempdir().unwrap();
         let (folder, stop) = (RunFolder::create(root.path(), false).unwrap(), AtomicBool::new(false));
         let setup =

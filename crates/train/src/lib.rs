@@ -3,6 +3,7 @@
 //! Never: decodes or draws a picture, judges a result, prints.
 
 mod adversarial;
+mod batches;
 mod check;
 mod experiment;
 pub mod loss;

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use abbe_checkpoint::{TrainingState, WriteOptions};
-use abbe_data::loader::{Batch, Loader};
 use abbe_data::patches::Sampler;
 use abbe_models::{Card, Network, vgg};
 use abbe_run::{Log, LogRow, RunFolder};
-use abbe_torch::{Adam, channels_last};
+use abbe_torch::Adam;
 use anyhow::{Context, Result, bail, ensure};
 use indexmap::IndexMap;
 use tch::{Device, Tensor};
 
+use crate::batches::{Batches, Pictures};
 use crate::experiment::{Experiment, Optimizer, Phase};
 use crate::loss::{Numbers, Terms, content, pixel};
 use crate::networks::{Critic, Networks, Trainee};
@@ -49,6 +49,7 @@ pub struct Session<'a> {
     pub(crate) critic: Option<Critic>,
     /// When a phase has a content loss.
     vgg: Option<vgg::Features>,
+    pictures: Pictures,
     log: Log,
     started: Instant,
 }
@@ -57,11 +58,12 @@ impl<'a> Session<'a> {
     /// Begins a training of `networks`.
     ///
     /// # Errors
-    /// A log that cannot be written.
+    /// A log that cannot be written, pictures that do not fit onto the device.
     pub fn new(setup: Setup<'a>, networks: Networks, vgg: Option<vgg::Features>) -> Result<Self> {
         let log = Log::create(&setup.folder.log())?;
         let Networks { trainees, critic } = networks;
-        Ok(Session { setup, trainees, critic, vgg, log, started: Instant::now() })
+        let pictures = Pictures::new(&setup)?;
+        Ok(Session { setup, trainees, critic, vgg, pictures, log, started: Instant::now() })
     }
 
     /// Steps of the phase with this index.
@@ -79,23 +81,16 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub(crate) fn batches(&self, index: usize) -> Result<Loader> {
-        let data = &self.setup.experiment.data;
-        Ok(Loader::new(self.setup.sampler.clone(), data.batch, self.numbers(index), data.workers)?)
+    pub(crate) fn batches(&self, index: usize) -> Result<Batches> {
+        self.pictures.batches(&self.setup.experiment.data, self.numbers(index))
     }
 
-    /// The first batch of a phase.
-    pub(crate) fn first_batch(&self, index: usize) -> Batch {
-        Batch::of(&self.setup.sampler, self.numbers(index).start, self.setup.experiment.data.batch)
-    }
-
-    /// A batch as tensors on the device: lr `[N, 3, h, w]` and hr `[N, 3, H, W]`.
-    pub(crate) fn tensors(&self, batch: &Batch) -> (Tensor, Tensor) {
-        let tensor = |values: &[f32], side: usize| {
-            let shape = [batch.count as i64, 3, side as i64, side as i64];
-            channels_last(&Tensor::from_slice(values).view(shape).to_device(self.setup.device))
-        };
-        (tensor(&batch.lr, batch.lr_side), tensor(&batch.hr, batch.hr_side))
+    /// The first batch of a phase: lr and hr.
+    ///
+    /// # Errors
+    /// A degradation that fails.
+    pub(crate) fn first_batch(&self, index: usize) -> Result<(Tensor, Tensor)> {
+        self.pictures.batch(self.numbers(index).start, self.setup.experiment.data.batch)
     }
 
     /// The terms of a phase that need no discriminator.

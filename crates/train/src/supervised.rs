@@ -9,7 +9,7 @@ pub(crate) fn run(session: &mut Session, index: usize, report: Report) -> Result
     let phase = &session.setup.experiment.phases[index];
     let steps = session.steps(index);
     for (step, batch) in (0..).zip(session.batches(index)?) {
-        let (lr, hr) = session.tensors(&batch);
+        let (lr, hr) = batch?;
         let sr = session.trainees[&phase.network].forward(phase, &lr, true);
         let terms = session.terms(phase, &sr, &hr)?;
         let numbers = terms.numbers().with_context(|| format!("at step {step}"))?.with_total();

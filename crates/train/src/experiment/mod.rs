@@ -8,9 +8,13 @@ mod validate;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use abbe_data::pair::{Pair, Source};
-use abbe_data::patches::Sampler;
+use abbe_data::cache::{self, Room};
+use abbe_data::jitter::Jitter;
+use abbe_data::pair::Source;
+use abbe_data::patches::{Sampler, Settings};
+use abbe_data::store::Store;
 use abbe_models::{discriminator, vgg};
+use abbe_torch::MappedFile;
 use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -59,8 +63,33 @@ pub struct Data {
     pub patches_per_picture: usize,
     /// Whether a patch is turned and mirrored, one of eight ways.
     pub augment: bool,
+    /// How the colours of a patch are changed, LR and HR alike.
+    pub jitter: Option<Jitter>,
+    /// Range of the standard deviation of Gaussian noise on LR patches, in 8-bit levels.
+    pub noise: Option<[f64; 2]>,
     /// Threads that cut patches ahead of the trainer; the patches do not depend on their number.
     pub workers: usize,
+    /// GiB of memory that the decoded training pictures may take, 3 bytes a pixel; if they need more, they are packed into
+    /// a file and mapped from there. 8 where it is left out: half the memory of a usual machine, room for DIV2K (about 7).
+    #[serde(default = "memory_gib")]
+    pub memory_gib: f64,
+    /// The folder for that file; if left out, `$XDG_CACHE_HOME/abbe`, else `~/.cache/abbe`.
+    pub cache: Option<PathBuf>,
+    /// Whether the decoded training pictures lie in the memory of the device, where patches are then cut without workers.
+    #[serde(default)]
+    pub on_device: bool,
+}
+
+fn memory_gib() -> f64 {
+    8.0
+}
+
+impl Data {
+    fn cache_folder(&self) -> PathBuf {
+        let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+        let caches = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
+        self.cache.clone().unwrap_or_else(|| caches().join("abbe"))
+    }
 }
 
 /// The VGG network of the content loss.
@@ -121,10 +150,35 @@ impl Experiment {
     ///
     /// # Errors
     /// No picture, one smaller than the patch, or an epoch of `save_epochs` that never comes with so many pictures.
-    pub fn sampler(&self, pairs: Vec<Pair>) -> Result<Arc<Sampler>> {
-        let Data { patch, augment, .. } = self.data;
-        validate::save_epochs(self, pairs.len())?;
-        Ok(Arc::new(Sampler::new(Arc::new(pairs), self.scale, patch, self.seed, augment).context("data.train")?))
+    pub fn sampler(&self, pictures: Store) -> Result<Arc<Sampler>> {
+        validate::save_epochs(self, pictures.entries().len())?;
+        Ok(Arc::new(Sampler::new(Arc::new(pictures), self.patches()?).context("data.train")?))
+    }
+
+    /// How patches are cut and changed.
+    fn patches(&self) -> Result<Settings> {
+        let Data { patch, augment, jitter, noise, train, .. } = &self.data;
+        Ok(Settings {
+            scale: self.scale,
+            patch: *patch,
+            seed: self.seed,
+            augment: *augment,
+            jitter: jitter.clone(),
+            degrade: train.lr.degradation(self.scale).context("data.train.lr")?,
+            noise: *noise,
+        })
+    }
+
+    /// The training pictures, decoded: in memory, or in a cache file if `data.memory_gib` is too little; then `report` is
+    /// told so.
+    ///
+    /// # Errors
+    /// Those of [`abbe_data::cache::load`].
+    pub fn training_pictures(&self, report: &mut dyn FnMut(&str)) -> Result<Store> {
+        let memory = (self.data.memory_gib * (1u64 << 30) as f64) as u64;
+        let room =
+            Room { memory, folder: &self.data.cache_folder(), map: |path| Ok(Arc::new(MappedFile::open(path)?)) };
+        cache::load(&self.data.train, self.scale, &room, report).context("data.train")
     }
 
     /// Steps of one epoch over `pictures` training pictures; a last batch that is not full counts.
@@ -184,5 +238,40 @@ mod tests {
         assert_eq!(experiment.steps_per_epoch(1), 1);
         let tens = Experiment::parse(&text.replace("batch = 16", "batch = 10")).unwrap();
         assert_eq!(tens.steps_per_epoch(1), 2);
+    }
+
+    #[test]
+    fn what_is_done_to_patches_is_checked_before_a_picture_is_read() {
+        let text = include_str!("../../../../experiments/report.toml");
+        let with =
+            |keys: &str| Experiment::parse(&text.replace("augment = false", &format!("augment = false\n{keys}")));
+        let jitter = "jitter = { brightness = [0.8, 1.2], permute_channels = true }";
+        let data = with(&format!("{jitter}\nnoise = [0.0, 5.0]\nmemory_gib = 0.5")).unwrap().data;
+        assert_eq!((data.noise, data.memory_gib), (Some([0.0, 5.0]), 0.5));
+        assert!(data.jitter.is_some_and(|jitter| jitter.permute_channels && jitter.hue.is_none()));
+        let data = Experiment::parse(text).unwrap().data;
+        assert_eq!((data.memory_gib, data.on_device, data.jitter), (8.0, false, None));
+        for (keys, said) in [
+            ("noise = [5.0, 0.0]", "data.noise: expected [low, high]"),
+            ("jitter = { hue = [0.0, 0.6] }", "data.jitter.hue: expected [low, high]"),
+            ("jitter = { contrasts = [0.0, 0.6] }", "contrasts"),
+            ("memory_gib = -1.0", "data.memory_gib: expected 0 or more"),
+            ("noise = [0.0, 5.0]\non_device = true", "data.on_device: patches with"),
+        ] {
+            let error = format!("{:#}", with(keys).unwrap_err());
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn lr_patches_may_come_from_a_degradation() {
+        let text = include_str!("../../../../experiments/report.toml");
+        let lr = |name: &str| {
+            let lr = format!("lr = {{ degrade = \"{name}\" }}");
+            Experiment::parse(&text.replacen("lr = { bicubic = { border = \"replicate\" } }", &lr, 1))
+        };
+        assert!(lr("real-esrgan").unwrap().patches().unwrap().degrade.is_some());
+        let error = format!("{:#}", lr("unreal").unwrap_err());
+        assert!(error.starts_with("data.train.lr: ") && error.contains("`unreal`"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use abbe_data::pair::Lr;
 use abbe_models::{Architecture, Config};
 use anyhow::{Context, Result, bail, ensure};
 
@@ -17,6 +18,7 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
     );
     ensure!([2, 3, 4, 8].contains(&scale), "scale: expected 2, 3, 4 or 8, found {scale}");
     patches(data, scale)?;
+    experiment.patches()?.check()?;
     for (name, config) in &experiment.networks {
         network(config, scale).with_context(|| format!("networks.{name}"))?;
     }
@@ -58,6 +60,12 @@ fn patches(data: &Data, scale: usize) -> Result<()> {
     {
         ensure!((1..=1_000_000).contains(&value), "data.{key}: expected 1 to 1000000, found {value}");
     }
+    ensure!((0.0..=1e9).contains(&data.memory_gib), "data.memory_gib: expected 0 or more, found {}", data.memory_gib);
+    let changed = data.jitter.is_some() || data.noise.is_some() || matches!(data.train.lr, Lr::Degrade(_));
+    ensure!(
+        !(data.on_device && changed),
+        "data.on_device: patches with `jitter`, `noise` or degraded LR are made by the CPU: leave one of them out"
+    );
     let bytes = 12 * data.batch as u128 * (data.patch as u128).pow(2); // 3 channels of 4 bytes
     ensure!(
         bytes <= 1 << 31,

@@ -1,6 +1,8 @@
 //! `abbe data`
 
+mod bench;
 mod degrade;
+mod prepare;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -14,7 +16,9 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Prepare(prepare::Arguments),
     Degrade(degrade::Arguments),
+    Bench(bench::Arguments),
 }
 
 /// Does what the subcommand says.
@@ -23,6 +27,8 @@ enum Command {
 /// Those of the subcommand.
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
+        Command::Prepare(arguments) => prepare::run(arguments),
         Command::Degrade(arguments) => degrade::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
     }
 }

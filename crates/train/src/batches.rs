@@ -1,0 +1,182 @@
+//! The batches of a phase as tensors on the device: made by the loader's threads, or gathered on the device from pictures
+//! that lie there.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use abbe_data::loader::{Batch, Loader};
+use abbe_data::patches::Sampler;
+use abbe_data::square::{Square, Strides};
+use anyhow::{Context, Result};
+use tch::{Device, Kind, Tensor};
+
+use crate::experiment::Data;
+use crate::session::Setup;
+
+/// Bytes that go to the device at a time: on their way they are in memory twice.
+const PIECE: usize = 1 << 28;
+
+/// The training pictures, where patches are cut.
+pub(crate) struct Pictures {
+    sampler: Arc<Sampler>,
+    device: Device,
+    /// All bytes of the sampler's store, when patches are cut on the device.
+    resident: Option<Tensor>,
+}
+
+/// What gives the batches of a phase, in order: lr `[N, 3, h, w]` and hr `[N, 3, H, W]`, f32 in [0, 1], channels last.
+pub(crate) enum Batches {
+    Loaded { loader: Loader, device: Device },
+    Gathered { pictures: Pictures, steps: Range<u64>, count: usize },
+}
+
+impl Pictures {
+    /// # Errors
+    /// When the pictures are to lie on the device, and its memory is too small.
+    pub(crate) fn new(setup: &Setup) -> Result<Self> {
+        let (sampler, device) = (Arc::clone(&setup.sampler), setup.device);
+        let resident =
+            setup.experiment.data.on_device.then(|| resident(sampler.store().bytes(), device)).transpose()?;
+        Ok(Self { sampler, device, resident })
+    }
+
+    /// The batches of `steps`.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub(crate) fn batches(&self, data: &Data, steps: Range<u64>) -> Result<Batches> {
+        let (sampler, device, count) = (Arc::clone(&self.sampler), self.device, data.batch);
+        Ok(match &self.resident {
+            None => Batches::Loaded { loader: Loader::new(sampler, count, steps, data.workers)?, device },
+            Some(bytes) => {
+                let pictures = Self { sampler, device, resident: Some(bytes.shallow_clone()) };
+                Batches::Gathered { pictures, steps, count }
+            }
+        })
+    }
+
+    /// The batch of one step.
+    ///
+    /// # Errors
+    /// A degradation that fails.
+    pub(crate) fn batch(&self, step: u64, count: usize) -> Result<(Tensor, Tensor)> {
+        match &self.resident {
+            None => Ok(moved(&Batch::of(&self.sampler, step, count)?, self.device)),
+            Some(bytes) => self.gathered(bytes, step, count),
+        }
+    }
+
+    fn gathered(&self, bytes: &Tensor, step: u64, count: usize) -> Result<(Tensor, Tensor)> {
+        let squares = (0..count as u64).map(|index| self.sampler.squares(step, index));
+        let (hr, lr): (Vec<_>, Vec<_>) = squares.unzip();
+        let lr: Option<Vec<_>> = lr.into_iter().collect();
+        let lr = lr.context("data.on_device: there are no LR pictures")?;
+        Ok((gather(bytes, &lr, self.sampler.lr_side()), gather(bytes, &hr, self.sampler.hr_side())))
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<(Tensor, Tensor)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Loaded { loader, device } => Some(match loader.next()? {
+                Ok(batch) => Ok(moved(batch, *device)),
+                Err(error) => Err(error.into()),
+            }),
+            Self::Gathered { pictures, steps, count } => Some(pictures.batch(steps.next()?, *count)),
+        }
+    }
+}
+
+/// A batch of the loader on the device.
+fn moved(batch: &Batch, device: Device) -> (Tensor, Tensor) {
+    let tensor = |values: &[f32], side: usize| {
+        let side = side as i64;
+        let pixels = Tensor::from_slice(values).view([batch.count as i64, side, side, 3]);
+        to_device(pixels, device).permute([0, 3, 1, 2])
+    };
+    (tensor(&batch.lr, batch.lr_side), tensor(&batch.hr, batch.hr_side))
+}
+
+/// A GPU copies by itself from memory that is pinned, while the CPU goes on.
+fn to_device(host: Tensor, device: Device) -> Tensor {
+    match device {
+        Device::Cuda(_) => host.pin_memory(device).to_device_(device, host.kind(), true, false),
+        _ => host.to_device(device),
+    }
+}
+
+/// Bytes as a tensor on the device, `[length]`.
+fn resident(bytes: &[u8], device: Device) -> Result<Tensor> {
+    let all = Tensor::f_empty([bytes.len() as i64], (Kind::Uint8, device));
+    let all = all.with_context(|| format!("data.on_device: {} bytes of pictures do not fit there", bytes.len()))?;
+    for (index, piece) in bytes.chunks(PIECE).enumerate() {
+        all.narrow(0, (index * PIECE) as i64, piece.len() as i64).f_copy_(&Tensor::from_slice(piece))?;
+    }
+    Ok(all)
+}
+
+/// The squares as `[N, 3, side, side]`, equal to the last bit to what [`Sampler::write`] gives.
+fn gather(bytes: &Tensor, squares: &[Square], side: usize) -> Tensor {
+    let device = bytes.device();
+    let strides: Vec<Strides> = squares.iter().map(Square::strides).collect();
+    let of = |number: fn(&Strides) -> i64| {
+        let numbers: Vec<i64> = strides.iter().map(number).collect();
+        Tensor::from_slice(&numbers).to_device(device).view([-1, 1, 1, 1])
+    };
+    let count = |length: usize| Tensor::arange(length as i64, (Kind::Int64, device));
+    let rows = count(side).view([1, -1, 1, 1]) * of(|strides| strides.down as i64);
+    let columns = count(side).view([1, 1, -1, 1]) * of(|strides| strides.right as i64);
+    let places = of(|strides| strides.start as i64) + rows + columns + count(3);
+    let values = bytes.index_select(0, &places.view(-1)).view_as(&places).to_kind(Kind::Float);
+    // Divided by a tensor: by a number a GPU would multiply with its reciprocal, which rounds differently.
+    let most = Tensor::full([1], 255.0, (Kind::Float, device));
+    (values / most).permute([0, 3, 1, 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abbe_data::image::Rgb8;
+    use abbe_data::pair::Pair;
+    use abbe_data::patches::Settings;
+    use abbe_data::resample::{Border, bicubic};
+    use abbe_torch::channels_last;
+
+    const COUNT: usize = 24;
+
+    fn pictures() -> Pictures {
+        let pair = |width: usize| {
+            let pixels = (0..3 * 16 * width).map(|i| (i * i + width) as u8).collect();
+            let hr = Rgb8::new(16, width, pixels).unwrap();
+            Pair { name: String::new(), lr: bicubic(&hr, 8, width / 2, Border::Replicate), hr }
+        };
+        let sampler = Sampler::new(Arc::new(vec![pair(14), pair(32)].into()), Settings::new(2, 12, 3, true)).unwrap();
+        Pictures { sampler: Arc::new(sampler), device: Device::Cpu, resident: None }
+    }
+
+    #[test]
+    fn gathered_batches_equal_loaded_ones_to_the_last_bit() {
+        let loaded = pictures();
+        let bytes = resident(loaded.sampler.store().bytes(), Device::Cpu).unwrap();
+        let gathered = Pictures { resident: Some(bytes), ..pictures() };
+        for step in 0..4 {
+            let (a, b) = (loaded.batch(step, COUNT).unwrap(), gathered.batch(step, COUNT).unwrap());
+            assert_eq!(a.1.size(), [COUNT as i64, 3, 12, 12]);
+            assert!(a == b, "step {step}");
+            assert_eq!(a.1.stride(), b.1.stride());
+        }
+    }
+
+    #[test]
+    fn a_batch_is_channels_last_and_says_what_the_patches_say() {
+        let pictures = pictures();
+        let (lr, _) = pictures.batch(5, COUNT).unwrap();
+        assert_eq!(lr.stride(), channels_last(&lr.contiguous()).stride());
+        let (mut small, mut large) = (vec![0.0; 108], vec![0.0; 432]);
+        pictures.sampler.write(5, 1, &mut small, &mut large).unwrap();
+        // Channel 2 at row 3, column 4 of a patch 6 pixels wide.
+        assert_eq!(lr.double_value(&[1, 2, 3, 4]) as f32, small[3 * (3 * 6 + 4) + 2]);
+    }
+}
