@@ -144,7 +144,8 @@ impl Catalogue {
             name: name.into(),
             known: listed(self.datasets.iter().map(|dataset| dataset.name.as_str()).collect()),
         })?;
-        let parts: Vec<&Part> = dataset.parts.iter().filter(|known| part.is_none_or(|part| known.name == part)).collect();
+        let parts: Vec<&Part> =
+            dataset.parts.iter().filter(|known| part.is_none_or(|part| known.name == part)).collect();
         if parts.is_empty() {
             return Err(Error::Unknown {
                 name: format!("{name}/{}", part.unwrap_or_default()),
@@ -202,9 +203,10 @@ impl Part {
             }
         }
         match &self.sha256 {
-            Some(digits) if !digest::is_prefix(digits) => {
-                Err(format!("sha256: expected 8 to 64 hexadecimal digits in lower case, found `{}`", digits.escape_debug()))
-            }
+            Some(digits) if !digest::is_prefix(digits) => Err(format!(
+                "sha256: expected 8 to 64 hexadecimal digits in lower case, found `{}`",
+                digits.escape_debug()
+            )),
             _ => Ok(()),
         }
     }
@@ -248,7 +250,10 @@ mod tests {
     #[test]
     fn every_built_in_row_can_be_fetched_and_found() {
         let catalogue = Catalogue::built_in().unwrap();
-        for name in "div2k div2k-valid set5 set14 bsd100 urban100 flickr2k cifar100 vgg19 alexnet squeezenet1_1 lpips-alex".split(' ') {
+        for name in
+            "div2k div2k-valid set5 set14 bsd100 urban100 flickr2k cifar100 vgg19 alexnet squeezenet1_1 lpips-alex"
+                .split(' ')
+        {
             assert!(catalogue.find(name).is_ok(), "{name}");
         }
         for dataset in &catalogue.datasets {
@@ -257,7 +262,9 @@ mod tests {
             // What a row promises is a folder, or lies in a folder, that one of its parts makes.
             for promised in dataset.hr.iter().chain(dataset.lr.values()) {
                 let makes = |part: &&&Part| match &part.form {
-                    Form::Zip(folder) | Form::Tar(folder) | Form::Tgz(folder) => Path::new(promised).starts_with(folder),
+                    Form::Zip(folder) | Form::Tar(folder) | Form::Tgz(folder) => {
+                        Path::new(promised).starts_with(folder)
+                    }
                     Form::Parquet(columns) => columns.values().any(|folder| folder == promised),
                     Form::Weights(_) => false,
                 };

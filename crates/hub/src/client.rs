@@ -3,18 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ureq::config::RedirectAuthHeaders;
-use ureq::http::{HeaderMap, Response, StatusCode, Uri};
-use ureq::typestate::WithoutBody;
-use ureq::{Agent, Body, RequestBuilder};
+use ureq::http::uri::Uri;
+use ureq::http::{HeaderMap, Response, StatusCode};
+use ureq::{Agent, Body};
 
 use crate::Error;
 
 /// How long a connection may take, and how long a server may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Redirects followed within one host when a file of the hub is asked about.
-const REDIRECTS: usize = 5;
+/// Redirects followed from one address.
+const REDIRECTS: usize = 10;
 
 /// Speaks HTTP and HTTPS.
 pub struct Client {
@@ -41,7 +40,8 @@ impl Client {
     pub fn new() -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .timeout_connect(Some(PATIENCE))
             .timeout_recv_response(Some(PATIENCE))
             .timeout_per_read(Some(PATIENCE))
@@ -49,46 +49,65 @@ impl Client {
         Client { agent: config.build().into() }
     }
 
-    /// The response to GET, after redirects, whatever its status. A token goes to the address's own host alone.
+    /// The response to GET, whatever its status, after all redirects.
     pub fn get(&self, url: &str, token: Option<&str>, headers: &[(&str, String)]) -> Result<Response<Body>, Failure> {
-        let request = headers.iter().fold(self.agent.get(url), |request, (name, value)| request.header(*name, value));
-        call(request, url, token, true)
+        self.follow(url, token, |_| true, |url, token| self.once("GET", url, token, headers))
     }
 
-    /// The header of `url` and of the redirects within its host: the first answer that is no such redirect.
-    ///
-    /// The hub describes a file in the header of the answer that sends one elsewhere for its bytes.
+    /// Status and header of the response to HEAD, after the redirects within the server alone: the hub describes a file in
+    /// the header of the answer that sends one elsewhere for its bytes.
     pub fn describe(&self, url: &str, token: Option<&str>) -> Result<(StatusCode, HeaderMap), Failure> {
-        let mut url = url.to_owned();
-        for _ in 0..REDIRECTS {
-            let response = call(self.agent.head(&url).header("Accept-Encoding", "identity"), &url, token, false)?;
-            match within_host(&url, response.headers()).filter(|_| response.status().is_redirection()) {
-                Some(next) => url = next,
-                None => return Ok((response.status(), response.headers().clone())),
+        let plain = [("Accept-Encoding", "identity".to_owned())];
+        let within = |next: &str| server(next) == server(url);
+        let response = self.follow(url, token, within, |url, token| self.once("HEAD", url, token, &plain))?;
+        Ok((response.status(), response.headers().clone()))
+    }
+
+    /// Asks, and asks again where a redirect leads if it `may`. The token goes to the server of `url` and no other.
+    fn follow(
+        &self,
+        url: &str,
+        token: Option<&str>,
+        may: impl Fn(&str) -> bool,
+        ask: impl Fn(&str, Option<&str>) -> Result<Response<Body>, Failure>,
+    ) -> Result<Response<Body>, Failure> {
+        let mut at = url.to_owned();
+        for _ in 0..=REDIRECTS {
+            let response = ask(&at, token.filter(|_| server(&at) == server(url)))?;
+            let next = Some(response.headers()).filter(|_| response.status().is_redirection());
+            match next.and_then(|header| target(&at, header)).filter(|next| may(next)) {
+                Some(next) => at = next,
+                None => return Ok(response),
             }
         }
-        Err(Failure::Final(Error::Protocol { url, found: format!("more than {REDIRECTS} redirects") }))
+        Err(Failure::Final(Error::Protocol { url: url.into(), found: format!("more than {REDIRECTS} redirects") }))
+    }
+
+    fn once(
+        &self,
+        method: &str,
+        url: &str,
+        token: Option<&str>,
+        headers: &[(&str, String)],
+    ) -> Result<Response<Body>, Failure> {
+        let mut request = if method == "HEAD" { self.agent.head(url) } else { self.agent.get(url) };
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        if is_this_machine(url) {
+            request = request.config().proxy(None).build(); // a proxy could not reach it
+        }
+        request.call().map_err(|error| Failure::Transport(error.to_string()))
     }
 }
 
-fn call(
-    request: RequestBuilder<WithoutBody>,
-    url: &str,
-    token: Option<&str>,
-    follow: bool,
-) -> Result<Response<Body>, Failure> {
-    let request = match token {
-        Some(token) => request.header("Authorization", format!("Bearer {token}")),
-        None => request,
-    };
-    let mut config = request.config();
-    if !follow {
-        config = config.max_redirects(0).max_redirects_will_error(false);
-    }
-    if is_this_machine(url) {
-        config = config.proxy(None); // which could not reach it
-    }
-    config.build().call().map_err(|error| Failure::Transport(error.to_string()))
+/// Scheme, host and port.
+fn server(url: &str) -> Option<(String, String)> {
+    let uri: Uri = url.parse().ok()?;
+    Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_lowercase()))
 }
 
 fn is_this_machine(url: &str) -> bool {
@@ -97,14 +116,14 @@ fn is_this_machine(url: &str) -> bool {
     host.is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host))
 }
 
-/// Where a redirect leads, when that is on the same host.
-fn within_host(url: &str, header: &HeaderMap) -> Option<String> {
+/// Where a redirect from `url` leads (RFC 9110, section 10.2.2; of relative references, those to a path of the server).
+fn target(url: &str, header: &HeaderMap) -> Option<String> {
     let location = header.get("location")?.to_str().ok()?;
-    let (from, to) = (url.parse::<Uri>().ok()?, location.parse::<Uri>().ok()?);
-    match to.authority() {
-        Some(authority) => (Some(authority) == from.authority()).then(|| location.to_owned()),
-        None if location.starts_with('/') => Some(format!("{}://{}{location}", from.scheme_str()?, from.authority()?)),
-        None => None,
+    match server(url)? {
+        _ if server(location).is_some() => Some(location.to_owned()),
+        (scheme, _) if location.starts_with("//") => Some(format!("{scheme}:{location}")),
+        (scheme, authority) if location.starts_with('/') => Some(format!("{scheme}://{authority}{location}")),
+        _ => None,
     }
 }
 
@@ -112,9 +131,11 @@ fn within_host(url: &str, header: &HeaderMap) -> Option<String> {
 pub fn refusal(url: &str, status: StatusCode, of_hub: bool, place: &Path) -> Error {
     let by_hand = format!("or fetch that address by hand and put the file at {}", place.display());
     let advice = match status.as_u16() {
-        401 | 403 if of_hub => "open the data set's page on the hub, accept its terms if it asks for that, and set HF_TOKEN \
+        401 | 403 if of_hub => {
+            "open the data set's page on the hub, accept its terms if it asks for that, and set HF_TOKEN \
             to a token of yours (`hf auth login` keeps one too)"
-            .into(),
+                .into()
+        }
         401 | 403 => format!("access is not allowed from here; check the proxy, {by_hand}"),
         404 | 410 => "the file is not there (any more); correct the address in a catalogue of your own".into(),
         429 | 500.. => format!("the server is busy or broken; try again later, {by_hand}"),
@@ -127,19 +148,20 @@ pub fn refusal(url: &str, status: StatusCode, of_hub: bool, place: &Path) -> Err
 mod tests {
     use super::*;
 
-    fn redirect(location: &str) -> Option<String> {
-        let header = HeaderMap::from_iter([("location".parse().unwrap(), location.parse().unwrap())]);
-        within_host("https://hub.example:8/datasets/a", &header)
-    }
-
     #[test]
-    fn only_redirects_within_the_host_are_followed_for_a_description() {
-        assert_eq!(redirect("/datasets/b").as_deref(), Some("https://hub.example:8/datasets/b"));
-        assert_eq!(redirect("https://hub.example:8/b").as_deref(), Some("https://hub.example:8/b"));
-        assert_eq!(redirect("https://cdn.example/b"), None);
-        assert_eq!(redirect("https://hub.example/b"), None); // another port
-        assert_eq!(redirect("b"), None);
-        assert_eq!(within_host("https://hub.example", &HeaderMap::new()), None);
+    fn redirects_are_read_and_servers_told_apart() {
+        let to = |location: &str| {
+            let header = HeaderMap::from_iter([("location".parse().unwrap(), location.parse().unwrap())]);
+            target("https://hub.example:8/datasets/a?b", &header)
+        };
+        assert_eq!(to("/datasets/b").as_deref(), Some("https://hub.example:8/datasets/b"));
+        assert_eq!(to("//cdn.example/b").as_deref(), Some("https://cdn.example/b"));
+        assert_eq!(to("http://cdn.example/b").as_deref(), Some("http://cdn.example/b"));
+        assert_eq!((to("b"), target("https://hub.example", &HeaderMap::new())), (None, None));
+        assert_eq!(server("https://Hub.example/a"), server("https://hub.example/b"));
+        for other in ["https://hub.example:8", "http://hub.example", "https://cdn.example"] {
+            assert_ne!(server("https://hub.example/a"), server(other));
+        }
     }
 
     #[test]
@@ -147,7 +169,10 @@ mod tests {
         let said = |status: u16, of_hub| {
             refusal("https://a/b", StatusCode::from_u16(status).unwrap(), of_hub, Path::new("data/b")).to_string()
         };
-        assert!(said(401, true).starts_with("https://a/b: the server answered 401: ") && said(403, true).contains("HF_TOKEN"));
+        assert!(
+            said(401, true).starts_with("https://a/b: the server answered 401: ")
+                && said(403, true).contains("HF_TOKEN")
+        );
         assert!(!said(403, false).contains("HF_TOKEN") && said(403, false).contains("data/b"));
         assert!(said(404, true).contains("catalogue") && said(503, false).contains("later"));
     }

@@ -10,7 +10,8 @@ use crate::Error;
 
 /// Whether this can be a SHA-256, or the first 8 digits of one or more.
 pub fn is_prefix(digits: &str) -> bool {
-    (8..=64).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    (8..=64).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// SHA-256 of a file in hexadecimal.
@@ -66,13 +67,18 @@ mod tests {
         assert_eq!(found, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(recorded(&path), None);
         record(&path, &found).unwrap();
-        assert_eq!(std::fs::read_to_string(folder.path().join("abc.zip.sha256")).unwrap(), format!("{found}  abc.zip\n"));
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("abc.zip.sha256")).unwrap(),
+            format!("{found}  abc.zip\n")
+        );
         assert_eq!(recorded(&path), Some(found));
     }
 
     #[test]
     fn a_prefix_is_of_eight_digits_or_more_in_lower_case() {
         assert!(is_prefix("dcbb9e9d") && is_prefix(&"0".repeat(64)));
-        assert!(!is_prefix("dcbb9e9") && !is_prefix(&"0".repeat(65)) && !is_prefix("DCBB9E9D") && !is_prefix("dcbb9e9g"));
+        assert!(
+            !is_prefix("dcbb9e9") && !is_prefix(&"0".repeat(65)) && !is_prefix("DCBB9E9D") && !is_prefix("dcbb9e9g")
+        );
     }
 }

@@ -13,10 +13,10 @@ use std::time::Duration;
 use ureq::Body;
 use ureq::http::{HeaderMap, Response};
 
+use crate::Error;
 use crate::client::{Client, Failure, refusal};
 use crate::digest::{self, sibling};
 use crate::event::{Event, Observer, tell};
-use crate::Error;
 
 /// So many attempts in a row that bring nothing new are the last.
 const ATTEMPTS: u32 = 3;
@@ -56,7 +56,8 @@ pub fn download(client: &Client, job: &Download, observer: Observer) -> Result<S
     let found = digest::sha256(&part.bytes)?;
     if let Some(expected) = job.expected.filter(|expected| !found.starts_with(expected)) {
         part.discard();
-        let done = "what arrived was removed: run the same command again; if that does not help, the file is another one now";
+        let done =
+            "what arrived was removed: run the same command again; if that does not help, the file is another one now";
         return Err(Error::Hash { path: job.to.into(), expected: expected.into(), found, done });
     }
     fs::rename(&part.bytes, job.to).map_err(Error::io("write", job.to))?;
@@ -248,7 +249,10 @@ mod tests {
     #[test]
     fn the_part_and_its_tag_lie_beside_the_file() {
         let part = Part::of(Path::new("data/a.zip"));
-        assert_eq!((part.bytes.as_path(), part.tag.as_path()), (Path::new("data/a.zip.part"), Path::new("data/a.zip.part.tag")));
+        assert_eq!(
+            (part.bytes.as_path(), part.tag.as_path()),
+            (Path::new("data/a.zip.part"), Path::new("data/a.zip.part.tag"))
+        );
         assert_eq!((part.length(), part.tag()), (0, None));
     }
 }

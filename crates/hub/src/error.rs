@@ -67,7 +67,9 @@ pub enum Error {
         found: String,
     },
     /// The hub is needed, and must not be spoken to.
-    #[error("{what} is not in the hub's cache, {cache}, and HF_HUB_OFFLINE is set: unset it, or bring the cache from elsewhere")]
+    #[error(
+        "{what} is not in the hub's cache, {cache}, and HF_HUB_OFFLINE is set: unset it, or bring the cache from elsewhere"
+    )]
     Offline {
         /// Repository and file.
         what: String,
@@ -153,7 +155,9 @@ fn advice(source: &io::Error) -> &'static str {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "; make room (or name another folder) and run the same command again, which goes on from what has arrived"
         }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "; check its permissions, or name another folder",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "; check its permissions, or name another folder"
+        }
         _ => "",
     }
 }

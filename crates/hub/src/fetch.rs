@@ -54,7 +54,9 @@ impl Fetcher<'_> {
     fn archive(&self, kind: Kind, folder: &str) -> Result<Fetched, Error> {
         let folder = self.places.data.join(folder);
         let was_there = self.once(&[&folder], || {
-            self.with_files(|files| files.iter().try_for_each(|file| unpack(file, kind, &folder, self.observer).map(|_| ())))
+            self.with_files(|files| {
+                files.iter().try_for_each(|file| unpack(file, kind, &folder, self.observer).map(|_| ()))
+            })
         })?;
         Ok(Fetched { paths: vec![folder], was_there })
     }
@@ -63,9 +65,8 @@ impl Fetcher<'_> {
         let all: Vec<(&str, PathBuf)> =
             columns.iter().map(|(name, folder)| (name.as_str(), self.places.data.join(folder))).collect();
         let folders: Vec<&Path> = all.iter().map(|(_, folder)| folder.as_path()).collect();
-        let was_there = self.once(&folders, || {
-            self.with_files(|files| extract(files, &all, self.observer).map(|_| ()))
-        })?;
+        let was_there =
+            self.once(&folders, || self.with_files(|files| extract(files, &all, self.observer).map(|_| ())))?;
         Ok(Fetched { paths: folders.into_iter().map(Path::to_owned).collect(), was_there })
     }
 

@@ -38,7 +38,8 @@ impl<'a> Repository<'a> {
     /// The files whose path is `pattern`, in which one `*` stands for any text; sorted.
     pub fn files(&self, pattern: &str) -> Result<Vec<String>, Error> {
         let Some((begin, end)) = pattern.split_once('*') else { return Ok(vec![pattern.into()]) };
-        let fits = |file: &&String| file.len() >= begin.len() + end.len() && file.starts_with(begin) && file.ends_with(end);
+        let fits =
+            |file: &&String| file.len() >= begin.len() + end.len() && file.starts_with(begin) && file.ends_with(end);
         let all = match self.cached() {
             Some(cached) if self.places.offline => cached,
             _ => self.listed(pattern)?,
@@ -65,13 +66,18 @@ impl<'a> Repository<'a> {
         }
         self.online(file)?;
         let url = self.api.url(file);
-        let (status, header) = self.client.describe(&url, self.token()).map_err(|failure| self.failed(&url, failure))?;
+        let (status, header) =
+            self.client.describe(&url, self.token()).map_err(|failure| self.failed(&url, failure))?;
         if !status.is_success() && !status.is_redirection() {
             return Err(refusal(&url, status, true, &self.places.hub));
         }
-        let (commit, tag) = (hexadecimal(&header, &["x-repo-commit"]), hexadecimal(&header, &["x-linked-etag", "etag"]));
+        let (commit, tag) =
+            (hexadecimal(&header, &["x-repo-commit"]), hexadecimal(&header, &["x-linked-etag", "etag"]));
         let (Some(commit), Some(tag)) = (commit, tag) else {
-            return Err(Error::Protocol { url, found: "none of its headers X-Repo-Commit, and X-Linked-ETag or ETag".into() });
+            return Err(Error::Protocol {
+                url,
+                found: "none of its headers X-Repo-Commit, and X-Linked-ETag or ETag".into(),
+            });
         };
         let blob = self.cache.blob_path(&tag);
         if !blob.is_file() {
@@ -99,7 +105,7 @@ impl<'a> Repository<'a> {
 
     /// The paths of the files in the cache; absent when the revision was never fetched.
     fn cached(&self) -> Option<Vec<String>> {
-        let refs = self.cache.pointer_path("").parent()?.parent()?.join("refs");
+        let refs = self.places.hub.join(self.repo.folder_name()).join("refs");
         let commit = fs::read_to_string(refs.join(self.repo.revision())).ok()?;
         let root = self.cache.pointer_path(commit.trim());
         let (mut folders, mut files) = (vec![root.clone()], Vec::new());

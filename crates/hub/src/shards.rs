@@ -15,7 +15,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use crate::Error;
 use crate::event::{Event, Observer, tell};
 use crate::unpack::beside;
-use column::{Cells, Column};
+use column::{Cells, Column, careful};
 
 /// Rows in memory at once.
 const ROWS: usize = 8;
@@ -26,7 +26,7 @@ struct Shard {
     reader: SerializedFileReader<File>,
 }
 
-/// Writes the pictures of each column of the table `shards` to its folder, which is new; gives the number of rows.
+/// Writes the pictures of each column of the table `shards` to its folder, unless that is there; gives the number of rows.
 ///
 /// All pictures of a row bear one name, so that LR and HR find each other: the name of the file in the first column that
 /// gives every row another one, else the number of the row, from 0. What the bytes begin with decides the ending.
@@ -37,6 +37,7 @@ struct Shard {
 pub fn extract(shards: &[PathBuf], columns: &[(&str, PathBuf)], observer: Observer) -> Result<usize, Error> {
     let shards = shards.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>, _>>()?;
     let names = names(&shards, columns)?;
+    let columns: Vec<_> = columns.iter().filter(|(_, folder)| !folder.exists()).collect();
     let parcels = columns.iter().map(|(_, folder)| beside(folder)).collect::<Result<Vec<_>, _>>()?;
     let total = Some((names.len() * columns.len()) as u64);
     tell(observer, Event::Begin { what: "writing pictures", total, done: 0 })?;
@@ -58,8 +59,11 @@ pub fn extract(shards: &[PathBuf], columns: &[(&str, PathBuf)], observer: Observ
 impl Shard {
     fn open(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::io("read", path))?;
-        let said = |error: ParquetError| Error::Parquet { path: path.into(), reason: format!("expected a Parquet file: {error}") };
-        Ok(Shard { path: path.into(), reader: SerializedFileReader::new(file).map_err(said)? })
+        let said = |error: ParquetError| Error::Parquet {
+            path: path.into(),
+            reason: format!("expected a Parquet file: {error}"),
+        };
+        Ok(Shard { path: path.into(), reader: careful(|| SerializedFileReader::new(file)).map_err(said)? })
     }
 
     fn wrong(&self, reason: String) -> Error {
@@ -81,7 +85,7 @@ impl Shard {
     ) -> Result<(), Error> {
         let broken = |error: ParquetError| self.wrong(format!("column `{}`: {error}", name.escape_debug()));
         for group in 0..self.reader.num_row_groups() {
-            let group = self.reader.get_row_group(group).map_err(broken)?;
+            let group = careful(|| self.reader.get_row_group(group)).map_err(broken)?;
             let mut cells = Cells::open(&*group, leaf).map_err(broken)?;
             let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
             while left > 0 {
@@ -97,7 +101,13 @@ impl Shard {
     }
 
     /// Writes the pictures of one column under the first of `names`; gives the names that are left.
-    fn write<'n>(&self, column: &str, names: &'n [String], root: &Path, observer: Observer) -> Result<&'n [String], Error> {
+    fn write<'n>(
+        &self,
+        column: &str,
+        names: &'n [String],
+        root: &Path,
+        observer: Observer,
+    ) -> Result<&'n [String], Error> {
         let mut names = names.iter();
         let mut row = 0;
         self.cells(column, self.column(column)?.bytes, |bytes| {
@@ -168,7 +178,9 @@ mod tests {
 
     #[test]
     fn a_path_gives_a_name_only_when_it_can_name_a_file_here() {
-        for (path, name) in [("0001.png", "0001"), ("a/b/0001x4.png", "0001x4"), ("C:\\a\\b.png", "b"), ("a.b.png", "a.b")] {
+        for (path, name) in
+            [("0001.png", "0001"), ("a/b/0001x4.png", "0001x4"), ("C:\\a\\b.png", "b"), ("a.b.png", "a.b")]
+        {
             assert_eq!(stem(path.as_bytes()).as_deref(), Some(name), "{path}");
         }
         for path in [&b""[..], b"a/", b"..", b".png", b"a\nb.png", b"a:b.png", b"caf\xe9.png"] {

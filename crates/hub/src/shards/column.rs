@@ -1,5 +1,7 @@
 //! A column of pictures in a Parquet schema, and its values.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType};
@@ -59,7 +61,7 @@ impl Cells {
     /// At the first row.
     pub fn open(group: &dyn RowGroupReader, leaf: usize) -> Result<Self> {
         let present = group.metadata().column(leaf).column_descr().max_def_level();
-        match group.get_column_reader(leaf)? {
+        match careful(|| group.get_column_reader(leaf))? {
             ColumnReader::ByteArrayColumnReader(reader) => Ok(Cells { reader, present }),
             _ => Err(ParquetError::General("expected byte arrays".into())),
         }
@@ -68,7 +70,7 @@ impl Cells {
     /// The next values, at most `rows` of them, `None` for null; empty at the end.
     pub fn next(&mut self, rows: usize) -> Result<Vec<Option<ByteArray>>> {
         let (mut levels, mut values) = (Vec::new(), Vec::new());
-        self.reader.read_records(rows, Some(&mut levels), None, &mut values)?;
+        careful(|| self.reader.read_records(rows, Some(&mut levels), None, &mut values))?;
         if self.present == 0 {
             return Ok(values.into_iter().map(Some).collect());
         }
@@ -76,4 +78,10 @@ impl Cells {
         let value = |level: &i16| if *level == self.present { values.next() } else { None };
         Ok(levels.iter().map(value).collect())
     }
+}
+
+/// Damage that the `parquet` crate (60.1) meets with a panic, such as a negative offset, is an error too.
+pub fn careful<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let damaged = |_| Err(ParquetError::General("the file is damaged".into()));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(damaged)
 }

@@ -78,7 +78,7 @@ fn unpack_zip(file: File, target: &mut Target) -> Result<(), Refusal> {
         if entry.is_dir() {
             continue;
         }
-        target.add(&name, link.then_some("a link"), &mut entry)?;
+        target.add(&name, link.then_some("a link"), entry.size(), &mut entry)?;
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ fn unpack_tar(reader: impl Read, target: &mut Target) -> Result<(), Refusal> {
             _ => Some("neither file nor folder"),
         };
         let name = entry.path_bytes().into_owned();
-        target.add(&name, odd, &mut entry)?;
+        target.add(&name, odd, entry.size(), &mut entry)?;
     }
     Ok(())
 }

@@ -53,8 +53,9 @@ impl<'a> Target<'a> {
         reader.take(self.limit)
     }
 
-    /// Writes one entry, unless it is of the kind that is left out; `odd` says what it is when it is no plain file.
-    pub fn add(&mut self, name: &[u8], odd: Option<&str>, contents: &mut impl Read) -> Result<(), Refusal> {
+    /// Writes one entry of `size` bytes, as the archive says, unless it is of the kind that is left out; `odd` says what it
+    /// is when it is no plain file.
+    pub fn add(&mut self, name: &[u8], odd: Option<&str>, size: u64, contents: &mut impl Read) -> Result<(), Refusal> {
         let shown = format!("`{}`: ", name.escape_ascii());
         let refuse = |reason: String| (shown.clone(), reason);
         let Some(path) = place(name).map_err(|reason| refuse(reason.into()))? else { return Ok(()) };
@@ -66,6 +67,10 @@ impl<'a> Target<'a> {
         }
         if !self.seen.insert(path.clone()) {
             return Err(refuse("comes twice".into()));
+        }
+        let bomb = format!("more than {} bytes would come out: a decompression bomb", self.limit);
+        if size > self.left {
+            return Err(refuse(bomb));
         }
         let path = self.root.join(path);
         let mut contents = contents.take(self.left + 1);
@@ -81,7 +86,7 @@ impl<'a> Target<'a> {
             }
         })?;
         if written > self.left {
-            return Err(refuse(format!("more than {} bytes would come out: a decompression bomb", self.limit)));
+            return Err(refuse(bomb)); // the archive said less than is in it
         }
         self.left -= written;
         tell(self.observer, Event::Advance(1)).map_err(|error| {
@@ -138,7 +143,9 @@ mod tests {
 
     #[test]
     fn plain_names_stay_below_and_others_are_refused() {
-        for (name, path) in [("a/b.png", "a/b.png"), ("./a//b.png", "a/b.png"), ("..a/b..png", "..a/b..png"), ("ä.png", "ä.png")] {
+        for (name, path) in
+            [("a/b.png", "a/b.png"), ("./a//b.png", "a/b.png"), ("..a/b..png", "..a/b..png"), ("ä.png", "ä.png")]
+        {
             assert_eq!(place(name.as_bytes()).unwrap().as_deref(), Some(Path::new(path)), "{name}");
         }
         for name in ["/etc/passwd", "../a", "a/../../b", "a\\..\\b", "C:a", "a\0b", "", "./", "\u{7}"] {

@@ -52,7 +52,11 @@ fn unpacked(bytes: &[u8], kind: Kind) -> Result<Vec<String>, String> {
     let (mut folders, mut files) = (vec![folder.clone()], Vec::new());
     while let Some(next) = folders.pop() {
         for path in fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() { folders.push(path) } else { files.push(path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned()) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push(path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned())
+            }
         }
     }
     assert_eq!(files.len(), count);
@@ -62,7 +66,8 @@ fn unpacked(bytes: &[u8], kind: Kind) -> Result<Vec<String>, String> {
 
 #[test]
 fn shared_folders_are_dropped_and_junk_is_left_out() {
-    let zip = zip_of(&[("D/X4/1.png", b"1"), ("D/X4/2.png", b"2"), ("__MACOSX/D/._1.png", b"x"), ("D/.DS_Store", b"x")]);
+    let zip =
+        zip_of(&[("D/X4/1.png", b"1"), ("D/X4/2.png", b"2"), ("__MACOSX/D/._1.png", b"x"), ("D/.DS_Store", b"x")]);
     assert_eq!(unpacked(&zip, Kind::Zip).unwrap(), ["1.png", "2.png"]);
     let tar = tar_of(&[
         (b"D/", EntryType::Directory, b""),
@@ -80,11 +85,15 @@ fn what_leaves_the_folder_comes_twice_or_is_a_link_is_refused() {
     let file = EntryType::Regular;
     for name in [&b"../out.png"[..], b"a/../../out.png", b"/tmp/out.png"] {
         let error = said(&[(b"a.png", file, b"1"), (name, file, b"2")]);
-        assert!(error.contains(&format!("`{}`: ", name.escape_ascii())) && error.contains("nothing was unpacked"), "{error}");
+        assert!(
+            error.contains(&format!("`{}`: ", name.escape_ascii())) && error.contains("nothing was unpacked"),
+            "{error}"
+        );
     }
     assert!(said(&[(b"a.png", file, b"1"), (b"./a.png", file, b"2")]).contains("comes twice"));
     assert!(said(&[(b"caf\xe9", file, b"1")]).contains("`caf\\xe9`: expected a name in UTF-8"));
-    for (kind, word) in [(EntryType::Symlink, "a link"), (EntryType::Link, "a link"), (EntryType::Char, "neither file")] {
+    for (kind, word) in [(EntryType::Symlink, "a link"), (EntryType::Link, "a link"), (EntryType::Char, "neither file")]
+    {
         let error = said(&[(b"a", kind, b"")]);
         assert!(error.contains(word), "{error}");
     }
@@ -97,13 +106,20 @@ fn what_leaves_the_folder_comes_twice_or_is_a_link_is_refused() {
 
 #[test]
 fn a_bomb_is_refused() {
-    let zeros = vec![0; (65 << 20) + 1]; // past the allowance of 64 MiB; it compresses to about 65 kB, and 50 times that is 3 MB
-    let zip = zip_of(&[("a", &zeros)]);
-    assert!(zip.len() < 100_000);
+    // Two files of 40 MiB are more than the allowance of 64 MiB; 50 times the archive's 80 kB or so is another 4 MB.
+    let zeros = vec![0; 40 << 20];
     let zip = zip_of(&[("a", &zeros), ("b", &zeros)]);
-    assert!(unpacked(&zip, Kind::Zip).unwrap_err().contains("bomb"));
     let tar = gzip(&tar_of(&[(b"a", EntryType::Regular, &zeros), (b"b", EntryType::Regular, &zeros)]));
-    assert!(unpacked(&tar, Kind::Tgz).unwrap_err().contains("cannot be unpacked"));
+    for (bytes, kind) in [(&zip, Kind::Zip), (&tar, Kind::Tgz)] {
+        assert!(bytes.len() < 100_000);
+        let error = unpacked(bytes, kind).unwrap_err();
+        assert!(error.contains("`b`: more than ") && error.contains("bomb"), "{error}");
+    }
+    // One whose directory says that it is small.
+    let mut lying = zip_of(&[("a", &vec![0; 80 << 20])]);
+    let directory = lying.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap();
+    lying[directory + 24..directory + 28].copy_from_slice(&5_u32.to_le_bytes());
+    assert!(unpacked(&lying, Kind::Zip).is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod catalogue;
 mod hub;
-mod parquet;
 mod plain;
 mod server;
 mod support;
+mod table;

@@ -5,16 +5,21 @@ use std::sync::Arc;
 
 use abbe_hub::{Catalogue, Form, Part, Source, dataset};
 
-use crate::parquet::{Cell, table};
 use crate::server::{Reply, Request, Server};
 use crate::support::{Machine, gzip, png, sha256, tar, zip};
+use crate::table::{Cell, table};
 
 /// A small file of the part's form, with the folders that real archives have around their pictures.
 fn small(part: &Part, hr: Option<&String>, lr: &BTreeMap<String, String>) -> Vec<u8> {
     // Archives of several folders have the one of each promise; others have the last of their own.
     let folder = |folder: &str| {
-        let inside: Vec<&str> = hr.into_iter().chain(lr.values()).filter_map(|path| path.strip_prefix(&format!("{folder}/"))).collect();
-        let inside = if inside.is_empty() { vec!["0001.png".to_owned()] } else { inside.iter().map(|path| format!("{path}/0001.png")).collect() };
+        let inside: Vec<&str> =
+            hr.into_iter().chain(lr.values()).filter_map(|path| path.strip_prefix(&format!("{folder}/"))).collect();
+        let inside = if inside.is_empty() {
+            vec!["0001.png".to_owned()]
+        } else {
+            inside.iter().map(|path| format!("{path}/0001.png")).collect()
+        };
         inside.into_iter().map(|path| (format!("{folder}/{path}"), png(&path))).collect::<Vec<_>>()
     };
     let entries = |all: &str| folder(all);
@@ -35,10 +40,14 @@ fn small(part: &Part, hr: Option<&String>, lr: &BTreeMap<String, String>) -> Vec
 
 /// Answers as the hub where the path is the hub's, else as a web server.
 fn answer(request: &Request, files: &BTreeMap<String, Vec<u8>>) -> Reply {
-    if let Some(repo) = request.path.strip_prefix("/api/datasets/").and_then(|rest| rest.strip_suffix("/revision/main")) {
+    if let Some(repo) = request.path.strip_prefix("/api/datasets/").and_then(|rest| rest.strip_suffix("/revision/main"))
+    {
         let begin = format!("/datasets/{repo}/resolve/main/");
-        let names: Vec<String> =
-            files.keys().filter_map(|path| path.strip_prefix(&begin)).map(|name| format!("{{\"rfilename\":\"{name}\"}}")).collect();
+        let names: Vec<String> = files
+            .keys()
+            .filter_map(|path| path.strip_prefix(&begin))
+            .map(|name| format!("{{\"rfilename\":\"{name}\"}}"))
+            .collect();
         let body = format!("{{\"sha\":\"0123456789\",\"siblings\":[{}]}}", names.join(","));
         return Reply { status: 200, body: body.into(), ..Reply::default() };
     }
@@ -62,11 +71,20 @@ fn every_row_is_fetched_and_its_folders_are_found() {
                     format!("/datasets/{repo}/resolve/{revision}/{}", file.replace('*', "00000-of-00001"))
                 }
             };
-            assert_eq!(files.insert(path, bytes), None, "{}/{}: its address is another part's too", dataset.name, part.name);
+            assert_eq!(
+                files.insert(path, bytes),
+                None,
+                "{}/{}: its address is another part's too",
+                dataset.name,
+                part.name
+            );
         }
     }
     let files = Arc::new(files);
-    let server = Server::start({ let files = files.clone(); move |request, _| answer(request, &files) });
+    let server = Server::start({
+        let files = files.clone();
+        move |request, _| answer(request, &files)
+    });
     let mut machine = Machine::new();
     machine.places.endpoint = Some(server.base.clone());
     for row in &mut catalogue.datasets {

@@ -216,7 +216,9 @@ fn a_stop_keeps_what_has_arrived() {
     let part = weights(server.url("/w.pth"), Some(sha256(&all)));
     let arrived = AtomicU64::new(0);
     let observer = |event: Event| match event {
-        Event::Advance(bytes) if arrived.fetch_add(bytes, Ordering::Relaxed) + bytes > 100_000 => ControlFlow::Break(()),
+        Event::Advance(bytes) if arrived.fetch_add(bytes, Ordering::Relaxed) + bytes > 100_000 => {
+            ControlFlow::Break(())
+        }
         _ => ControlFlow::Continue(()),
     };
     assert!(matches!(fetch(&part, &machine.places, &observer), Err(Error::Stopped)));

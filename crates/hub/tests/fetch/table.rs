@@ -112,7 +112,9 @@ fn picture(text: &str, path: Option<&str>) -> Cell {
 fn both_forms_are_written_as_they_stand_under_one_name_per_row() {
     let hr = vec![picture("a", Some("x/0801.png")), picture("b", Some("x/0802.png"))];
     let lr = vec![Cell::Binary(png("c")), Cell::Binary(vec![0xff, 0xd8, 0xff, 0xe0, 1])];
-    for compression in [Compression::UNCOMPRESSED, Compression::GZIP(Default::default()), Compression::ZSTD(ZstdLevel::default())] {
+    for compression in
+        [Compression::UNCOMPRESSED, Compression::GZIP(Default::default()), Compression::ZSTD(ZstdLevel::default())]
+    {
         let bytes = compressed(&[("hr", hr.clone()), ("lr", lr.clone())], compression);
         let (machine, result) = extract(&bytes, &["hr", "lr"]);
         result.unwrap();
@@ -157,10 +159,10 @@ fn a_damaged_file_is_an_error_and_no_panic() {
     refused(b"<html>", &["hr"], &["t.parquet", "expected a Parquet file"]);
     refused(&good[..good.len() - 1], &["hr"], &["expected a Parquet file"]);
     let mut survived = 0;
-    for at in (0..good.len()).step_by(3) {
+    for at in (0..good.len()).step_by(5) {
         let mut bad = good.clone();
         bad[at] ^= 0x55;
         survived += usize::from(extract(&bad, &["hr"]).1.is_ok()); // a picture's own bytes are not ours to judge
     }
-    assert!(survived < good.len() / 3);
+    assert!(survived < good.len() / 5);
 }

@@ -4,9 +4,9 @@ use std::fs;
 
 use abbe_hub::{Form, Part};
 
-use crate::parquet::{Cell, table};
 use crate::server::{Reply, Request, Server};
 use crate::support::{Machine, bytes, files, gzip, has, hub, part, png, read, sha256, tar};
+use crate::table::{Cell, table};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -40,7 +40,8 @@ impl Hub {
 fn answer(request: &Request, files: &[(&str, Vec<u8>)], cdn: &str) -> Reply {
     if request.path == "/api/datasets/owner/set/revision/main" {
         let names: Vec<String> = files.iter().map(|(name, _)| format!("{{\"rfilename\":\"{name}\"}}")).collect();
-        let body = format!("{{\"sha\":\"{COMMIT}\",\"siblings\":[{{\"rfilename\":\"README.md\"}},{}]}}", names.join(","));
+        let body =
+            format!("{{\"sha\":\"{COMMIT}\",\"siblings\":[{{\"rfilename\":\"README.md\"}},{}]}}", names.join(","));
         return Reply { status: 200, body: body.into(), ..Reply::default() };
     }
     if let Some(name) = request.path.strip_prefix("/datasets/old/name/resolve/main/") {
@@ -95,7 +96,8 @@ fn a_renamed_data_set_is_found_and_keeps_the_token() {
 #[test]
 fn shards_are_listed_and_their_pictures_written() {
     let rows = |range: std::ops::Range<usize>| {
-        let cell = |row: usize, kind: &str| Cell::Picture(png(&format!("{kind}{row}")), Some(format!("{row:04}{kind}.png")));
+        let cell =
+            |row: usize, kind: &str| Cell::Picture(png(&format!("{kind}{row}")), Some(format!("{row:04}{kind}.png")));
         let columns = ["hr", "lr"].map(|kind| (kind, range.clone().map(|row| cell(row, kind)).collect()));
         table(&columns)
     };
@@ -153,7 +155,9 @@ fn what_the_hub_refuses_or_has_not_is_told_with_the_remedy() {
 #[test]
 fn bytes_that_are_not_those_the_hub_promised_are_removed() {
     let lying = Server::start(|request, _| match request.method.as_str() {
-        "HEAD" => Reply::status(200).with("X-Repo-Commit", COMMIT).with("X-Linked-ETag", format!("\"{}\"", sha256(b"a"))),
+        "HEAD" => {
+            Reply::status(200).with("X-Repo-Commit", COMMIT).with("X-Linked-ETag", format!("\"{}\"", sha256(b"a")))
+        }
         _ => Reply::file(request, b"b", "x"),
     });
     let mut machine = Machine::new();
@@ -164,7 +168,9 @@ fn bytes_that_are_not_those_the_hub_promised_are_removed() {
 
 #[test]
 fn a_hostile_hub_writes_nowhere() {
-    for (commit, tag) in [("../../../out", "\"aaaaaaaaaa\""), (COMMIT, "\"../../../../out\""), (COMMIT, "\"\""), ("", "\"aaaaaaaaaa\"")] {
+    for (commit, tag) in
+        [("../../../out", "\"aaaaaaaaaa\""), (COMMIT, "\"../../../../out\""), (COMMIT, "\"\""), ("", "\"aaaaaaaaaa\"")]
+    {
         let server = Server::start(move |_, _| Reply::status(200).with("X-Repo-Commit", commit).with("ETag", tag));
         let mut machine = Machine::new();
         machine.places.endpoint = Some(server.base.clone());

@@ -42,7 +42,8 @@ impl Reply {
     /// `bytes` as a server with ranges and If-Range gives them.
     pub fn file(request: &Request, bytes: &[u8], tag: &str) -> Self {
         let tag = format!("\"{tag}\"");
-        let range = request.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+        let range =
+            request.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
         let range = range.filter(|_| request.header("if-range").is_none_or(|wanted| wanted == tag));
         let (status, body) = match range {
             Some(start) if start >= bytes.len() => (416, &[][..]),
@@ -51,7 +52,10 @@ impl Reply {
         };
         let reply = Reply { status, body: body.into(), ..Reply::default() }.with("ETag", tag);
         match status {
-            206 => reply.with("Content-Range", format!("bytes {}-{}/{}", bytes.len() - body.len(), bytes.len() - 1, bytes.len())),
+            206 => reply.with(
+                "Content-Range",
+                format!("bytes {}-{}/{}", bytes.len() - body.len(), bytes.len() - 1, bytes.len()),
+            ),
             416 => reply.with("Content-Range", format!("bytes */{}", bytes.len())),
             _ => reply,
         }
@@ -118,7 +122,8 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&Request, usize) -> Reply, log: &Mut
 }
 
 fn write(mut stream: TcpStream, request: &Request, reply: Reply) -> std::io::Result<()> {
-    let mut head = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\nConnection: close\r\n", reply.status, reply.body.len());
+    let mut head =
+        format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\nConnection: close\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
         head += &format!("{name}: {value}\r\n");
     }
