@@ -73,7 +73,7 @@ impl Fetcher<'_> {
     /// Runs `make` with the part's files. One that came from a web server goes away once `make` is done with it; one that
     /// was there before, or is in the hub's cache, stays.
     fn with_files(&self, make: impl FnOnce(&[PathBuf]) -> Result<(), Error>) -> Result<(), Error> {
-        let Source::Url(url) = &self.part.source else { return make(&self.from_hub()?) };
+        let Source::Url(url) = &self.part.source else { return make(&self.hub_files()?) };
         let file = self.places.data.join(file_name(url));
         let was_there = self.at(&file)?;
         make(std::slice::from_ref(&file))?;
@@ -138,14 +138,14 @@ impl Fetcher<'_> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
         }
-        for cached in self.from_hub()? {
+        for cached in self.hub_files()? {
             fs::copy(&cached, &part).and_then(|_| fs::rename(&part, path)).map_err(Error::io("write", path))?;
         }
         digest::sha256(path)
     }
 
     /// The part's files in the hub's cache, at least one.
-    fn from_hub(&self) -> Result<Vec<PathBuf>, Error> {
+    fn hub_files(&self) -> Result<Vec<PathBuf>, Error> {
         let Source::Hub { repo, file, revision } = &self.part.source else { return Ok(Vec::new()) };
         let repository = Repository::new(&self.client, self.places, repo, revision)?;
         let fetch = |file: &String| repository.file(file, self.observer);

@@ -155,14 +155,14 @@ fn a_row_without_a_picture_is_named() {
 
 #[test]
 fn a_damaged_file_is_an_error_and_no_panic() {
-    let good = table(&[("hr", (0..20).map(|i| picture(&i.to_string(), Some(&format!("{i}.png")))).collect())]);
+    let good = table(&[("hr", (0..8).map(|i| picture(&i.to_string(), Some(&format!("{i}.png")))).collect())]);
     refused(b"<html>", &["hr"], &["t.parquet", "expected a Parquet file"]);
     refused(&good[..good.len() - 1], &["hr"], &["expected a Parquet file"]);
     let mut survived = 0;
-    for at in (0..good.len()).step_by(5) {
+    for at in (0..good.len()).step_by(7) {
         let mut bad = good.clone();
         bad[at] ^= 0x55;
         survived += usize::from(extract(&bad, &["hr"]).1.is_ok()); // a picture's own bytes are not ours to judge
     }
-    assert!(survived < good.len() / 5);
+    assert!(survived < good.len() / 7);
 }
