@@ -3,6 +3,7 @@
 pub mod convert;
 pub mod demo;
 pub mod eval;
+pub mod fetch;
 pub mod figures;
 pub mod inspect;
 pub mod models;
