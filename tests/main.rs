@@ -4,6 +4,7 @@ mod arrows; // the crates' dependencies are those of the plan
 mod bad_input; // what a user can get wrong
 mod commands; // the commands, used as they are meant
 mod exchange; // checkpoints looked into and converted
+mod fetch; // data sets by name
 mod golden; // losses and Adam against PyTorch's stored numbers
 mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse

@@ -188,7 +188,7 @@ impl Part {
             Form::Parquet(columns) => columns.values().try_for_each(|folder| is_below(folder))?,
         }
         match &self.source {
-            Source::Url(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
+            Source::Url(url) if !is_address(url) => {
                 return Err(format!("url: expected https:// or http://, found `{}`", url.escape_debug()));
             }
             Source::Url(url) => {
@@ -216,6 +216,11 @@ impl Part {
 pub(crate) fn file_name(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     path.rsplit('/').next().unwrap_or_default()
+}
+
+fn is_address(url: &str) -> bool {
+    let web = url.starts_with("https://") || url.starts_with("http://");
+    web && !url.chars().any(|character| character.is_control() || character.is_whitespace())
 }
 
 fn is_name(name: &str) -> Result<(), String> {

@@ -61,7 +61,7 @@ impl Shard {
         let file = File::open(path).map_err(Error::io("read", path))?;
         let said = |error: ParquetError| Error::Parquet {
             path: path.into(),
-            reason: format!("expected a Parquet file: {error}"),
+            reason: format!("expected a Parquet file: {}", error.to_string().escape_debug()),
         };
         Ok(Shard { path: path.into(), reader: careful(|| SerializedFileReader::new(file)).map_err(said)? })
     }
@@ -83,7 +83,9 @@ impl Shard {
         leaf: usize,
         mut each: impl FnMut(Option<&[u8]>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let broken = |error: ParquetError| self.wrong(format!("column `{}`: {error}", name.escape_debug()));
+        let broken = |error: ParquetError| {
+            self.wrong(format!("column `{}`: {}", name.escape_debug(), error.to_string().escape_debug()))
+        };
         for group in 0..self.reader.num_row_groups() {
             let group = careful(|| self.reader.get_row_group(group)).map_err(broken)?;
             let mut cells = Cells::open(&*group, leaf).map_err(broken)?;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use abbe_hub::{Catalogue, Dataset, Event, Fetched, Form, Part, Places, dataset};
+use abbe_hub::{Catalogue, Dataset, Event, Fetched, Folders, Form, Part, Places, dataset};
 use anyhow::{Context, Result, ensure};
 use indicatif::{HumanBytes, ProgressBar};
 use serde_json::json;
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             );
         }
         if !arguments.json {
-            advise(&catalogue, row, &places);
+            advise(&catalogue, row, &places, arguments.to.is_none());
         }
     }
     if arguments.json {
@@ -73,10 +73,10 @@ fn fetch(part: &Part, places: &Places) -> Result<Fetched> {
     let observer = |event: Event| {
         match event {
             Event::Begin { what, total, done } => {
-                let new = if what.starts_with("fetching") {
-                    progress::bytes(what, total)
-                } else {
-                    progress::bar(what, total.unwrap_or(0))
+                let new = match total {
+                    _ if what.starts_with("fetching") => progress::bytes(what, total),
+                    Some(total) => progress::bar(what, total),
+                    None => ProgressBar::new_spinner().with_message(what.to_owned()),
                 };
                 new.set_position(done);
                 bar.replace(Some(new));
@@ -99,19 +99,24 @@ fn say(row: &Dataset, part: &Part, fetched: &Fetched) {
     }
 }
 
-/// What to write in an experiment.
-fn advise(catalogue: &Catalogue, row: &Dataset, places: &Places) {
+/// What to write in an experiment: the data set's name where that is enough, else its folders.
+fn advise(catalogue: &Catalogue, row: &Dataset, places: &Places, by_name: bool) {
     if let Some(Part { form: Form::Weights(file), .. }) = row.parts.first() {
         if file.starts_with("vgg") {
             println!("under [vgg]: weights = \"cache\"");
         }
         return;
     }
-    let scales = row.lr.keys().filter_map(|scale| scale[1..].parse().ok());
-    let scale =
-        scales.filter(|&scale| dataset(catalogue, places, &row.name, scale).is_ok_and(|folders| folders.lr.is_some()));
-    let lr = if scale.count() > 0 { "" } else { ", lr = { bicubic = { border = \"replicate\" } }" };
-    println!("under [data]: train = {{ source = \"{}\"{lr}, conversion = \"refuse\" }}", row.name);
+    let scales = row.lr.keys().filter_map(|scale| scale[1..].parse().ok()).chain([0]);
+    let found = scales.filter_map(|scale| dataset(catalogue, places, &row.name, scale).ok());
+    let Some(Folders { hr, lr }) = found.max_by_key(|folders| folders.lr.is_some()) else { return };
+    let hr = if by_name { format!("source = \"{}\"", row.name) } else { format!("hr = {hr:?}") };
+    let lr = match lr {
+        Some(_) if by_name => String::new(),
+        Some(lr) => format!(", lr = {{ folder = {lr:?} }}"),
+        None => ", lr = { bicubic = { border = \"replicate\" } }".into(),
+    };
+    println!("under [data]: train = {{ {hr}{lr}, conversion = \"refuse\" }}");
 }
 
 /// Prints the table of the rows with these names, or of all.

@@ -72,6 +72,7 @@ fn a_wrong_row_is_named_with_its_file() {
         ("zip = \"mine\"", "rar = \"mine\"", "rar"),
         ("x4 =", "four =", "`four`"),
         ("https://", "ftp://", "ftp"),
+        ("example.org", "example.org/\\u0007", "\\u{7}"),
         ("mine.zip", "", "file's name"),
         ("0123456789abcdef", "0123456789ABCDEF", "0123456789ABCDEF"),
         ("0123456789abcdef", "0123", "`0123`"),
