@@ -36,6 +36,8 @@ pub struct Download<'a> {
     pub expected: Option<&'a str>,
     /// The file that it becomes.
     pub to: &'a Path,
+    /// How to go without the network: `or ...`.
+    pub by_hand: &'a str,
 }
 
 /// Fetches a file, unless it is there by then; gives its SHA-256.
@@ -117,7 +119,7 @@ fn receive_all(client: &Client, job: &Download, part: &Part, observer: Observer)
         fruitless = if part.length() > most { 0 } else { fruitless + 1 };
         most = most.max(part.length());
         if fruitless == ATTEMPTS {
-            return Err(Error::Unreachable { url: job.url.into(), reason, place: job.to.into() });
+            return Err(Error::Unreachable { url: job.url.into(), reason, by_hand: job.by_hand.into() });
         }
         std::thread::sleep(PAUSE * fruitless);
     }
@@ -144,7 +146,7 @@ fn receive(client: &Client, job: &Download, part: &Part, observer: Observer) -> 
             part.discard();
             return Err(Failure::Transport("the file on the server is not the one whose beginning is here".into()));
         }
-        _ => return Err(refusal(job.url, response.status(), job.of_hub, job.to).into()),
+        _ => return Err(refusal(job.url, response.status(), job.of_hub, job.by_hand).into()),
     };
     let file = part.open(start, tag_of(header))?;
     append(response, file, part, start, total, observer)

@@ -48,15 +48,15 @@ pub enum Error {
     /// A server that did not answer, or broke off again and again.
     #[error(
         "{url}: not fetched: {reason}; check the network (and HTTPS_PROXY), and run the same command again, which goes on \
-         from what has arrived; or fetch that address by hand and put the file at {place}"
+         from what has arrived; {by_hand}"
     )]
     Unreachable {
         /// What was asked for.
         url: String,
         /// The transport's reason.
         reason: String,
-        /// Where the file belongs.
-        place: PathBuf,
+        /// How to go without: `or ...`.
+        by_hand: String,
     },
     /// An answer that does not follow the hub's protocol.
     #[error("{url}: expected an answer of the Hugging Face hub, found {found}; check HF_ENDPOINT")]

@@ -107,7 +107,8 @@ impl Fetcher<'_> {
             _ if was_there => digest::sha256(path)?,
             Source::Url(url) => {
                 let expected = expected.as_deref();
-                let job = Download { url, token: None, of_hub: false, expected, to: path };
+                let by_hand = &format!("or fetch that address by hand and put the file at {}", path.display());
+                let job = Download { url, token: None, of_hub: false, expected, to: path, by_hand };
                 download(&self.client, &job, self.observer)?
             }
             Source::Hub { .. } => self.copied(path)?,

@@ -67,9 +67,9 @@ impl<'a> Repository<'a> {
         self.online(file)?;
         let url = self.api.url(file);
         let (status, header) =
-            self.client.describe(&url, self.token()).map_err(|failure| self.failed(&url, failure))?;
+            self.client.describe(&url, self.token()).map_err(|failure| self.failed(&url, file, failure))?;
         if !status.is_success() && !status.is_redirection() {
-            return Err(refusal(&url, status, true, &self.places.hub));
+            return Err(refusal(&url, status, true, &self.by_hand(file)));
         }
         let (commit, tag) =
             (hexadecimal(&header, &["x-repo-commit"]), hexadecimal(&header, &["x-linked-etag", "etag"]));
@@ -82,7 +82,8 @@ impl<'a> Repository<'a> {
         let blob = self.cache.blob_path(&tag);
         if !blob.is_file() {
             let expected = Some(tag.as_str()).filter(|tag| tag.len() == 64); // of Git LFS; else it is Git's SHA-1
-            let job = Download { url: &url, token: self.token(), of_hub: true, expected, to: &blob };
+            let by_hand = &self.by_hand(file);
+            let job = Download { url: &url, token: self.token(), of_hub: true, expected, to: &blob, by_hand };
             download(self.client, &job, observer)?;
         }
         self.link(&commit, file, &blob)
@@ -92,9 +93,10 @@ impl<'a> Repository<'a> {
     fn listed(&self, what: &str) -> Result<Vec<String>, Error> {
         self.online(what)?;
         let url = self.api.info_request().uri_ref().map(ToString::to_string).unwrap_or_default();
-        let mut response = self.client.get(&url, self.token(), &[]).map_err(|failure| self.failed(&url, failure))?;
+        let mut response =
+            self.client.get(&url, self.token(), &[]).map_err(|failure| self.failed(&url, what, failure))?;
         if !response.status().is_success() {
-            return Err(refusal(&url, response.status(), true, &self.places.hub));
+            return Err(refusal(&url, response.status(), true, &self.by_hand(what)));
         }
         let info: RepoInfo = response
             .body_mut()
@@ -130,13 +132,23 @@ impl<'a> Repository<'a> {
         self.places.token.as_deref()
     }
 
-    fn failed(&self, url: &str, failure: Failure) -> Error {
+    fn failed(&self, url: &str, file: &str, failure: Failure) -> Error {
         match failure {
             Failure::Final(error) => error,
-            Failure::Transport(reason) => {
-                Error::Unreachable { url: url.into(), reason, place: self.places.hub.clone() }
-            }
+            Failure::Transport(reason) => Error::Unreachable { url: url.into(), reason, by_hand: self.by_hand(file) },
         }
+    }
+
+    /// How to bring a file here without the network.
+    fn by_hand(&self, file: &str) -> String {
+        let (repo, cache) = (self.repo.url(), self.places.hub.display());
+        let (kind, name) = repo.split_once('/').unwrap_or_default();
+        let files = if file.contains('*') { format!("--include '{file}'") } else { file.to_owned() };
+        format!(
+            "or run `hf download --repo-type {} {name} {files}` where there is a network, and copy the folder that it fills in \
+             the cache there to {cache}",
+            kind.trim_end_matches('s')
+        )
     }
 
     /// Makes the cache say that `file` of `commit` is `blob`.

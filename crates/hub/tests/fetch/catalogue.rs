@@ -10,32 +10,29 @@ use crate::support::{Machine, gzip, png, sha256, tar, zip};
 use crate::table::{Cell, table};
 
 /// A small file of the part's form, with the folders that real archives have around their pictures.
-fn small(part: &Part, hr: Option<&String>, lr: &BTreeMap<String, String>) -> Vec<u8> {
-    // Archives of several folders have the one of each promise; others have the last of their own.
-    let folder = |folder: &str| {
-        let inside: Vec<&str> =
-            hr.into_iter().chain(lr.values()).filter_map(|path| path.strip_prefix(&format!("{folder}/"))).collect();
-        let inside = if inside.is_empty() {
-            vec!["0001.png".to_owned()]
-        } else {
-            inside.iter().map(|path| format!("{path}/0001.png")).collect()
-        };
-        inside.into_iter().map(|path| (format!("{folder}/{path}"), png(&path))).collect::<Vec<_>>()
-    };
-    let entries = |all: &str| folder(all);
-    let borrowed = |entries: &[(String, Vec<u8>)], pack: fn(&[(&str, &[u8])]) -> Vec<u8>| {
-        pack(&entries.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect::<Vec<_>>())
-    };
+fn small(part: &Part, promised: &[&String]) -> Vec<u8> {
     match &part.form {
-        Form::Zip(folder) => borrowed(&entries(folder), zip),
-        Form::Tar(folder) => borrowed(&entries(folder), tar),
-        Form::Tgz(folder) => gzip(&borrowed(&entries(folder), tar)),
+        Form::Zip(folder) => zip(&borrowed(&pictures(folder, promised))),
+        Form::Tar(folder) => tar(&borrowed(&pictures(folder, promised))),
+        Form::Tgz(folder) => gzip(&tar(&borrowed(&pictures(folder, promised)))),
         Form::Parquet(columns) => {
-            let cells = |column: &String| vec![Cell::Picture(png(column), None), Cell::Picture(png("second"), None)];
+            let cells = |column: &str| ["first", column].map(|text| Cell::Picture(png(text), None)).to_vec();
             table(&columns.keys().map(|column| (column.as_str(), cells(column))).collect::<Vec<_>>())
         }
         Form::Weights(file) => file.clone().into_bytes(),
     }
+}
+
+/// A picture for each folder that the row promises inside this one, or for this one.
+fn pictures(folder: &str, promised: &[&String]) -> Vec<(String, Vec<u8>)> {
+    let inside: Vec<&str> =
+        promised.iter().map(|path| path.as_str()).filter(|path| path.starts_with(&format!("{folder}/"))).collect();
+    let folders = if inside.is_empty() { vec![folder] } else { inside };
+    folders.into_iter().map(|folder| (format!("{folder}/0001.png"), png(folder))).collect()
+}
+
+fn borrowed(entries: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
+    entries.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect()
 }
 
 /// Answers as the hub where the path is the hub's, else as a web server.
@@ -62,8 +59,9 @@ fn every_row_is_fetched_and_its_folders_are_found() {
     let mut catalogue = Catalogue::built_in().unwrap();
     let mut files = BTreeMap::new();
     for dataset in &mut catalogue.datasets {
+        let promised: Vec<&String> = dataset.hr.iter().chain(dataset.lr.values()).collect();
         for part in &mut dataset.parts {
-            let bytes = small(part, dataset.hr.as_ref(), &dataset.lr);
+            let bytes = small(part, &promised);
             part.sha256 = part.sha256.as_ref().map(|known| sha256(&bytes)[..known.len()].to_owned());
             let path = match &part.source {
                 Source::Url(url) => url.splitn(4, '/').last().map(|path| format!("/{path}")).unwrap(),

@@ -147,6 +147,10 @@ fn what_the_hub_refuses_or_has_not_is_told_with_the_remedy() {
         has(&machine.fetch(&archive("owner/set")).unwrap_err(), &[&status.to_string(), &server.base, remedy]);
         assert!(machine.files().iter().all(|file| file.ends_with(".lock")));
     }
+    let mut machine = Machine::new();
+    machine.places.endpoint = Some("http://127.0.0.1:9".into()); // nobody listens there
+    let command = "hf download --repo-type dataset owner/set data/Set5_HR.tar.gz";
+    has(&machine.fetch(&archive("owner/set")).unwrap_err(), &["not fetched", command, "hf/hub"]);
     let hub = Hub::of(vec![("data/train.parquet", bytes(9))]);
     let shards = part(hub_shards("data/test-*.parquet"), Form::Parquet([("a".into(), "A".into())].into()), None);
     has(&hub.machine().fetch(&shards).unwrap_err(), &["data/test-*.parquet", "main", "README.md, data/train.parquet"]);
