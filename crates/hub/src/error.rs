@@ -88,6 +88,20 @@ pub enum Error {
         /// Some of the names there are.
         there: String,
     },
+    /// A table of which not all files are there.
+    #[error(
+        "{repo}: `{file}` says that there are {wanted} shards, found {found}; unset HF_HUB_OFFLINE where it is set, or correct the catalogue"
+    )]
+    Shards {
+        /// The repository.
+        repo: String,
+        /// One that is there.
+        file: String,
+        /// How many there must be.
+        wanted: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// Bytes that are not those expected.
     #[error("{path}: expected a SHA-256 of {expected}, found {found}; {done}")]
     Hash {

@@ -38,6 +38,13 @@ pub fn fetch(part: &Part, places: &Places, observer: Observer) -> Result<Fetched
     }
 }
 
+/// How a file came to be where it is.
+struct Arrival {
+    was_there: bool,
+    /// Its SHA-256, when there was none to hold it against.
+    unknown: Option<String>,
+}
+
 struct Fetcher<'a> {
     client: Client,
     part: &'a Part,
@@ -47,7 +54,8 @@ struct Fetcher<'a> {
 
 impl Fetcher<'_> {
     fn weights(&self, path: &Path) -> Result<Fetched, Error> {
-        let was_there = self.at(path)?;
+        let Arrival { was_there, unknown } = self.at(path)?;
+        self.trust(path, unknown)?;
         Ok(Fetched { paths: vec![path.into()], was_there })
     }
 
@@ -75,8 +83,9 @@ impl Fetcher<'_> {
     fn with_files(&self, make: impl FnOnce(&[PathBuf]) -> Result<(), Error>) -> Result<(), Error> {
         let Source::Url(url) = &self.part.source else { return make(&self.hub_files()?) };
         let file = self.places.data.join(file_name(url));
-        let was_there = self.at(&file)?;
+        let Arrival { was_there, unknown } = self.at(&file)?;
         make(std::slice::from_ref(&file))?;
+        self.trust(&file, unknown)?;
         if was_there { Ok(()) } else { fs::remove_file(&file).map_err(Error::io("remove", &file)) }
     }
 
@@ -98,9 +107,8 @@ impl Fetcher<'_> {
         Ok(was_there)
     }
 
-    /// Makes sure that the part's file is at `path`; gives whether it was. Where the catalogue has no hash, the first one
-    /// seen is written down and expected from then on.
-    fn at(&self, path: &Path) -> Result<bool, Error> {
+    /// Makes sure that the part's file is at `path`, and is the one expected.
+    fn at(&self, path: &Path) -> Result<Arrival, Error> {
         let expected = self.part.sha256.clone().or_else(|| digest::recorded(path));
         let was_there = path.is_file();
         let found = match &self.part.source {
@@ -114,23 +122,25 @@ impl Fetcher<'_> {
             Source::Hub { .. } => self.copied(path)?,
         };
         match expected {
-            Some(expected) if !found.starts_with(&expected) => {
+            Some(expected) if found.starts_with(&expected) => Ok(Arrival { was_there, unknown: None }),
+            None => Ok(Arrival { was_there, unknown: Some(found) }),
+            Some(expected) => {
                 let done = "it was left as it is: remove it, or correct the catalogue, and run the same command again";
-                return Err(Error::Hash { path: path.into(), expected, found, done });
-            }
-            Some(_) => {}
-            None => {
-                digest::record(path, &found)?;
-                let record = digest::record_of(path);
-                let note = format!(
-                    "{}: SHA-256 {found}; the catalogue has none to hold it against, so this one is trusted, and written to {}",
-                    path.display(),
-                    record.display()
-                );
-                tell(self.observer, Event::Note(&note))?;
+                Err(Error::Hash { path: path.into(), expected, found, done })
             }
         }
-        Ok(was_there)
+    }
+
+    /// Writes down the hash of a file for which the catalogue has none; it is expected from then on.
+    fn trust(&self, path: &Path, unknown: Option<String>) -> Result<(), Error> {
+        let Some(found) = unknown else { return Ok(()) };
+        digest::record(path, &found)?;
+        let (file, record) = (path.display(), digest::record_of(path));
+        let note = format!(
+            "{file}: SHA-256 {found}; the catalogue has none to hold it against, so this one is trusted, and written to {}",
+            record.display()
+        );
+        tell(self.observer, Event::Note(&note))
     }
 
     /// Puts a copy of the hub's file at `path`; gives its SHA-256.

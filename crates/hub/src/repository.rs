@@ -46,6 +46,10 @@ impl<'a> Repository<'a> {
         };
         let mut files: Vec<String> = all.iter().filter(fits).cloned().collect();
         files.sort();
+        if let Some((file, wanted, found)) = files.iter().find_map(|file| incomplete(file, &files)) {
+            let (repo, file) = (self.repo.url(), file.escape_debug().to_string());
+            return Err(Error::Shards { repo, file, wanted, found });
+        }
         if !files.is_empty() {
             return Ok(files);
         }
@@ -193,4 +197,34 @@ fn hexadecimal(header: &HeaderMap, names: &[&str]) -> Option<String> {
     let value = names.iter().find_map(|name| header.get(*name))?.to_str().ok()?.trim_matches('"');
     let fine = (8..=64).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_hexdigit());
     fine.then(|| value.to_owned())
+}
+
+/// Of a shard, `NAME-00003-of-00020.parquet`, that is not among as many as it says: itself, that number, and those there.
+fn incomplete<'a>(file: &'a str, files: &[String]) -> Option<(&'a str, usize, usize)> {
+    let split = |file: &'a str| {
+        let (before, after) = file.rsplit_once("-of-")?;
+        let digits = after.split(|character: char| !character.is_ascii_digit()).next()?;
+        Some((before.rsplit_once('-')?.0, digits))
+    };
+    let (name, digits) = split(file)?;
+    let of_same = |other: &&String| other.starts_with(name) && other.contains(&format!("-of-{digits}"));
+    let (wanted, found) = (digits.parse().ok()?, files.iter().filter(of_same).count());
+    (wanted != found).then_some((file, wanted, found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_must_be_as_many_as_they_say() {
+        let files = |names: &[&str]| names.iter().map(|name| format!("data/{name}.parquet")).collect::<Vec<_>>();
+        let missing = |names: &[&str]| {
+            let files = files(names);
+            files.iter().find_map(|file| incomplete(file, &files)).map(|(_, wanted, found)| (wanted, found))
+        };
+        assert_eq!(missing(&["train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"]), None);
+        assert_eq!(missing(&["train-00000-of-00002", "test-00000-of-00001"]), Some((2, 1)));
+        assert_eq!(missing(&["0000", "0001", "train"]), None);
+    }
 }

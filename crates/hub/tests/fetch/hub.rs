@@ -121,6 +121,13 @@ fn shards_are_listed_and_their_pictures_written() {
     let before = hub.hub.requests().len();
     offline.fetch(&part).unwrap();
     assert_eq!((files(&offline.places.data).len(), hub.hub.requests().len()), (50, before));
+    // A part of the shards is not the table.
+    fs::remove_dir_all(&offline.places.data).unwrap();
+    fs::remove_file(
+        offline.places.hub.join(format!("datasets--owner--set/snapshots/{COMMIT}/data/train-00001-of-00002.parquet")),
+    )
+    .unwrap();
+    has(&offline.fetch(&part).unwrap_err(), &["train-00000-of-00002.parquet", "2 shards, found 1", "HF_HUB_OFFLINE"]);
 }
 
 fn hub_shards(file: &str) -> abbe_hub::Source {
