@@ -59,11 +59,16 @@ pub fn extract(shards: &[PathBuf], columns: &[(&str, PathBuf)], observer: Observ
 impl Shard {
     fn open(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::io("read", path))?;
-        let said = |error: ParquetError| Error::Parquet {
-            path: path.into(),
-            reason: format!("expected a Parquet file: {}", error.to_string().escape_debug()),
-        };
-        Ok(Shard { path: path.into(), reader: careful(|| SerializedFileReader::new(file)).map_err(said)? })
+        let length = file.metadata().map_err(Error::io("read", path))?.len();
+        let wrong =
+            |reason: &str| Error::Parquet { path: path.into(), reason: format!("expected a Parquet file: {reason}") };
+        let said = |error: ParquetError| wrong(&error.to_string().escape_debug().to_string());
+        let reader = careful(|| SerializedFileReader::new(file)).map_err(said)?;
+        let mut chunks = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+        if !chunks.all(|chunk| column::is_within(chunk, length)) {
+            return Err(wrong("its index points out of the file"));
+        }
+        Ok(Shard { path: path.into(), reader })
     }
 
     fn wrong(&self, reason: String) -> Error {

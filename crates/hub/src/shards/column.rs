@@ -6,6 +6,7 @@ use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::RowGroupReader;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
@@ -80,7 +81,14 @@ impl Cells {
     }
 }
 
-/// Damage that the `parquet` crate (60.1) meets with a panic, such as a negative offset, is an error too.
+/// Whether a column of a row group lies within a file of this length.
+pub fn is_within(chunk: &ColumnChunkMetaData, length: u64) -> bool {
+    let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+    let [start, size] = [start, chunk.compressed_size()].map(u64::try_from);
+    start.is_ok_and(|start| size.is_ok_and(|size| start.checked_add(size).is_some_and(|end| end <= length)))
+}
+
+/// Damage that the `parquet` crate (60.1) meets with a panic is an error too.
 pub fn careful<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let damaged = |_| Err(ParquetError::General("the file is damaged".into()));
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(damaged)
