@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Each crate with those of ours that it may use.
-const PLAN: [(&str, &[&str]); 11] = [
+const PLAN: [(&str, &[&str]); 12] = [
     ("abbe-torch", &[]),
     ("abbe-checkpoint", &[]),
     ("abbe-data", &[]),
+    ("abbe-hub", &[]),
     ("abbe-run", &[]),
     ("abbe-models", &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-run"]),
     ("abbe-infer", &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-run", "abbe-models"]),
     ("abbe-eval", &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-run", "abbe-models", "abbe-infer"]),
-    ("abbe-train", &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-run", "abbe-models", "abbe-infer"]),
+    (
+        "abbe-train",
+        &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-hub", "abbe-run", "abbe-models", "abbe-infer"],
+    ),
     ("abbe-viz", &["abbe-run", "abbe-eval", "abbe-data"]),
     (
         "abbe",
@@ -20,6 +24,7 @@ const PLAN: [(&str, &[&str]); 11] = [
             "abbe-torch",
             "abbe-checkpoint",
             "abbe-data",
+            "abbe-hub",
             "abbe-run",
             "abbe-models",
             "abbe-infer",
@@ -31,12 +36,14 @@ const PLAN: [(&str, &[&str]); 11] = [
     ("xtask", &[]),
 ];
 
-/// What only some crates may use: libtorch where tensors are, pictures' formats and figures' drawing in one crate each.
-const RESERVED: [(&str, &[&str]); 4] = [
+/// What only some crates may use: libtorch where tensors are, pictures' formats, figures' drawing and the
+/// network in one crate each.
+const RESERVED: [(&str, &[&str]); 5] = [
     ("tch", &["abbe-torch", "abbe-models", "abbe-infer", "abbe-train", "abbe"]),
     ("torch-sys", &["abbe-torch"]),
     ("image", &["abbe-data"]),
     ("plotters", &["abbe-viz"]),
+    ("ureq", &["abbe-hub"]),
 ];
 
 /// Each crate of the workspace with what it uses outside of its tests.

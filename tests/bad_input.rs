@@ -27,7 +27,11 @@ fn experiments() {
         ("every = 6", "every = 0", &["discriminator.every", "at least 1"]),
         ("form = \"non_saturating\"", "form = \"hinge\"", &["hinge", "non_saturating"]),
         ("name = \"warm-up\"", "name = \"srcnn\"", &["phase 2", "srcnn"]),
-        ("weights = { random = { seed = 0 } }", "weights = { file = \"vgg.pth\" }", &["vgg.pth", "curl", "random"]),
+        (
+            "weights = { random = { seed = 0 } }",
+            "weights = { file = \"vgg.pth\" }",
+            &["vgg.pth", "abbe fetch vgg19", "random"],
+        ),
         ("batch = 2", "batch = 1000000000", &["data.batch", "1000000000"]),
         ("batch = 2", "batch = 500000", &["data.batch", "GiB"]),
         ("length = { epochs = 2 }", "length = { steps = 0 }", &["phase 1 (`srcnn`)", "length"]),

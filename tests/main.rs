@@ -5,6 +5,7 @@ mod bad_input; // what a user can get wrong
 mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
 mod exchange; // checkpoints looked into and converted
+mod fetch; // data sets by name
 mod golden; // losses and Adam against PyTorch's stored numbers
 mod loader; // training pictures in memory, mapped and on the device
 mod native; // networks as other projects save them

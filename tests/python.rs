@@ -160,5 +160,5 @@ fn training_takes_vgg_weights_from_a_legacy_torchvision_file() {
         assert!(manifest.contains(file) && !manifest.contains("RANDOM"), "{manifest}");
     }
     std::fs::remove_file(scratch.path(file)).unwrap();
-    scratch.abbe("train cache.toml --out again").fails_with(&[file, "curl", "random"]);
+    scratch.abbe("train cache.toml --out again").fails_with(&[file, "abbe fetch", "random"]);
 }

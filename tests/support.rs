@@ -46,8 +46,14 @@ impl Scratch {
 
     /// Runs the program here, where PyTorch's cache is too (`hub/checkpoints`); `arguments` are split at blanks.
     pub fn abbe(&self, arguments: &str) -> Finished {
+        self.abbe_with(arguments, &[])
+    }
+
+    /// The same, with these variables.
+    pub fn abbe_with(&self, arguments: &str, variables: &[(&str, &str)]) -> Finished {
         let mut command = program(ABBE);
-        Finished::of(command.args(arguments.split_whitespace()).current_dir(self.0.path()).env("TORCH_HOME", "."))
+        command.args(arguments.split_whitespace()).current_dir(self.0.path()).env("TORCH_HOME", ".");
+        Finished::of(command.envs(variables.iter().copied()))
     }
 
     /// Runs Python here, with PyTorch and what the tests import beside it.

@@ -12,6 +12,19 @@ pub fn bar(name: &str, steps: u64) -> ProgressBar {
     style.map_or(bar.clone(), |style| bar.with_style(style.progress_chars("=> ")))
 }
 
+/// A bar of `bytes`, or where their number is not known a count of them.
+pub fn bytes(name: &str, bytes: Option<u64>) -> ProgressBar {
+    let template = match bytes {
+        Some(_) => "{prefix} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} (left {eta})",
+        None => "{prefix} {binary_bytes} {binary_bytes_per_sec}",
+    };
+    let bar = ProgressBar::no_length().with_prefix(name.to_owned());
+    if let Some(bytes) = bytes {
+        bar.set_length(bytes);
+    }
+    ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style.progress_chars("=> ")))
+}
+
 /// Follows a training: one bar per phase.
 pub struct Training {
     /// Names and steps of the phases that are still to come, in reverse.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use abbe_hub::Places;
 use abbe_models::vgg::{Features, Net};
 use anyhow::{Context, Result, bail};
 use tch::Device;
@@ -44,12 +45,9 @@ pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
     Ok(OpenVgg { features, origin: format!("{} (SHA-256 {sha256})", path.display()), notice })
 }
 
-/// Where PyTorch's hub keeps torchvision's file of this network.
+/// Where PyTorch's hub, and `abbe fetch`, keep torchvision's file of this network.
 pub fn cache_path(net: Net) -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let cache = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
-    let torch = std::env::var_os("TORCH_HOME").map_or_else(|| cache().join("torch"), PathBuf::from);
-    torch.join("hub/checkpoints").join(torchvision_file(net))
+    Places::from_env().torch.join(torchvision_file(net))
 }
 
 /// What torchvision calls its ImageNet weights of this network.
@@ -80,8 +78,8 @@ fn missing(net: Net, path: &Path) -> String {
     let (file, net) = (torchvision_file(net), net.name());
     format!(
         "no weights of {net} at {path}\n\
-         The content loss needs torchvision's file {file}. Get it with\n\
-         \n    curl --create-dirs -o '{path}' https://download.pytorch.org/models/{file}\n\n\
+         The content loss needs torchvision's file {file}. Get it into PyTorch's cache with\n\
+         \n    abbe fetch {net}\n\n\
          or say `weights = {{ file = \"PATH\" }}` under [vgg] for a copy elsewhere,\n\
          or `weights = {{ random = {{ seed = 0 }} }}` to train against random features (every output will say so).",
         path = path.display()
@@ -102,8 +100,18 @@ mod tests {
     fn a_missing_file_is_told_with_the_command_that_gets_it() {
         let vgg = Vgg { net: Net::Vgg19, weights: Weights::File("nowhere/vgg19.pth".into()) };
         let error = open(&vgg, Device::Cpu).err().unwrap().to_string();
-        for part in ["nowhere/vgg19.pth", "vgg19-dcbb9e9d.pth", "curl", "random"] {
+        for part in ["nowhere/vgg19.pth", "vgg19-dcbb9e9d.pth", "abbe fetch vgg19", "random"] {
             assert!(error.contains(part), "{part} is not in: {error}");
+        }
+    }
+
+    #[test]
+    fn every_file_can_be_fetched_by_the_networks_name() {
+        let catalogue = abbe_hub::Catalogue::built_in().unwrap();
+        for name in ["vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"] {
+            let net: Net = serde_json::from_value(name.into()).unwrap();
+            let (_, parts) = catalogue.find(net.name()).unwrap();
+            assert!(matches!(&parts[0].form, abbe_hub::Form::Weights(file) if file == torchvision_file(net)), "{name}");
         }
     }
 

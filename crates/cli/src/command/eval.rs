@@ -6,6 +6,7 @@ use abbe_data::image::Conversion;
 use abbe_data::pair::{self, Lr, Pair, Source};
 use abbe_data::resample::Border;
 use abbe_eval::{Protocol, Results, evaluate};
+use abbe_hub::{Catalogue, Folders, Places, dataset};
 use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
@@ -21,11 +22,14 @@ pub struct Arguments {
     #[arg(long = "model", required = true, value_name = "CKPT|NAME")]
     models: Vec<String>,
     /// Folder of HR pictures
-    #[arg(long, value_name = "DIR")]
-    hr: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "data")]
+    hr: Option<PathBuf>,
     /// Folder of LR pictures [default: made from HR by bicubic downscaling]
     #[arg(long, value_name = "DIR")]
     lr: Option<PathBuf>,
+    /// A data set that `abbe fetch` brought here, with its own LR pictures where they were fetched at this scale
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["hr", "lr"])]
+    data: Option<String>,
     /// How many times larger HR is than LR
     #[arg(long, default_value_t = 4, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(2..=8))]
     scale: usize,
@@ -47,6 +51,19 @@ pub struct Arguments {
     device: DeviceArgument,
 }
 
+impl Arguments {
+    /// The folders that the options name.
+    fn folders(&self) -> Result<Folders> {
+        let Some(name) = &self.data else {
+            let hr = self.hr.clone().context("expected --hr or --data")?;
+            return Ok(Folders { hr, lr: self.lr.clone() });
+        };
+        let places = Places::from_env();
+        let catalogue = Catalogue::with(places.catalogue.as_slice())?;
+        Ok(dataset(&catalogue, &places, name, self.scale)?)
+    }
+}
+
 /// Judges the models.
 ///
 /// # Errors
@@ -54,9 +71,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let device = arguments.device.find()?;
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
+    let folders = arguments.folders()?;
     let made = Lr::Bicubic { border: Border::Replicate };
-    let lr = arguments.lr.clone().map_or(made, Lr::Folder);
-    let source = Source { hr: arguments.hr.clone(), lr, conversion };
+    let source = Source { hr: folders.hr, lr: folders.lr.map_or(made, Lr::Folder), conversion };
     let names = method::names(&arguments.models)?;
     let choice = arguments.checkpoint.choice(Some(arguments.scale), &arguments.models)?;
     let open = |model: &String| method::open(model, &choice, device);

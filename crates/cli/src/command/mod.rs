@@ -4,6 +4,7 @@ pub mod convert;
 pub mod data;
 pub mod demo;
 pub mod eval;
+pub mod fetch;
 pub mod figures;
 pub mod inspect;
 pub mod models;

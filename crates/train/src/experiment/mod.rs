@@ -1,6 +1,7 @@
 //! An experiment file: everything that decides a run, complete in one TOML file. What may be left out is what then is not
 //! there: a loss term, a bound on the gradient, a network that no phase needs. There are no hidden defaults.
 
+mod named;
 mod phase;
 mod start;
 mod validate;
@@ -128,12 +129,18 @@ impl Experiment {
         Self::parse(&text).with_context(|| format!("in the experiment {}", path.display()))
     }
 
-    /// Reads and checks the text of an experiment file.
+    /// Reads and checks the text of an experiment file; data sets that it names become their folders.
     ///
     /// # Errors
-    /// The key, what was expected and what was found.
+    /// The key, what was expected and what was found; a data set that was not fetched.
     pub fn parse(text: &str) -> Result<Self> {
-        let experiment: Experiment = toml::from_str(text)?;
+        let mut table: toml::Table = toml::from_str(text)?;
+        let experiment: Experiment = if named::is_in(&table) {
+            named::resolve(&mut table)?;
+            table.try_into()?
+        } else {
+            toml::from_str(text)? // whose errors point at the line
+        };
         experiment.validate()?;
         Ok(experiment)
     }
