@@ -35,7 +35,7 @@ pub fn pictures(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
 }
 
 /// The file's name without its extension, if it is a picture file and not hidden.
-fn picture_name(path: &Path) -> Option<String> {
+pub(crate) fn picture_name(path: &Path) -> Option<String> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     let name = path.file_stem()?.to_string_lossy().into_owned();
     (EXTENSIONS.contains(&extension.as_str()) && !name.starts_with('.') && path.is_file()).then_some(name)
@@ -68,7 +68,7 @@ pub(crate) fn lr_of(
 
 /// The names that data sets give to the LR picture of an HR picture: the same, or with the usual endings (here for
 /// scale 4) `x4`, `_x4`, `_LR`, and `NAME_SRF_4_LR` where the HR picture is `NAME_SRF_4_HR` (or `NAME`).
-fn lr_names(hr: &str, scale: usize) -> [String; 5] {
+pub(crate) fn lr_names(hr: &str, scale: usize) -> [String; 5] {
     let plain = hr.strip_suffix(&format!("_SRF_{scale}_HR")).unwrap_or(hr);
     [
         hr.into(),

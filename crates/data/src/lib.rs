@@ -7,6 +7,7 @@
 //!
 //! Never: a network, a device, a metric.
 
+pub mod check;
 pub mod color;
 pub mod degrade;
 mod error;

@@ -1,0 +1,75 @@
+//! A picture made small and grey, to compare it with others.
+
+use crate::color::luma_full_range;
+use crate::image::Rgb8;
+use crate::resample::{Border, Kernel, Method, Resampler};
+
+/// Side of the largest level.
+pub(super) const SIDE: usize = 128;
+
+/// The luma of a picture, brought to a square whatever its shape.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Thumb {
+    /// (height, width) of the picture.
+    pub size: (usize, usize),
+    /// `SIDE` rows of `SIDE` values in 0..=255.
+    values: Vec<u8>,
+}
+
+/// A square of values, row after row.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Level {
+    pub side: usize,
+    pub values: Vec<f32>,
+}
+
+impl Thumb {
+    /// The thumb of a picture; none of a picture that is too long to be resampled.
+    pub fn new(picture: &Rgb8) -> Option<Self> {
+        let method = Method { kernel: Kernel::Bilinear, antialias: true, border: Border::Replicate };
+        let resampler = Resampler::to_size(picture.size(), (SIDE, SIDE), &method).ok()?;
+        let luma: Vec<u8> = luma_full_range(picture).into_iter().map(|value| value.round() as u8).collect();
+        Some(Self { size: picture.size(), values: resampler.planes(&luma).ok()? })
+    }
+
+    /// Whether there is nothing to recognise: the values differ by less than 8 bits of noise do.
+    pub fn is_flat(&self) -> bool {
+        let (least, most) = (self.values.iter().min(), self.values.iter().max());
+        most.zip(least).is_none_or(|(most, least)| most - least < 8)
+    }
+
+    /// The largest level, and those of a half and a quarter of its side.
+    pub fn levels(&self) -> [Level; 3] {
+        let first = Level { side: SIDE, values: self.values.iter().map(|&value| f32::from(value)).collect() };
+        let second = first.halved();
+        let third = second.halved();
+        [first, second, third]
+    }
+}
+
+impl Level {
+    /// The means of 2 x 2 values.
+    fn halved(&self) -> Self {
+        let side = self.side / 2;
+        let mean = |y: usize, x: usize| {
+            let at = |row: usize, column: usize| self.values[row * self.side + column];
+            (at(2 * y, 2 * x) + at(2 * y, 2 * x + 1) + at(2 * y + 1, 2 * x) + at(2 * y + 1, 2 * x + 1)) / 4.0
+        };
+        let values = (0..side * side).map(|i| mean(i / side, i % side)).collect();
+        Self { side, values }
+    }
+
+    /// The value between samples, by linear interpolation; `y` and `x` in samples, that of index 0 at 0. Beyond the edge the
+    /// edge's.
+    pub fn at(&self, y: f32, x: f32) -> f32 {
+        let last = (self.side - 1) as f32;
+        let (y, x) = (y.clamp(0.0, last), x.clamp(0.0, last));
+        let (row, column) = ((y as usize).min(self.side - 2), (x as usize).min(self.side - 2));
+        let (dy, dx) = (y - row as f32, x - column as f32);
+        let line = |row: usize| {
+            let pair = &self.values[row * self.side + column..][..2];
+            pair[0] + dx * (pair[1] - pair[0])
+        };
+        line(row) + dy * (line(row + 1) - line(row))
+    }
+}
