@@ -32,6 +32,8 @@ enum Command {
     Inspect(command::inspect::Arguments),
     Convert(command::convert::Arguments),
     Models(command::models::Arguments),
+    #[command(subcommand)]
+    Data(command::data::Command),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => command::inspect::run(&arguments),
         Command::Convert(arguments) => command::convert::run(&arguments),
         Command::Models(arguments) => command::models::run(&arguments),
+        Command::Data(command) => command::data::run(&command),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

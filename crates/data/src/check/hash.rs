@@ -12,7 +12,7 @@ const CELLS: usize = 16;
 const FREQUENCIES: usize = 8;
 
 /// Sides of the windows, as parts of the picture's.
-const PARTS: [f64; 4] = [1.0, 0.8, 0.64, 0.5];
+const PARTS: [f64; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
 
 /// The signs of the 8 x 8 lowest frequencies of the cosine transform (DCT-II) of a window: bit `8 v + u` is set where `u`
 /// periods of half a side across and `v` down are positive. Bit 0, the mean, is never set.
