@@ -123,3 +123,61 @@ fn signs(cells: &[f64]) -> u64 {
     };
     (1..64).filter(|&bit| positive(bit)).map(|bit| 1 << bit).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(value: impl Fn(usize, usize) -> f32) -> Level {
+        Level { side: 32, values: (0..32 * 32).map(|i| value(i / 32, i % 32)).collect() }
+    }
+
+    fn whole(level: &Level) -> Hash {
+        Hasher::new(level).hash(&Window::all()[0])
+    }
+
+    #[test]
+    fn bits_are_the_signs_of_cosines() {
+        // A cosine of u half periods across and v down has the frequency (u, v) alone, with its sign; the others are 0 but for
+        // rounding errors, so only that bit is looked at.
+        let wave = |frequency: usize, i: usize| (PI * frequency as f64 * (i as f64 + 0.5) / 32.0).cos();
+        for (u, v) in [(1, 0), (0, 1), (3, 2), (7, 7)] {
+            let at = |sign: f64| whole(&level(|y, x| (128.0 + sign * 90.0 * wave(u, x) * wave(v, y)) as f32)).0;
+            let bit = 8 * v + u;
+            assert_eq!((at(1.0) >> bit & 1, at(-1.0) >> bit & 1), (1, 0), "{u} {v}");
+        }
+    }
+
+    #[test]
+    fn a_turned_hash_is_that_of_the_turned_picture() {
+        let value = |y: usize, x: usize| ((y * y * 7 + x * 31 + x * y * 3) % 97) as f32;
+        let upright = whole(&level(value));
+        for symmetry in Symmetry::ALL {
+            let turned = whole(&level(|y, x| {
+                let (y, x) = symmetry.source(32, y, x);
+                value(y, x)
+            }));
+            assert_eq!(upright.turned(symmetry), turned, "{symmetry:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_hashed_like_a_picture_of_its_own() {
+        // The window begins at row 8 and column 16 and is 16 x 16: every cell one value.
+        let value = |y: usize, x: usize| ((y * 13 + x * x * 5) % 101) as f32;
+        let window = Window { top: 0.25, left: 0.5, height: 0.5, width: 0.5, aspect: 0.0 };
+        let part = Hasher::new(&level(value)).hash(&window);
+        assert_eq!(part, whole(&level(|y, x| value(8 + y / 2, 16 + x / 2))));
+        assert_eq!(part.distance(part), 0);
+        assert_eq!(Hash(0b1010).distance(Hash(0b0110)), 2);
+    }
+
+    #[test]
+    fn windows_cover_the_picture_and_stay_inside() {
+        let windows = Window::all();
+        assert_eq!(windows[0], Window { top: 0.0, left: 0.0, height: 1.0, width: 1.0, aspect: 0.0 });
+        let inside = |start: f64, length: f64| start >= 0.0 && start + length <= 1.0 + 1e-12;
+        assert!(windows.iter().all(|window| inside(window.top, window.height) && inside(window.left, window.width)));
+        assert!(windows.iter().any(|window| window.height == 0.5 && (window.top - 0.5).abs() < 1e-12));
+    }
+}

@@ -95,10 +95,13 @@ impl Middle {
 
     /// The best at a place: first of the kernels, then of the roundings.
     fn best(&self, shift: [f64; 2]) -> Option<Fit> {
-        let plain = |antialias| {
-            move |shape| Recipe { shape, antialias, rounding: Rounding::Once, edge: Edge::Replicate, shift }
-        };
-        let kernels = Shape::ALL.map(plain(true)).into_iter().chain(Shape::ALL.map(plain(false)));
+        let kernels = Shape::TRIED.map(|(shape, antialias)| Recipe {
+            shape,
+            antialias,
+            rounding: Rounding::Once,
+            edge: Edge::Replicate,
+            shift,
+        });
         let kernel = self.best_of(kernels)?.recipe;
         let roundings = [Rounding::RowsFirst, Rounding::ColumnsFirst, Rounding::Once, Rounding::Down];
         self.best_of(roundings.map(|rounding| Recipe { rounding, ..kernel }))
@@ -158,4 +161,118 @@ fn compare(recipe: &Recipe, pairs: impl Iterator<Item = (f64, u8)>) -> Fit {
     let spread = ((aa - a * a) * (bb - b * b)).sqrt();
     let correlation = if spread > 0.0 { (ab - a * b) / spread } else { 1.0 };
     Fit { recipe: *recipe, identical: same as f64 / n, mean: total as f64 / n, max, correlation }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::image::{Conversion, read};
+    use crate::resample::{Border, bicubic};
+
+    /// Values that follow no pattern, made a little smooth as photographs are.
+    fn hr(seed: u32, side: usize) -> Rgb8 {
+        let mut state = seed;
+        let value = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let coarse = Rgb8::new(side / 2, side / 2, (0..3 * side * side / 4).map(value).collect()).unwrap();
+        bicubic(&coarse, side, side, Border::Mirror)
+    }
+
+    fn made(hr: &Rgb8, scale: usize, recipe: &Recipe) -> Rgb8 {
+        let pixels = sums(hr, scale, recipe).into_iter().map(|sum| rounded(sum, recipe.rounding)).collect();
+        Rgb8::new(hr.height / scale, hr.width / scale, pixels).unwrap()
+    }
+
+    const MATLAB: Recipe = Recipe {
+        shape: Shape::Bicubic,
+        antialias: true,
+        rounding: Rounding::RowsFirst,
+        edge: Edge::Replicate,
+        shift: [0.0; 2],
+    };
+
+    #[test]
+    fn every_kernel_and_rounding_is_recognised() {
+        let hr = hr(1, 96);
+        for (shape, antialias) in Shape::TRIED {
+            for rounding in [Rounding::RowsFirst, Rounding::ColumnsFirst, Rounding::Once, Rounding::Down] {
+                let recipe = Recipe { shape, antialias, rounding, ..MATLAB };
+                let fit = find(&hr, &made(&hr, 4, &recipe), 4).unwrap();
+                assert!(
+                    fit.identical == 1.0 && fit.mean == 0.0 && fit.max == 0 && fit.is_known(),
+                    "{recipe:?}: {fit:?}"
+                );
+                assert!(!fit.is_shifted() && !fit.is_other_picture());
+                if shape == Shape::Nearest {
+                    assert_eq!(fit.recipe.shape, shape); // it has one sample: neither antialiasing nor rounding matters
+                } else {
+                    assert_eq!(
+                        (fit.recipe.shape, fit.recipe.antialias, fit.recipe.rounding),
+                        (shape, antialias, rounding)
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_border_is_recognised() {
+        let hr = hr(2, 72);
+        for (scale, edge) in
+            [2, 3, 8].into_iter().flat_map(|scale| [Edge::Replicate, Edge::Mirror, Edge::Cut].map(|edge| (scale, edge)))
+        {
+            let recipe = Recipe { edge, ..MATLAB };
+            let fit = find(&hr, &made(&hr, scale, &recipe), scale).unwrap();
+            assert_eq!((fit.recipe, fit.identical), (recipe, 1.0), "scale {scale}");
+        }
+    }
+
+    #[test]
+    fn lr_beside_its_place_is_measured() {
+        let hr = hr(3, 160);
+        for shift in [[1.5, 1.5], [-2.0, 0.5], [0.0, -1.0]] {
+            let fit = find(&hr, &made(&hr, 4, &Recipe { shift, ..MATLAB }), 4).unwrap();
+            assert_eq!((fit.recipe.shift, fit.identical), (shift, 1.0), "{fit:?}");
+        }
+        // Every fourth sample, from the first on.
+        let fit = find(&hr, &made(&hr, 4, &first_sample(4)), 4).unwrap();
+        assert_eq!((fit.recipe.shape, fit.recipe.shift, fit.identical), (Shape::Nearest, [-1.5; 2], 1.0));
+    }
+
+    #[test]
+    fn noise_is_no_kernel_and_another_picture_is_told() {
+        let clean = hr(4, 160);
+        let mut lr = made(&clean, 4, &MATLAB);
+        lr.pixels.iter_mut().enumerate().for_each(|(i, value)| *value = value.saturating_add((i * i % 23) as u8));
+        let fit = find(&clean, &lr, 4).unwrap();
+        assert!(
+            !fit.is_known() && !fit.is_shifted() && !fit.is_other_picture() && fit.recipe.shape == Shape::Bicubic,
+            "{fit:?}"
+        );
+        assert!(find(&clean, &made(&hr(5, 160), 4, &MATLAB), 4).unwrap().is_other_picture());
+        // Of one pixel or one colour every kernel makes the same: the usual one is named.
+        let grey = |side: usize| Rgb8::new(side, side, vec![99; 3 * side * side]).unwrap();
+        assert_eq!(find(&grey(4), &grey(1), 4).unwrap().recipe, MATLAB);
+        assert_eq!(find(&grey(80), &grey(20), 4).unwrap().correlation, 1.0);
+    }
+
+    #[test]
+    fn the_benchmarks_files_come_from_matlabs_kernel() {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/Set5");
+        if !data.exists() {
+            return println!("skipped: {} is absent", data.display());
+        }
+        for (scale, name) in [2, 3, 4]
+            .into_iter()
+            .flat_map(|scale| ["baby", "bird", "butterfly", "head", "woman"].map(|name| (scale, name)))
+        {
+            let picture = |kind| read(&data.join(format!("{kind}_x{scale}/{name}.png")), Conversion::Convert).unwrap();
+            let fit = find(&picture("HR"), &picture("LR"), scale).unwrap();
+            assert_eq!((fit.recipe, fit.identical), (MATLAB, 1.0), "{name} x{scale}");
+        }
+    }
 }

@@ -184,3 +184,60 @@ fn solve(matrix: [[f64; 3]; 3], right: [f64; 3]) -> Option<[f64; 3]> {
     let found = [0, 1, 2].map(|k| replaced(k) / determinant(matrix));
     found.iter().all(|value| value.is_finite()).then_some(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Rgb8;
+    use crate::resample::{Border, bicubic};
+
+    /// Smooth waves that repeat nowhere in the picture.
+    fn picture(height: usize, width: usize) -> Rgb8 {
+        let value =
+            |y: f64, x: f64| (y / 9.0).sin() * (x / 14.0).cos() + (x * y / 900.0).sin() + (x / 31.0 - y / 17.0).cos();
+        let pixel = |i: usize| [(128.0 + 40.0 * value((i / width) as f64, (i % width) as f64)) as u8; 3];
+        Rgb8::new(height, width, (0..height * width).flat_map(pixel).collect()).unwrap()
+    }
+
+    fn pyramid(picture: &Rgb8) -> Pyramid {
+        Pyramid::new(&Thumb::new(picture).unwrap())
+    }
+
+    const WHOLE: Window = Window { top: 0.0, left: 0.0, height: 1.0, width: 1.0, aspect: 0.0 };
+
+    #[test]
+    fn a_reduced_and_cut_picture_finds_its_place() {
+        // 160 x 208 of 200 x 240 pixels, from row 20 and column 16, reduced to 100 x 130: 1.6 pixels for each.
+        let outer = picture(200, 240);
+        let inner = bicubic(&outer.crop(20, 16, 160, 208).unwrap(), 100, 130, Border::Replicate);
+        let near = Window { top: 0.06, left: 0.1, height: 0.85, width: 0.85, aspect: 0.0 };
+        let placed = place(&pyramid(&inner), &pyramid(&outer), &near).unwrap();
+        assert!((placed.scale - 1.6).abs() < 0.02 && placed.edges > 0.95, "{placed:?}");
+    }
+
+    #[test]
+    fn a_mirrored_picture_is_found_once_it_is_turned_back() {
+        let outer = pyramid(&picture(150, 200));
+        let mirrored = outer.turned(Symmetry(1));
+        assert!(place(&mirrored, &outer, &WHOLE).is_none_or(|placed| placed.edges < 0.5));
+        let placed = place(&mirrored.turned(Symmetry(1)), &outer, &WHOLE).unwrap();
+        assert!((placed.scale - 1.0).abs() < 1e-3 && placed.edges > 0.999, "{placed:?}");
+        let standing = outer.turned(Symmetry(4));
+        assert_eq!((standing.size, standing.levels[0].values[1]), ((200, 150), outer.levels[0].values[128]));
+    }
+
+    #[test]
+    fn three_equations_are_solved() {
+        // x = 1, y = 2, z = 3: 2 + 2 = 4, 2 * 2 + 3 = 7, 1 + 3 * 3 = 10.
+        let matrix = [[2.0, 1.0, 0.0], [0.0, 2.0, 1.0], [1.0, 0.0, 3.0]];
+        assert_eq!(solve(matrix, [4.0, 7.0, 10.0]), Some([1.0, 2.0, 3.0]));
+        assert_eq!(solve([[1.0; 3]; 3], [1.0; 3]), None);
+    }
+
+    #[test]
+    fn the_middle_of_a_window_is_where_a_picture_begins_to_look() {
+        // A window of 50 x 100 pixels at (50, 100) for a picture of 25 x 50: two pixels for each, and no rest.
+        let window = Window { top: 0.5, left: 0.5, height: 0.5, width: 0.5, aspect: 0.0 };
+        assert_eq!(start((25, 50), (100, 200), &window), [2.0, 50.0, 100.0]);
+    }
+}

@@ -70,9 +70,20 @@ pub struct Recipe {
 }
 
 impl Shape {
-    /// Those tried, the usual ones first.
-    pub(super) const ALL: [Shape; 6] =
-        [Shape::Bicubic, Shape::Nearest, Shape::Box, Shape::Bilinear, Shape::Lanczos3, Shape::BicubicSharp];
+    /// Those tried, each with or without antialiasing, the usual ones first: where two come to the same (without
+    /// antialiasing at an odd scale every shape takes one sample), the earlier is named.
+    pub(super) const TRIED: [(Shape, bool); 10] = [
+        (Shape::Bicubic, true),
+        (Shape::Nearest, false),
+        (Shape::Box, true),
+        (Shape::Bilinear, true),
+        (Shape::Lanczos3, true),
+        (Shape::BicubicSharp, true),
+        (Shape::BicubicSharp, false),
+        (Shape::Bicubic, false),
+        (Shape::Bilinear, false),
+        (Shape::Lanczos3, false),
+    ];
 
     fn at(self, x: f64) -> f64 {
         match self {
@@ -108,13 +119,13 @@ impl Stencil {
         }
         let stretch = if antialias { scale as f64 } else { 1.0 };
         let (from, to) = ((centre - 3.0 * stretch).ceil() as i64, (centre + 3.0 * stretch).floor() as i64);
-        let weighed: Vec<(i64, f64)> = (from..=to)
-            .map(|i| (i, shape.at((i as f64 - centre) / stretch)))
-            .skip_while(|(_, weight)| *weight == 0.0)
-            .collect();
+        let all: Vec<(i64, f64)> = (from..=to).map(|i| (i, shape.at((i as f64 - centre) / stretch))).collect();
+        let is_weighed = |(_, weight): &(i64, f64)| *weight != 0.0;
+        let (start, end) = (all.iter().position(is_weighed), all.iter().rposition(is_weighed));
+        let weighed = start.zip(end).map_or(&all[..], |(start, end)| &all[start..=end]);
         let sum: f64 = weighed.iter().map(|(_, weight)| weight).sum();
         let first = weighed.first().map_or(0, |(i, _)| *i);
-        Self { first, weights: weighed.into_iter().map(|(_, weight)| weight / sum).collect() }
+        Self { first, weights: weighed.iter().map(|(_, weight)| weight / sum).collect() }
     }
 
     /// The sample that stands for each tap of output sample `x` of a line of `n`, and its weight.
@@ -225,5 +236,92 @@ impl Display for Recipe {
             write!(f, "{edge}, ")?;
         }
         f.write_str(rounding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resample::{Border, Method, Resampler};
+
+    /// Values that follow no pattern.
+    fn noise(height: usize, width: usize) -> Rgb8 {
+        let mut state = 1u32;
+        let value = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        Rgb8::new(height, width, (0..3 * height * width).map(value).collect()).unwrap()
+    }
+
+    #[test]
+    fn weights_of_opencvs_cubic_at_a_half() {
+        // At 1/2: 1.25/8 - 2.25/4 + 1 = 0.59375; at 3/2: -0.75 (27/8 - 45/4 + 12 - 4) = -0.09375. They add up to 1.
+        let stencil = Stencil::new(Shape::BicubicSharp, false, 2, 0.0);
+        assert_eq!((stencil.first, stencil.weights), (-1, vec![-0.09375, 0.59375, 0.59375, -0.09375]));
+    }
+
+    #[test]
+    fn a_shift_moves_the_samples() {
+        // The middle of four samples is 1.5: one sample beside it are 0.5 and 2.5; nearest takes the upper of two.
+        let first = |shape, shift| Stencil::new(shape, false, 4, shift).first;
+        assert_eq!([0.0, -1.5, 1.0].map(|shift| first(Shape::Nearest, shift)), [2, 0, 3]);
+        assert_eq!([0.0, -1.0].map(|shift| first(Shape::Bilinear, shift)), [1, 0]);
+    }
+
+    #[test]
+    fn edges_of_a_line_of_four() {
+        // The triangle over 4 samples, at output 0 of a line of 4 reduced by 2: places -1, 0, 1, 2 weigh 1/8, 3/8, 3/8, 1/8.
+        let stencil = Stencil::new(Shape::Bilinear, true, 2, 0.0);
+        let taps = |edge| stencil.taps(0, 4, 2, edge);
+        let eighths = |places: &[usize]| places.iter().copied().zip([0.125, 0.375, 0.375, 0.125]).collect::<Vec<_>>();
+        assert_eq!(taps(Edge::Replicate), eighths(&[0, 0, 1, 2]));
+        assert_eq!(taps(Edge::Mirror), eighths(&[0, 0, 1, 2]));
+        // Without the first, 7/8 are left.
+        let cut: Vec<(usize, f64)> =
+            [3.0, 3.0, 1.0].map(|weight: f64| weight / 8.0 / 0.875).into_iter().enumerate().collect();
+        assert_eq!(taps(Edge::Cut), cut);
+        assert_eq!([-1, -3, 4, 6].map(|i| mirrored(i, 4)), [0, 2, 3, 1]);
+    }
+
+    #[test]
+    fn passes_with_rows_first_are_those_of_the_resampler() {
+        let kernels = [
+            (Shape::Bicubic, Kernel::Bicubic),
+            (Shape::Bilinear, Kernel::Bilinear),
+            (Shape::Box, Kernel::Box),
+            (Shape::Lanczos3, Kernel::Lanczos3),
+            (Shape::Nearest, Kernel::Nearest),
+        ];
+        for (scale, (shape, kernel), antialias) in [2, 3, 4].into_iter().flat_map(|scale| {
+            kernels.map(|kernels| [(scale, kernels, true), (scale, kernels, false)]).into_iter().flatten()
+        }) {
+            for (edge, border) in [(Edge::Replicate, Border::Replicate), (Edge::Mirror, Border::Mirror)] {
+                let hr = noise(9 * scale, 7 * scale);
+                let method = Method { kernel, antialias, border };
+                let expected = Resampler::to_size(hr.size(), (9, 7), &method).unwrap().rgb8(&hr).unwrap();
+                let recipe = Recipe { shape, antialias, rounding: Rounding::RowsFirst, edge, shift: [0.0; 2] };
+                let made: Vec<u8> =
+                    sums(&hr, scale, &recipe).into_iter().map(|sum| rounded(sum, recipe.rounding)).collect();
+                assert_eq!(made, expected.pixels, "{scale} {recipe:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_first_is_rows_first_of_the_picture_on_its_side() {
+        let hr = noise(20, 12);
+        let recipe = Recipe {
+            shape: Shape::Bicubic,
+            antialias: true,
+            rounding: Rounding::RowsFirst,
+            edge: Edge::Cut,
+            shift: [0.5, -1.0],
+        };
+        let on_its_side = Rgb8::new(12, 20, turned(&hr.pixels, 12)).unwrap();
+        let other = Recipe { rounding: Rounding::ColumnsFirst, shift: [-1.0, 0.5], ..recipe };
+        assert_eq!(turned(&sums(&hr, 4, &recipe), 3), sums(&on_its_side, 4, &other));
+        assert_eq!([-3.0, 1.5, 254.49, 300.0].map(|sum| rounded(sum, Rounding::Once)), [0, 2, 254, 255]);
+        assert_eq!([-3.0, 1.9, 300.0].map(|sum| rounded(sum, Rounding::Down)), [0, 1, 255]);
     }
 }

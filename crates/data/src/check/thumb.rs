@@ -73,3 +73,27 @@ impl Level {
         line(row) + dy * (line(row + 1) - line(row))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_halved_by_means_and_read_between_samples() {
+        // 2 x 2 squares of 0, 1, 4, 5 and of 2, 3, 6, 7: means 2.5 and 4.5; 8 more in the lower half.
+        let level = Level { side: 4, values: (0..16u8).map(f32::from).collect() };
+        assert_eq!(level.halved(), Level { side: 2, values: vec![2.5, 4.5, 10.5, 12.5] });
+        // Rows differ by 4, columns by 1: at (1.5, 2.25) 6 + 2.25. Beyond the edge the edge's.
+        assert_eq!([level.at(1.5, 2.25), level.at(-3.0, 1.0), level.at(3.0, 9.0)], [8.25, 1.0, 15.0]);
+    }
+
+    #[test]
+    fn a_picture_without_contrast_is_flat() {
+        let picture = |at: fn(usize) -> u8| Rgb8::new(64, 64, (0..3 * 64 * 64).map(at).collect()).unwrap();
+        assert!(Thumb::new(&picture(|i| 100 + (i % 2) as u8)).unwrap().is_flat());
+        // The left half 0, the right half 200.
+        let halves = Thumb::new(&picture(|i| if i / 3 % 64 < 32 { 0 } else { 200 })).unwrap();
+        assert!(!halves.is_flat());
+        assert_eq!((halves.values[0], halves.values[SIDE - 1]), (0, 200));
+    }
+}
