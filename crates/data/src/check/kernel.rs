@@ -93,15 +93,13 @@ impl Middle {
         })
     }
 
-    /// The best at a place: first of the kernels, then of the roundings.
+    /// The best at a place: first of the kernels, then of the roundings. Kernels are tried with rounding downwards, too: its
+    /// bias would hide which of two similar ones it is.
     fn best(&self, shift: [f64; 2]) -> Option<Fit> {
-        let kernels = Shape::TRIED.map(|(shape, antialias)| Recipe {
-            shape,
-            antialias,
-            rounding: Rounding::Once,
-            edge: Edge::Replicate,
-            shift,
-        });
+        let recipe = |(shape, antialias), rounding| Recipe { shape, antialias, rounding, edge: Edge::Replicate, shift };
+        let kernels = Shape::TRIED.into_iter();
+        let kernels =
+            kernels.flat_map(|tried| [Rounding::Once, Rounding::Down].map(|rounding| recipe(tried, rounding)));
         let kernel = self.best_of(kernels)?.recipe;
         let roundings = [Rounding::RowsFirst, Rounding::ColumnsFirst, Rounding::Once, Rounding::Down];
         self.best_of(roundings.map(|rounding| Recipe { rounding, ..kernel }))
