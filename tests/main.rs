@@ -2,6 +2,7 @@
 
 mod arrows; // the crates' dependencies are those of the plan
 mod bad_input; // what a user can get wrong
+mod check; // pictures looked at before they are used
 mod commands; // the commands, used as they are meant
 mod exchange; // checkpoints looked into and converted
 mod golden; // losses and Adam against PyTorch's stored numbers

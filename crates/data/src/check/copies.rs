@@ -127,18 +127,13 @@ fn finding(owner: &Seen, other: &Seen, splits: &[Split], found: &Match, scale: f
     let leaks = split.training != other_split.training;
     let kind = if leaks { Kind::Leakage } else { Kind::Duplicate };
     let advice = if leaks { "it would be judged on what it was trained on: remove it" } else { "remove one of them" };
-    let how = match found {
-        Match { identical: true, .. } => "the same pixels as".into(),
-        _ => {
-            let turned = if found.turned { ", turned or mirrored" } else { "" };
-            format!(
-                "shows, in {scale:.2} times the pixels per line{turned}, what is in (edges correlate to {:.2})",
-                found.edges
-            )
-        }
+    let (path, other_path, other_name) = (owner.file.display(), other.file.display(), &other_split.name);
+    let turned = if found.turned { ", turned or mirrored" } else { "" };
+    let how = match found.identical {
+        true => "the same pixels".into(),
+        false => format!("{scale:.2} pixels per line for each there{turned}; edges correlate to {:.2}", found.edges),
     };
-    let (path, other_path) = (owner.file.display(), other.file.display());
-    let message = format!("{path}: {how} {other_path} of {}: {advice}", other_split.name);
+    let message = format!("{path}: shows what {other_path} ({other_name}) shows: {how}: {advice}");
     let copy = Copy {
         split: other_split.name.clone(),
         file: other.file.clone(),

@@ -105,10 +105,10 @@ fn fit_finding(lr: &Path, hr: &Path, split: &Split, fit: &Fit) -> Option<Finding
         );
         (Severity::Error, Kind::OtherPicture, message)
     } else if fit.is_shifted() {
-        let [down, right] = fit.recipe.shift;
+        let [row, column] = fit.recipe.shift;
         let message = format!(
-            "{path}: lies beside its HR picture, by {down} HR pixels down and {right} right; closest: {closest}: \
-             make it again, or a network learns to shift"
+            "{path}: each pixel shows a place ({row:+}, {column:+}) HR pixels (down, right) of where it should; \
+             closest: {closest}: make it again, or a network learns to shift"
         );
         (Severity::Warning, Kind::Shift, message)
     } else if !fit.is_known() {

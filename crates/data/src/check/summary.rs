@@ -36,13 +36,15 @@ pub struct Summary {
     pub converted: BTreeMap<String, usize>,
     /// How the LR pictures were made, the most frequent way first.
     pub made: Vec<Made>,
+    /// LR pictures that were made by no known kernel.
+    pub made_otherwise: usize,
     /// Findings that are errors.
     pub errors: usize,
     /// Findings that are warnings.
     pub warnings: usize,
 }
 
-/// LR pictures to which the same kernel comes closest.
+/// LR pictures that were made in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Made {
     /// The way.
@@ -71,6 +73,7 @@ impl Summary {
             largest: None,
             converted: BTreeMap::new(),
             made: vec![],
+            made_otherwise: 0,
             errors: 0,
             warnings: 0,
         }
@@ -93,6 +96,10 @@ impl Summary {
 
     fn add_fit(&mut self, fit: &Fit) {
         let Fit { recipe, identical, mean, max, .. } = *fit;
+        if !fit.is_known() {
+            self.made_otherwise += 1;
+            return;
+        }
         match self.made.iter_mut().find(|made| made.recipe == recipe) {
             Some(made) => {
                 made.mean = (made.mean * made.pictures as f64 + mean) / (made.pictures + 1) as f64;

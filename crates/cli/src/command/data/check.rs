@@ -25,9 +25,13 @@ use crate::{progress, stop};
 ///
 /// Example: abbe data check experiments/srcnn.toml --against benchmarks/Set5
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("pictures").required(true).args(["experiment", "hr"]))]
 pub struct Arguments {
     /// Check the training and test pictures of an experiment, as it uses them
-    #[arg(value_name = "EXPERIMENT.toml", required_unless_present = "hr", conflicts_with_all = ["hr", "lr", "scale", "patch", "batch", "workers", "convert"])]
+    #[arg(
+        value_name = "EXPERIMENT.toml",
+        conflicts_with_all = ["lr", "scale", "patch", "batch", "workers", "convert"]
+    )]
     experiment: Option<PathBuf>,
     /// Check a folder of HR pictures, as training pictures
     #[arg(long, value_name = "DIR")]
@@ -178,9 +182,12 @@ fn level(finding: &Finding) -> &'static str {
 }
 
 fn summary(text: &mut String, split: &Summary) -> Result<()> {
-    let Summary { name, hr, pictures, readable, errors, warnings, .. } = split;
-    let (name, hr) = (short(name, 60), short(&hr.display().to_string(), 200));
-    write!(text, "{name}: {} in {hr}", counted(*pictures, "picture"))?;
+    let Summary { pictures, readable, errors, warnings, .. } = split;
+    write!(text, "{}: {}", short(&split.name, 200), counted(*pictures, "picture"))?;
+    let folder = split.hr.display().to_string();
+    if folder != split.name {
+        write!(text, " in {}", short(&folder, 200))?;
+    }
     if let (Some(smallest), Some(largest)) = (split.smallest, split.largest) {
         write!(text, ", {}x{} to {}x{} (height x width)", smallest.0, smallest.1, largest.0, largest.1)?;
     }
@@ -202,12 +209,11 @@ fn summary(text: &mut String, split: &Summary) -> Result<()> {
             made.max
         )?;
     }
+    if split.made_otherwise > 0 {
+        writeln!(text, "    {}: made by no known kernel", counted(split.made_otherwise, "LR picture"))?;
+    }
     if split.others > 0 {
-        writeln!(
-            text,
-            "    {} passed over: no pictures, or hidden",
-            counted(split.others, "other entry").replace("entrys", "entries")
-        )?;
+        writeln!(text, "    passed over because no pictures, or hidden: {}", split.others)?;
     }
     Ok(())
 }
