@@ -20,6 +20,10 @@ use super::{Finding, Kind, Severity, Split};
 use crate::image::Rgb8;
 
 /// Bits of the hashes that may differ, of 63.
+///
+/// Measured on the 200 Berkeley test pictures, each turned, reduced by up to 2.5 and cut to a part of each side: of parts of
+/// 0.9 to 1 199 are found, of 0.75 to 0.9 197, of 0.6 to 0.75 187, of 0.5 to 0.6 170. A larger number finds few more and
+/// proposes twice as many for each bit.
 const PROPOSED: u32 = 15;
 
 /// How far the two directions' scales may be apart, as a logarithm.
@@ -28,7 +32,7 @@ const ASPECT: f64 = 0.2;
 /// The correlation of edges from which on a picture is a copy.
 ///
 /// Measured between 200 Berkeley training pictures and 205 others, their test pictures and Set5 (41,000 pairs): the one true
-/// copy, Set5's woman, has 0.96; the next has 0.47.
+/// copy, Set5's woman, has 0.96, the next pair 0.20.
 const COPY: f64 = 0.6;
 
 /// What is kept of a picture to find its copies: about 20 kB.

@@ -124,7 +124,9 @@ impl Check {
         let windows = Window::all();
         let examine = |item: &Item| Examined::new(item, &splits[item.split], &settings, &windows);
         let Some(examined) = in_order(&listing.items, &examine, after) else { return Ok(None) };
-        let loader = throughput::measure(&listing.items, &splits, &settings)?;
+        let sizes = listing.items.iter().zip(&examined).filter(|(item, _)| splits[item.split].training);
+        let sizes = sizes.filter_map(|(item, examined)| Some((item.hr.as_path(), examined.size?)));
+        let loader = throughput::measure(sizes, &settings)?;
         let mut findings = listing.findings;
         let mut summaries: Vec<Summary> = splits.iter().zip(listing.others).map(Summary::new).collect();
         let mut seen = Vec::new();

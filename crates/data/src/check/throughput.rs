@@ -1,14 +1,14 @@
 //! How many patches a second the loader makes.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::listing::Item;
-use super::{Settings, Split};
+use super::Settings;
 use crate::Error;
-use crate::image::{Conversion, Rgb8, read};
+use crate::image::{Conversion, read};
 use crate::loader::Loader;
 use crate::pair::Pair;
 use crate::patches::Sampler;
@@ -38,13 +38,26 @@ pub struct Throughput {
     pub pictures: usize,
 }
 
-/// Measures for half a second; none where no training picture holds a patch.
+/// Measures for half a second, with the first of these pictures, of which the sizes are known; none where none holds a patch.
 ///
 /// Errors: those of [`Sampler::new`] and [`Loader::new`].
-pub(super) fn measure(items: &[Item], splits: &[Split], settings: &Settings) -> Result<Option<Throughput>, Error> {
+pub(super) fn measure<'a>(
+    pictures: impl Iterator<Item = (&'a Path, (usize, usize))>,
+    settings: &Settings,
+) -> Result<Option<Throughput>, Error> {
     let Settings { scale, batch, workers, .. } = *settings;
-    let patch = settings.patch.unwrap_or(PATCH / scale * scale);
-    let pairs = pairs(items.iter().filter(|item| splits[item.split].training), scale, patch);
+    let patch = settings.patch.unwrap_or((PATCH / scale).max(1) * scale);
+    let mut left = HELD;
+    let pairs: Vec<Pair> = pictures
+        .filter(|(_, (height, width))| height.min(width) / scale * scale >= patch)
+        .filter(|(_, (height, width))| {
+            let bytes = 3 * height * width;
+            let fits = bytes <= left;
+            left -= if fits { bytes } else { 0 };
+            fits
+        })
+        .filter_map(|(path, _)| pair(path, scale))
+        .collect();
     if pairs.is_empty() {
         return Ok(None);
     }
@@ -57,20 +70,12 @@ pub(super) fn measure(items: &[Item], splits: &[Split], settings: &Settings) -> 
     Ok(Some(Throughput { patches_per_second, patch, batch, workers, pictures }))
 }
 
-/// The first pictures that hold a patch, with LR made from them: the loader's speed does not depend on where LR comes from.
-fn pairs<'a>(items: impl Iterator<Item = &'a Item>, scale: usize, patch: usize) -> Vec<Pair> {
-    let mut held = 0;
-    let fits = |hr: &Rgb8| hr.height.min(hr.width) >= patch.max(scale);
-    let crop = |hr: Rgb8| hr.crop(0, 0, hr.height / scale * scale, hr.width / scale * scale).ok();
-    items
-        .filter_map(|item| read(&item.hr, Conversion::Convert).ok().filter(fits).and_then(crop))
-        .take_while(|hr| {
-            held += hr.pixels.len();
-            held <= HELD
-        })
-        .map(|hr| {
-            let lr = bicubic(&hr, hr.height / scale, hr.width / scale, Border::Replicate);
-            Pair { name: String::new(), hr, lr }
-        })
-        .collect()
+/// A picture with LR made from it, as the loader's speed does not depend on where LR comes from; none if it can no longer be
+/// read.
+fn pair(path: &Path, scale: usize) -> Option<Pair> {
+    let whole = read(path, Conversion::Convert).ok()?;
+    let (height, width) = (whole.height / scale, whole.width / scale);
+    let hr = whole.crop(0, 0, height * scale, width * scale).ok()?;
+    let lr = bicubic(&hr, height, width, Border::Replicate);
+    Some(Pair { name: String::new(), hr, lr })
 }

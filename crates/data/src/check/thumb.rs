@@ -1,6 +1,6 @@
 //! A picture made small and grey, to compare it with others.
 
-use crate::color::luma_full_range;
+use crate::color::FULL_RANGE;
 use crate::image::Rgb8;
 use crate::resample::{Border, Kernel, Method, Resampler};
 
@@ -28,7 +28,11 @@ impl Thumb {
     pub fn new(picture: &Rgb8) -> Option<Self> {
         let method = Method { kernel: Kernel::Bilinear, antialias: true, border: Border::Replicate };
         let resampler = Resampler::to_size(picture.size(), (SIDE, SIDE), &method).ok()?;
-        let luma: Vec<u8> = luma_full_range(picture).into_iter().map(|value| value.round() as u8).collect();
+        let luma = |pixel: &[u8; 3]| {
+            let sum: f64 = FULL_RANGE.iter().zip(pixel).map(|(weight, &value)| weight * f64::from(value)).sum();
+            sum.round() as u8
+        };
+        let luma: Vec<u8> = picture.pixels.as_chunks::<3>().0.iter().map(luma).collect();
         Some(Self { size: picture.size(), values: resampler.planes(&luma).ok()? })
     }
 
