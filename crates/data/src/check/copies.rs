@@ -67,7 +67,7 @@ pub(super) struct Seen {
 
 /// What a file is a copy of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Copy {
+pub struct Original {
     /// The other's split.
     pub split: String,
     /// The other file.
@@ -107,7 +107,7 @@ pub(super) fn find(seen: &[Seen], splits: &[Split], windows: &[Window]) -> Vec<F
         let (owner, other) = if first_owns { (*first, *second) } else { (*second, *first) };
         let scale = if first_owns { found.scale } else { found.scale.recip() };
         let finding = finding(&seen[owner], &seen[other], splits, found, scale);
-        let edges = |finding: &Finding| finding.copy.as_ref().map_or(0.0, |copy| copy.edges);
+        let edges = |finding: &Finding| finding.copy_of.as_ref().map_or(0.0, |original| original.edges);
         let kept = closest.entry((owner, seen[other].split)).or_insert_with(|| finding.clone());
         if edges(kept) < edges(&finding) {
             *kept = finding;
@@ -138,7 +138,7 @@ fn finding(owner: &Seen, other: &Seen, splits: &[Split], found: &Match, scale: f
         false => format!("{scale:.2} pixels per line for each there{turned}; edges correlate to {:.2}", found.edges),
     };
     let message = format!("{path}: shows what {other_path} ({other_name}) shows: {how}: {advice}");
-    let copy = Copy {
+    let original = Original {
         split: other_split.name.clone(),
         file: other.file.clone(),
         identical: found.identical,
@@ -147,7 +147,7 @@ fn finding(owner: &Seen, other: &Seen, splits: &[Split], found: &Match, scale: f
         correlation: found.correlation,
         edges: found.edges,
     };
-    Finding { copy: Some(copy), ..Finding::new(Severity::Warning, kind, &split.name, &owner.file, message) }
+    Finding { copy_of: Some(original), ..Finding::new(Severity::Warning, kind, &split.name, &owner.file, message) }
 }
 
 /// Registers one picture in the other, where their hashes propose it.
@@ -183,9 +183,8 @@ fn propose(inner: &Features, outer: &Features, windows: &[Window]) -> Option<Pro
     for symmetry in Symmetry::ALL {
         let hash = whole.turned(symmetry);
         let shape = aspect(symmetry.size(small.size)) - aspect(large.size);
-        for (window, other) in
-            windows.iter().zip(&outer.hashes).filter(|(window, _)| (window.aspect - shape).abs() < ASPECT)
-        {
+        let shaped = windows.iter().zip(&outer.hashes).filter(|(window, _)| (window.aspect - shape).abs() < ASPECT);
+        for (window, other) in shaped {
             let distance = hash.distance(*other);
             if distance <= PROPOSED && best.as_ref().is_none_or(|best| distance < best.distance) {
                 best = Some(Proposal { distance, window: *window, symmetry });

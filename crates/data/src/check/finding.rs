@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::copies::Copy;
+use super::copies::Original;
 use super::kernel::Fit;
 use crate::Error;
 
@@ -70,7 +70,7 @@ pub struct Finding {
     pub message: String,
     /// For duplicates and leakage: of which file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub copy: Option<Copy>,
+    pub copy_of: Option<Original>,
     /// For LR pictures: the kernel that fits best.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fit: Option<Fit>,
@@ -78,7 +78,7 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn new(severity: Severity, kind: Kind, split: &str, file: &Path, message: String) -> Self {
-        Self { severity, kind, split: split.into(), file: file.into(), message, copy: None, fit: None }
+        Self { severity, kind, split: split.into(), file: file.into(), message, copy_of: None, fit: None }
     }
 
     /// What training would say of the file.

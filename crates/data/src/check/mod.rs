@@ -26,7 +26,7 @@ use serde::Serialize;
 use crate::Error;
 use crate::pair::Source;
 
-pub use copies::Copy;
+pub use copies::Original;
 use copies::Seen;
 use examine::Examined;
 pub use finding::{Finding, Kind, Severity};

@@ -210,7 +210,7 @@ fn copies_are_found_inside_a_split_and_across() {
         (Warning, Kind::Duplicate, "mirrored.png"),
     ];
     assert_eq!(found(&report), findings(&expected), "{:#?}", report.findings);
-    let copies: Vec<&Copy> = report.findings.iter().filter_map(|finding| finding.copy.as_ref()).collect();
+    let copies: Vec<&Original> = report.findings.iter().filter_map(|finding| finding.copy_of.as_ref()).collect();
     assert!((copies[0].scale - 1.39).abs() < 0.01 && !copies[0].turned && copies[0].file.ends_with("woman.png"));
     assert!((copies[1].scale - 1.0).abs() < 0.01 && copies[1].turned && copies[1].file.ends_with("part.png"));
     assert_eq!((copies[2].identical, copies[3].identical, copies[3].turned), (true, false, true));
@@ -298,6 +298,6 @@ fn set5s_woman_is_the_only_copy_among_the_berkeley_pictures() {
         None,
     );
     assert_eq!(found(&report), findings(&[(Warning, Kind::Leakage, "302003.jpg")]));
-    let copy = report.findings[0].copy.as_ref().unwrap();
+    let copy = report.findings[0].copy_of.as_ref().unwrap();
     assert!((copy.scale - 1.39).abs() < 0.005 && copy.file.ends_with("woman.png") && copy.edges > 0.95, "{copy:?}");
 }

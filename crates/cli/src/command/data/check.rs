@@ -163,7 +163,7 @@ fn text(report: &Report) -> Result<String> {
     for findings in report.findings.chunk_by(|a, b| (a.severity, a.kind) == (b.severity, b.kind)) {
         writeln!(text)?;
         for finding in &findings[..findings.len().min(SHOWN)] {
-            writeln!(text, "{}: {}: {}", level(finding), short(&finding.split, 60), short(&finding.message, LONGEST))?;
+            writeln!(text, "{}: {}: {}", level(finding), short(&finding.split, 200), short(&finding.message, LONGEST))?;
         }
         if findings.len() > SHOWN {
             let kind = serde_json::to_string(&findings[0].kind)?;
