@@ -2,6 +2,7 @@
 
 mod arrows; // the crates' dependencies are those of the plan
 mod bad_input; // what a user can get wrong
+mod check; // pictures looked at before they are used
 mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
 mod exchange; // checkpoints looked into and converted

@@ -63,7 +63,10 @@ pub fn pictures(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
 /// beside `NAME_HR` (RealSR), `NAME_SRF_4_LR` and `NAME_SRF_4_bicubic` beside `NAME_SRF_4_HR` (SelfExSR's Set5, Set14,
 /// BSD100, Urban100).
 pub fn hr_pictures(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let all = pictures(folder)?;
+    pictures(folder).map(without_versions)
+}
+
+pub(crate) fn without_versions(all: BTreeMap<String, PathBuf>) -> BTreeMap<String, PathBuf> {
     let is_version = |name: &str| {
         name.rsplit_once('_').is_some_and(|(stem, version)| {
             let is_other = version.starts_with("LR") || version != "HR" && stem.contains("_SRF_");
@@ -71,11 +74,11 @@ pub fn hr_pictures(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
         })
     };
     let hr = all.iter().filter(|(name, _)| !is_version(name));
-    Ok(hr.map(|(name, path)| (name.clone(), path.clone())).collect())
+    hr.map(|(name, path)| (name.clone(), path.clone())).collect()
 }
 
 /// What a path is, unless it is a picture file.
-fn no_picture(path: &Path) -> Result<Option<&'static str>, Error> {
+pub(crate) fn no_picture(path: &Path) -> Result<Option<&'static str>, Error> {
     if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
         return Ok(Some("hidden"));
     }
@@ -91,7 +94,7 @@ fn no_picture(path: &Path) -> Result<Option<&'static str>, Error> {
 }
 
 /// The file's name without its extension. Names that differ stay different, whatever bytes they have.
-fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default().as_encoded_bytes();
     let written = |chunk: std::str::Utf8Chunk| {
         let invalid: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
@@ -111,8 +114,7 @@ pub(crate) fn lr_of(
     lr_folder: &Path,
     scale: usize,
 ) -> Result<BTreeMap<String, PathBuf>, Error> {
-    let of_scale = lr_folder.join(format!("X{scale}"));
-    let lr_folder = if of_scale.is_dir() { &of_scale } else { lr_folder };
+    let lr_folder = &of_scale(lr_folder, scale);
     let mut left = pictures(lr_folder)?;
     left.retain(|name, path| hr.get(name) != Some(path));
     let mut matched = BTreeMap::new();
@@ -129,10 +131,16 @@ pub(crate) fn lr_of(
     }
 }
 
+/// The folder for the scale in an LR folder, if there is one.
+pub(crate) fn of_scale(lr_folder: &Path, scale: usize) -> PathBuf {
+    let of_scale = lr_folder.join(format!("X{scale}"));
+    if of_scale.is_dir() { of_scale } else { lr_folder.into() }
+}
+
 /// The names that data sets give to the LR picture of an HR picture: the same, or with the usual endings (here for
 /// scale 4) `x4`, `_x4`, `x4m` and `x4d` (DIV2K's mild and difficult tracks), `_LR`, `_LR4`, `_LRx4` and `_SRF_4_LR`. Where
 /// the HR picture is `NAME_HR` or `NAME_SRF_4_HR`, `NAME` is tried as well.
-fn lr_names(hr: &str, scale: usize) -> Vec<String> {
+pub(crate) fn lr_names(hr: &str, scale: usize) -> Vec<String> {
     let plain = hr.strip_suffix(&format!("_SRF_{scale}_HR")).or_else(|| hr.strip_suffix("_HR"));
     let named = |stem| LR_ENDINGS.map(|ending| format!("{stem}{}", ending.replace('4', &scale.to_string())));
     [hr].into_iter().chain(plain).flat_map(named).collect()

@@ -1,6 +1,7 @@
 //! `abbe data`
 
 mod bench;
+mod check;
 mod degrade;
 mod prepare;
 
@@ -17,6 +18,7 @@ pub struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Prepare(prepare::Arguments),
+    Check(check::Arguments),
     Degrade(degrade::Arguments),
     Bench(bench::Arguments),
 }
@@ -28,6 +30,7 @@ enum Command {
 pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
         Command::Prepare(arguments) => prepare::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
         Command::Degrade(arguments) => degrade::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     }
