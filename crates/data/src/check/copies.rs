@@ -193,3 +193,34 @@ fn propose(inner: &Features, outer: &Features, windows: &[Window]) -> Option<Pro
     }
     best
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::folder::pictures;
+    use crate::image::{Conversion, read};
+
+    #[test]
+    fn the_known_copy_stands_apart_from_all_other_pairs() {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+        if !data.exists() {
+            return println!("skipped: {} is absent", data.display());
+        }
+        let windows = Window::all();
+        let folders = [("bsds500/train", 0), ("leakage", 0), ("bsds500/test", 1), ("Set5/HR_x4", 1)];
+        let files = folders.into_iter().flat_map(|(folder, split)| {
+            pictures(&data.join(folder)).unwrap().into_values().map(move |file| (split, file))
+        });
+        let seen = |(split, file): (usize, PathBuf)| {
+            let features = Features::new(&read(&file, Conversion::Convert).unwrap(), &windows);
+            Seen { split, file, features }
+        };
+        let seen: Vec<Seen> = files.collect::<Vec<_>>().into_par_iter().map(seen).collect();
+        let mut edges: Vec<f64> = matches(&seen, &windows).iter().map(|(.., found)| found.edges).collect();
+        edges.sort_by(|a, b| b.total_cmp(a));
+        println!("{} pairs were registered; edges correlate to {:?}", edges.len(), &edges[..5]);
+        assert!(edges[0] > 0.95 && edges[1] < 0.3, "{:?}", &edges[..5]);
+    }
+}
