@@ -30,7 +30,7 @@ fn experiments() {
         (
             "weights = { random = { seed = 0 } }",
             "weights = { file = \"vgg.pth\" }",
-            &["vgg.pth", "abbe fetch vgg19", "random"],
+            &["vgg.pth", "abbe fetch vgg11", "random"],
         ),
         ("batch = 2", "batch = 1000000000", &["data.batch", "1000000000"]),
         ("batch = 2", "batch = 500000", &["data.batch", "GiB"]),

@@ -3,7 +3,7 @@
 //! A [`Catalogue`] says what a name stands for. [`fetch`] brings one [`Part`] of it here: an archive is unpacked, the image
 //! columns of a Parquet table become picture files, weights go where PyTorch looks for them, and what came from the
 //! Hugging Face hub stays in the hub's cache. [`dataset`] finds the folders of what was fetched. [`Places`] says where all
-//! that is; it alone reads the environment.
+//! that is; it alone reads the environment, but for the variables of proxies.
 //!
 //! Every file and folder appears under its name when it is whole, and never before.
 //!
