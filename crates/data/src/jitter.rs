@@ -1,5 +1,6 @@
 //! Random changes of a patch's colours, the same for LR and HR.
 
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -105,8 +106,11 @@ impl Change {
     }
 }
 
+#[multiversion(targets("x86_64+avx2"))]
 fn each(hr: &mut [Pixel], lr: &mut [Pixel], change: impl Fn(Pixel) -> Pixel) {
-    hr.iter_mut().chain(lr).for_each(|pixel| *pixel = change(*pixel));
+    for pixels in [hr, lr] {
+        pixels.iter_mut().for_each(|pixel| *pixel = change(*pixel));
+    }
 }
 
 /// Each value's difference from `base`, times `factor`; clamped to [0, 1].
@@ -123,6 +127,7 @@ fn luma([red, green, blue]: Pixel) -> f32 {
 ///
 /// Along the circle of hues each channel is a trapezoid: `value` for a third, `value - chroma` for a third, with ramps
 /// of a sixth between (Smith, "Color gamut transform pairs", 1978). A grey pixel has no hue and stays.
+#[inline(always)]
 fn turned(pixel: Pixel, turn: f32) -> Pixel {
     let [red, green, blue] = pixel;
     let value = red.max(green).max(blue);
@@ -137,7 +142,8 @@ fn turned(pixel: Pixel, turn: f32) -> Pixel {
     };
     // Red is largest about 0, green about 2, blue about 4 sixths.
     [0.0, 2.0, 4.0].map(|centre| {
-        let distance = (sixths + 6.0 * turn - centre + 3.0).rem_euclid(6.0) - 3.0;
+        let place = sixths + 6.0 * turn - centre + 3.0;
+        let distance = place - 6.0 * (place / 6.0).floor() - 3.0; // in [-3, 3]
         value - chroma * (distance.abs() - 1.0).clamp(0.0, 1.0)
     })
 }
