@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use abbe_models::vgg::{Features, Net};
+use abbe_models::{hub_path, promised};
 use anyhow::{Context, Result, bail};
 use tch::Device;
 
@@ -46,24 +47,7 @@ pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
 
 /// Where PyTorch's hub keeps torchvision's file of this network.
 pub fn cache_path(net: Net) -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let cache = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
-    let torch = std::env::var_os("TORCH_HOME").map_or_else(|| cache().join("torch"), PathBuf::from);
-    torch.join("hub/checkpoints").join(torchvision_file(net))
-}
-
-/// What torchvision calls its ImageNet weights of this network.
-fn torchvision_file(net: Net) -> &'static str {
-    match net {
-        Net::Vgg11 => "vgg11-8a719046.pth",
-        Net::Vgg13 => "vgg13-19584684.pth",
-        Net::Vgg16 => "vgg16-397923af.pth",
-        Net::Vgg19 => "vgg19-dcbb9e9d.pth",
-        Net::Vgg11Bn => "vgg11_bn-6002323d.pth",
-        Net::Vgg13Bn => "vgg13_bn-abd245e5.pth",
-        Net::Vgg16Bn => "vgg16_bn-6c64b313.pth",
-        Net::Vgg19Bn => "vgg19_bn-c79401a0.pth",
-    }
+    hub_path(net.file())
 }
 
 fn random(net: Net, seed: u64, device: Device) -> OpenVgg {
@@ -77,7 +61,7 @@ fn random(net: Net, seed: u64, device: Device) -> OpenVgg {
 }
 
 fn missing(net: Net, path: &Path) -> String {
-    let (file, net) = (torchvision_file(net), net.name());
+    let (file, net) = (net.file(), net.name());
     format!(
         "no weights of {net} at {path}\n\
          The content loss needs torchvision's file {file}. Get it with\n\
@@ -86,12 +70,6 @@ fn missing(net: Net, path: &Path) -> String {
          or `weights = {{ random = {{ seed = 0 }} }}` to train against random features (every output will say so).",
         path = path.display()
     )
-}
-
-/// torchvision's file names end in the first eight digits of their SHA-256.
-fn promised(path: &Path) -> Option<String> {
-    let (_, digits) = path.file_stem()?.to_str()?.rsplit_once('-')?;
-    (digits.len() == 8 && digits.chars().all(|c| c.is_ascii_hexdigit())).then(|| digits.to_owned())
 }
 
 #[cfg(test)]
@@ -105,12 +83,5 @@ mod tests {
         for part in ["nowhere/vgg19.pth", "vgg19-dcbb9e9d.pth", "curl", "random"] {
             assert!(error.contains(part), "{part} is not in: {error}");
         }
-    }
-
-    #[test]
-    fn a_name_promises_a_hash_only_in_torchvisions_form() {
-        assert_eq!(promised(Path::new("a/vgg19-dcbb9e9d.pth")).as_deref(), Some("dcbb9e9d"));
-        assert_eq!(promised(Path::new("vgg19.pth")), None);
-        assert_eq!(promised(Path::new("my-weights.pth")), None);
     }
 }

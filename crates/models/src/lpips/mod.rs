@@ -1,0 +1,155 @@
+//! LPIPS, the learned perceptual distance of two pictures, version 0.1 (Zhang et al., arXiv 1801.03924), as the Python package
+//! lpips 0.1.4 computes it.
+//!
+//! Both pictures go through a network that was trained to classify; where their features differ, and how much each channel of
+//! them counts, makes the distance. The linear weights that say so are part of the program; the network's are torchvision's.
+
+mod distance;
+mod net;
+
+use std::path::Path;
+
+use abbe_checkpoint::{StateDict, Value};
+use abbe_torch::channels_last;
+use tch::{Device, Kind, Tensor};
+
+use self::distance::distance;
+use crate::layer::{Sequential, without_first_values};
+use crate::{Error, Store, promised};
+
+pub use net::Net;
+
+/// Which of the package's linear weights are part of the program.
+pub const VERSION: &str = "0.1";
+
+/// Colours from -1 to 1 less this ...
+const SHIFT: [f32; 3] = [-0.030, -0.088, -0.188];
+/// ... and divided by this are what the networks see.
+const SCALE: [f32; 3] = [0.458, 0.448, 0.450];
+
+/// The metric with its weights.
+pub struct Lpips {
+    net: Net,
+    device: Device,
+    slices: Vec<Slice>,
+    /// What whoever reads the values must know: that weights are not the published ones.
+    pub notices: Vec<String>,
+}
+
+/// The layers up to one that is compared, and how much each channel of its output counts (`[C]`, float64).
+struct Slice {
+    layers: Sequential,
+    weights: Tensor,
+}
+
+impl Lpips {
+    /// Opens the metric with torchvision's weights of its network, as a rule those at [`Net::cache_path`]; dense layers in the
+    /// file are left aside. The linear weights are the published ones, or out of a file like the package's.
+    ///
+    /// # Errors
+    /// [`Error::NoBackbone`] when there is no file `backbone`; [`Error::Weights`] with the file's name when one cannot be read or
+    /// has not exactly the tensors that are needed.
+    pub fn open(net: Net, backbone: &Path, linear: Option<&Path>, device: Device) -> Result<Self, Error> {
+        if !backbone.is_file() {
+            return Err(Error::NoBackbone { net, path: backbone.into() });
+        }
+        let (features, sha256) =
+            in_file(backbone, || Ok((features(net, backbone, device)?, abbe_checkpoint::sha256(backbone)?)))?;
+        let weights = match linear {
+            Some(path) => in_file(path, || weights(net, abbe_checkpoint::read(path)?, device))?,
+            None => weights(net, abbe_checkpoint::open_bytes(net.published())?.value, device)?,
+        };
+        let unknown = promised(Path::new(net.file())).is_none_or(|digits| !sha256.starts_with(digits));
+        let backbone = unknown.then(|| format!("{} (not torchvision's {})", backbone.display(), net.file()));
+        let linear = linear.map(|path| format!("{} (not those of version {VERSION} in the program)", path.display()));
+        let notice =
+            |weights| format!("lpips-{} is taken with weights from {weights}: its values may not compare", net.name());
+        let notices = backbone.into_iter().chain(linear).map(notice).collect();
+        Ok(Lpips { net, device, slices: sliced(net, features, weights), notices })
+    }
+
+    /// Whose features are compared.
+    pub fn net(&self) -> Net {
+        self.net
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The distance of each picture of `xs` to that of `ys`, both `[N, 3, h, w]` RGB in [0, 1] on the metric's device: 0 for
+    /// equal pictures, larger the less alike they look, seldom above 1. NaN for pictures with NaN.
+    ///
+    /// One pair is computed at a time, without gradients, and no maps are kept but those of the layers at work: of VGG's first
+    /// layers three times `[64, h, w]`, which is 2.1 GB for pictures of 2040x1356; of AlexNet's and SqueezeNet's less.
+    ///
+    /// # Errors
+    /// [`Error::Pictures`] for other shapes, unequal ones, and sides below [`Net::least`].
+    pub fn distances(&self, xs: &Tensor, ys: &Tensor) -> Result<Vec<f64>, Error> {
+        let least = self.net.least();
+        match xs.size()[..] {
+            [_, 3, height, width] if height.min(width) >= least && xs.size() == ys.size() => {}
+            _ => return Err(Error::Pictures { net: self.net, least, found: [xs.size(), ys.size()] }),
+        }
+        let pairs = xs.split(1, 0).into_iter().zip(ys.split(1, 0));
+        Ok(tch::no_grad(|| pairs.map(|(x, y)| self.distance(&x, &y)).collect()))
+    }
+
+    /// Both pictures go through the layers in step, so that their maps can be dropped on the way.
+    fn distance(&self, x: &Tensor, y: &Tensor) -> f64 {
+        let mut maps = [x, y].map(|picture| channels_last(&normalised(picture)));
+        let share = |slice: &Slice| {
+            maps = maps.each_ref().map(|maps| slice.layers.forward(maps, false));
+            distance(&maps[0], &maps[1], &slice.weights)
+        };
+        self.slices.iter().map(share).sum()
+    }
+}
+
+fn in_file<T>(path: &Path, load: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    load().map_err(|source| Error::Weights { path: path.into(), source: Box::new(source) })
+}
+
+fn features(net: Net, path: &Path, device: Device) -> Result<Sequential, Error> {
+    let state = abbe_checkpoint::state_dict_of(&abbe_checkpoint::read(path)?)?;
+    let convolutions: StateDict = state.into_iter().filter(|(name, _)| !name.starts_with("classifier.")).collect();
+    let store = Store::new(device);
+    let features = without_first_values(|| net.features(&store.root() / "features"));
+    store.load(&convolutions)?;
+    store.freeze();
+    Ok(features)
+}
+
+/// The package's `lin0.model.1.weight`, ..., of shape `[1, C, 1, 1]`, for each layer that is compared.
+fn weights(net: Net, saved: Value, device: Device) -> Result<Vec<Tensor>, Error> {
+    let store = Store::new(device);
+    let weight = |(k, &(_, channels)): (usize, &(usize, i64))| {
+        let values = Tensor::zeros([1, channels, 1, 1], (Kind::Float, device));
+        (&store.root() / format!("lin{k}") / "model" / 1).parameter("weight", values)
+    };
+    let weights: Vec<Tensor> = net.compared().iter().enumerate().map(weight).collect();
+    store.load(&abbe_checkpoint::state_dict_of(&saved)?)?;
+    Ok(weights.iter().map(|weight| weight.detach().view(-1).to_kind(Kind::Double)).collect())
+}
+
+fn sliced(net: Net, features: Sequential, weights: Vec<Tensor>) -> Vec<Slice> {
+    let mut layers = features.0.into_iter();
+    let mut done = 0;
+    let mut slice = |(&(index, _), weights): (&(usize, i64), Tensor)| {
+        let count = index + 1 - done;
+        done = index + 1;
+        Slice { layers: Sequential(layers.by_ref().take(count).collect()), weights }
+    };
+    net.compared().iter().zip(weights).map(&mut slice).collect()
+}
+
+/// Colours of [0, 1] as the networks see them.
+fn normalised(pictures: &Tensor) -> Tensor {
+    let [shift, scale] =
+        [SHIFT, SCALE].map(|colours| Tensor::from_slice(&colours).to_device(pictures.device()).view([1, 3, 1, 1]));
+    (pictures * 2.0 - 1.0 - shift) / scale
+}
+
+#[cfg(test)]
+mod tests;
