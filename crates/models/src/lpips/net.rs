@@ -63,12 +63,15 @@ impl Net {
         }
     }
 
-    /// The layers whose outputs are compared: their indices under torchvision's `features`, and their channels.
-    pub(super) const fn compared(self) -> &'static [(usize, i64)] {
+    /// The layers whose outputs are compared: their indices under torchvision's `features`, their channels, and the picture's
+    /// pixels for each of theirs along a side.
+    pub(super) const fn compared(self) -> &'static [(usize, i64, i64)] {
         match self {
-            Net::Alex => &[(1, 64), (4, 192), (7, 384), (9, 256), (11, 256)],
-            Net::Vgg => &[(3, 64), (8, 128), (15, 256), (22, 512), (29, 512)],
-            Net::Squeeze => &[(1, 64), (4, 128), (7, 256), (9, 384), (10, 384), (11, 512), (12, 512)],
+            Net::Alex => &[(1, 64, 4), (4, 192, 8), (7, 384, 16), (9, 256, 16), (11, 256, 16)],
+            Net::Vgg => &[(3, 64, 1), (8, 128, 2), (15, 256, 4), (22, 512, 8), (29, 512, 16)],
+            Net::Squeeze => {
+                &[(1, 64, 2), (4, 128, 4), (7, 256, 8), (9, 384, 16), (10, 384, 16), (11, 512, 16), (12, 512, 16)]
+            }
         }
     }
 
