@@ -40,6 +40,9 @@ fn distances_are_those_of_float64() {
         let [backbone, linear] = ["backbone.pth", "linear.pth"].map(|name| folder.path().join(name));
         let lpips = Lpips::open(net, &backbone, Some(&linear), Device::Cpu).unwrap();
         assert_eq!(lpips.notices.len(), 2, "{:?}", lpips.notices);
+        let package = support::repository(&format!("crates/models/weights/lpips-0.1/{}.pth", net.name()));
+        let notices = Lpips::open(net, &backbone, Some(&package), Device::Cpu).unwrap().notices;
+        assert!(notices.len() == 1 && notices[0].contains("backbone.pth"), "{notices:?}");
         let saved = read(&folder.path().join("pictures.pth"));
         assert!(!expected.is_empty() && saved.len() == 2 * expected.len());
         for (i, expected) in expected.iter().enumerate() {

@@ -39,7 +39,8 @@ pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
     };
     load().with_context(|| format!("the weights of {} in {}", vgg.net.name(), path.display()))?;
     let sha256 = abbe_checkpoint::sha256(&path)?;
-    let notice = promised(&path).filter(|promise| !sha256.starts_with(promise)).map(|promise| {
+    let promise = path.file_name().and_then(|name| promised(name.to_str()?));
+    let notice = promise.filter(|promise| !sha256.starts_with(promise)).map(|promise| {
         format!("{}: its name promises a SHA-256 of {promise}..., its bytes have {sha256}", path.display())
     });
     Ok(OpenVgg { features, origin: format!("{} (SHA-256 {sha256})", path.display()), notice })

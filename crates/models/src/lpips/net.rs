@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,16 @@ pub enum Net {
     Vgg,
     /// SqueezeNet 1.1.
     Squeeze,
+}
+
+/// A layer whose outputs are compared.
+pub(super) struct Compared {
+    /// Its index under torchvision's `features`.
+    pub index: usize,
+    /// The channels of its maps.
+    pub channels: i64,
+    /// The picture's pixels for each of its own along a side.
+    pub stride: i64,
 }
 
 impl Net {
@@ -54,6 +64,15 @@ impl Net {
         hub_path(self.file())
     }
 
+    /// What must be known of values that are taken with weights from a file other than the published one.
+    pub(super) fn notice(self, path: &FilePath) -> String {
+        format!(
+            "lpips-{}: {} is not the published file of weights, so its values may not compare with those of others",
+            self.name(),
+            path.display()
+        )
+    }
+
     /// The smallest side of a picture, in pixels, of which the deepest layer leaves something.
     pub const fn least(self) -> i64 {
         match self {
@@ -63,16 +82,16 @@ impl Net {
         }
     }
 
-    /// The layers whose outputs are compared: their indices under torchvision's `features`, their channels, and the picture's
-    /// pixels for each of theirs along a side.
-    pub(super) const fn compared(self) -> &'static [(usize, i64, i64)] {
-        match self {
+    /// The layers whose outputs are compared, in the order in which they run.
+    pub(super) fn compared(self) -> Vec<Compared> {
+        let layers: &[_] = match self {
             Net::Alex => &[(1, 64, 4), (4, 192, 8), (7, 384, 16), (9, 256, 16), (11, 256, 16)],
             Net::Vgg => &[(3, 64, 1), (8, 128, 2), (15, 256, 4), (22, 512, 8), (29, 512, 16)],
             Net::Squeeze => {
                 &[(1, 64, 2), (4, 128, 4), (7, 256, 8), (9, 384, 16), (10, 384, 16), (11, 512, 16), (12, 512, 16)]
             }
-        }
+        };
+        layers.iter().map(|&(index, channels, stride)| Compared { index, channels, stride }).collect()
     }
 
     /// torchvision's `features`.
