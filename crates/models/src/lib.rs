@@ -5,7 +5,8 @@
 //! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1], or `[N, 1, h, w]` luma; those of torchvision's classifiers are
 //! normalised by ImageNet's mean and deviation. A network's tensors live in a [`Store`], under the names and in the order
 //! that a PyTorch user's module has. A new network is one file and one row of the table in `config.rs`, which gives the
-//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
+//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop. [`lpips`] is no network of the
+//! table, but the distance of two pictures that the features of three of them give.
 //!
 //! From a file to a network: [`open`] reads it and takes off its wrappers. What Abbe wrote has a [`Card`] with its [`Config`];
 //! for other files [`recognise`] takes prefixes off the names and asks each [`Layout`] of each network which configuration
