@@ -173,7 +173,7 @@ fn resolved(source: &Source) -> Source {
     let lr = match &source.lr {
         Lr::Folder(folder) => Lr::Folder(whole(folder)),
         Lr::Degrade(_) => Lr::Degrade(String::new()),
-        lr @ Lr::Bicubic { .. } => lr.clone(),
+        lr @ (Lr::Bicubic { .. } | Lr::Resample(_)) => lr.clone(),
     };
     Source { hr: whole(&source.hr), lr, conversion: source.conversion }
 }

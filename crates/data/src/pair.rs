@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::degrade::{self, Planes, degrade};
 use crate::image::{Conversion, Rgb8, read};
 use crate::random::{Draws, Purpose};
-use crate::resample::{Border, bicubic};
+use crate::resample::{Border, Method, Resampler};
 use crate::{Error, folder};
 
 /// An HR picture and its LR picture, smaller by the scale in both directions.
@@ -40,11 +40,14 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Lr {
-    /// Made from the HR pictures by [`bicubic`]: `lr = { bicubic = { border = "replicate" } }`.
+    /// Made from the HR pictures by [`Method::bicubic`] in 8-bit passes: `lr = { bicubic = { border = "replicate" } }`.
     Bicubic {
         /// What lies beyond the edge.
         border: Border,
     },
+    /// Made from the HR pictures by another kernel, in 8-bit passes:
+    /// `lr = { resample = { kernel = "lanczos3", antialias = true, border = "mirror" } }`.
+    Resample(Method),
     /// Read from a folder, where each file bears the name of its HR file, with or without an ending such as `x4`:
     /// `lr = { folder = "PATH" }`.
     Folder(PathBuf),
@@ -63,13 +66,22 @@ impl Lr {
         !matches!(self, Self::Degrade(_))
     }
 
+    /// How whole HR pictures are reduced, if that is what makes the LR pictures.
+    fn method(&self) -> Option<Method> {
+        match self {
+            Self::Bicubic { border } => Some(Method::bicubic(*border)),
+            Self::Resample(method) => Some(*method),
+            Self::Folder(_) | Self::Degrade(_) => None,
+        }
+    }
+
     /// The degradation that makes LR patches; none if LR pictures are made or read whole.
     ///
     /// Errors: those of [`degrade::Config::open`].
     pub fn degradation(&self, scale: usize) -> Result<Option<degrade::Config>, Error> {
         match self {
             Self::Degrade(name) => degrade::Config::open(name, scale).map(Some),
-            Self::Bicubic { .. } | Self::Folder(_) => Ok(None),
+            Self::Bicubic { .. } | Self::Resample(_) | Self::Folder(_) => Ok(None),
         }
     }
 }
@@ -95,7 +107,7 @@ pub fn files(source: &Source, scale: usize) -> Result<Vec<Files>, Error> {
     let hr_files = folder::hr_pictures(&source.hr)?;
     let mut lr_files = match &source.lr {
         Lr::Folder(folder) => folder::lr_of(&hr_files, &source.hr, folder, scale)?, // an entry for each HR name
-        Lr::Bicubic { .. } | Lr::Degrade(_) => BTreeMap::new(),
+        Lr::Bicubic { .. } | Lr::Resample(_) | Lr::Degrade(_) => BTreeMap::new(),
     };
     Ok(hr_files.into_iter().map(|(name, hr)| Files { lr: lr_files.remove(&name), name, hr }).collect())
 }
@@ -107,8 +119,8 @@ impl Files {
         let whole = read(&self.hr, source.conversion)?;
         let hr = crop_to_multiple(&whole, &self.hr, scale)?;
         let expected = (hr.height / scale, hr.width / scale);
-        let lr = match (&source.lr, &self.lr) {
-            (Lr::Bicubic { border }, _) => bicubic(&hr, expected.0, expected.1, *border),
+        let lr = match (source.lr.method(), &self.lr) {
+            (Some(method), _) => Resampler::to_size(hr.size(), expected, &method)?.rgb8(&hr)?,
             (_, None) => return Ok((hr, None)),
             (_, Some(path)) => read(path, source.conversion)?,
         };
@@ -162,8 +174,11 @@ fn crop_to_multiple(hr: &Rgb8, path: &Path, scale: usize) -> Result<Rgb8, Error>
 pub fn lr_description(source: &Source) -> String {
     match &source.lr {
         Lr::Bicubic { border } => {
-            let border = if *border == Border::Replicate { "replicate" } else { "mirror" };
             format!("bicubic (as MATLAB's imresize: a = -0.5, antialiased), 8-bit passes, {border} border")
+        }
+        Lr::Resample(Method { kernel, antialias, border }) => {
+            let antialiased = if *antialias { "antialiased" } else { "not antialiased" };
+            format!("{kernel} ({antialiased}), 8-bit passes, {border} border")
         }
         Lr::Folder(folder) => format!("read from {}", folder.display()),
         Lr::Degrade(name) => format!("degraded as {name} says: patches anew at every step, whole pictures once"),
@@ -207,6 +222,7 @@ pub(crate) fn hexadecimal(digest: &Digest) -> String {
 mod tests {
     use super::*;
     use crate::image::encode_png;
+    use crate::resample::bicubic;
     use std::fs;
     use tempfile::TempDir;
 
@@ -235,6 +251,19 @@ mod tests {
         assert_eq!(pairs.iter().map(|pair| pair.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         let cropped = picture(9, 10).crop(0, 0, 8, 8).unwrap();
         assert_eq!(pairs[1], Pair { name: "b".into(), lr: bicubic(&cropped, 2, 2, Border::Replicate), hr: cropped });
+    }
+
+    #[test]
+    fn lr_is_made_by_a_kernel_of_that_name() {
+        let lr: Lr = toml::from_str("resample = { kernel = 'box', antialias = true, border = 'mirror' }").unwrap();
+        let hr = folder_with(&[("a.png", 4, 4)]);
+        let source = source(&hr, lr);
+        assert_eq!(lr_description(&source), "box (antialiased), 8-bit passes, mirror border");
+        // The mean of each 2 x 2 pixels, rounded after the mean of two rows and again after that of two columns.
+        let at = |y: usize, x: usize| u32::from(picture(4, 4).pixels[3 * (4 * y + x)]);
+        let half = |a: u32, b: u32| (a + b).div_ceil(2);
+        let expected = half(half(at(0, 0), at(1, 0)), half(at(0, 1), at(1, 1)));
+        assert_eq!(u32::from(load(&source, 2).unwrap()[0].lr.pixels[0]), expected);
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub enum Error {
         /// libtorch's reason.
         source: TchError,
     },
+    /// The perceptual distance of these pictures cannot be had.
+    #[error(transparent)]
+    Lpips(#[from] abbe_models::Error),
     /// The picture's size and its pixels do not agree.
     #[error(transparent)]
     Picture(#[from] abbe_data::Error),

@@ -97,7 +97,8 @@ impl AlexNet {
     }
 }
 
-fn features(p: Path) -> Sequential {
+/// torchvision's `features`.
+pub(crate) fn features(p: Path) -> Sequential {
     let relu = || Step::Plain(relu);
     let pool = || Step::Plain(|xs| max_pool_3x3(xs, Rim::Inside));
     let first = ConvConfig { c_in: 3, c_out: 64, kernel: 11, stride: 4, padding: 2, bias: true };

@@ -5,7 +5,8 @@
 //! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1], or `[N, 1, h, w]` luma; those of torchvision's classifiers are
 //! normalised by ImageNet's mean and deviation. A network's tensors live in a [`Store`], under the names and in the order
 //! that a PyTorch user's module has. A new network is one file and one row of the table in `config.rs`, which gives the
-//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop.
+//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop. [`lpips`] is no network of the
+//! table, but the distance of two pictures that the features of three of them give.
 //!
 //! From a file to a network: [`open`] reads it and takes off its wrappers. What Abbe wrote has a [`Card`] with its [`Config`];
 //! for other files [`recognise`] takes prefixes off the names and asks each [`Layout`] of each network which configuration
@@ -27,6 +28,7 @@ pub mod fsrcnn;
 pub mod layer;
 mod layout;
 pub mod leftthomas_discriminator;
+pub mod lpips;
 pub mod msrresnet;
 mod open;
 pub mod rcan;
@@ -45,6 +47,7 @@ mod torchvision;
 pub mod unet_discriminator;
 pub mod vgg;
 pub mod vgg_style_discriminator;
+mod weights;
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -60,6 +63,7 @@ pub use sides::Sides;
 pub use store::{Path, Store};
 pub use summary::{Summary, summary};
 pub use torchvision::{TORCHVISION, named};
+pub use weights::promised;
 
 /// What can be wrong with a configuration, a layer's name or a checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -154,6 +158,38 @@ pub enum Error {
         layout: &'static str,
         /// What differs.
         reason: &'static str,
+    },
+    /// No file of the weights of LPIPS's network.
+    #[error(
+        "no weights of {} for lpips-{} at {}: get torchvision's file {} with `abbe fetch {0}`, or name a copy elsewhere",
+        net.backbone(), net.name(), path.display(), net.file()
+    )]
+    NoBackbone {
+        /// Whose features are compared.
+        net: lpips::Net,
+        /// Where the file was looked for.
+        path: PathBuf,
+    },
+    /// A file without the weights that LPIPS needs.
+    #[error("the weights of lpips in {}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// Pictures that LPIPS cannot compare.
+    #[error(
+        "lpips-{} compares pictures of one size, [N, 3, height, width] with sides of {least} or more, found {:?} and {:?}",
+        net.name(), found[0], found[1]
+    )]
+    Pictures {
+        /// Whose features are compared.
+        net: lpips::Net,
+        /// The smallest side in pixels.
+        least: i64,
+        /// The shapes of both.
+        found: [Vec<i64>; 2],
     },
     /// A picture that VGG's pools would shrink to nothing.
     #[error(

@@ -107,7 +107,8 @@ const fn shape(version: Version) -> (i64, i64, [usize; 3]) {
 /// Channels of the eight Fire modules: squeezed, and of each expansion.
 const FIRES: [(i64, i64); 8] = [(16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256)];
 
-fn features(p: Path, version: Version) -> Sequential {
+/// torchvision's `features`.
+pub(crate) fn features(p: Path, version: Version) -> Sequential {
     let (c_out, kernel, pools) = shape(version);
     let first = Conv2d::new(&p / 0, ConvConfig { c_in: 3, c_out, kernel, stride: 2, padding: 0, bias: true });
     let mut steps = vec![Step::Conv(first.he_uniform()), Step::Plain(relu)];

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use abbe_hub::Places;
+use abbe_models::promised;
 use abbe_models::vgg::{Features, Net};
 use anyhow::{Context, Result, bail};
 use tch::Device;
@@ -39,7 +40,8 @@ pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
     };
     load().with_context(|| format!("the weights of {} in {}", vgg.net.name(), path.display()))?;
     let sha256 = abbe_checkpoint::sha256(&path)?;
-    let notice = promised(&path).filter(|promise| !sha256.starts_with(promise)).map(|promise| {
+    let promise = path.file_name().and_then(|name| promised(name.to_str()?));
+    let notice = promise.filter(|promise| !sha256.starts_with(promise)).map(|promise| {
         format!("{}: its name promises a SHA-256 of {promise}..., its bytes have {sha256}", path.display())
     });
     Ok(OpenVgg { features, origin: format!("{} (SHA-256 {sha256})", path.display()), notice })
@@ -47,21 +49,7 @@ pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
 
 /// Where PyTorch's hub, and `abbe fetch`, keep torchvision's file of this network.
 pub fn cache_path(net: Net) -> PathBuf {
-    Places::from_env().torch.join(torchvision_file(net))
-}
-
-/// What torchvision calls its ImageNet weights of this network.
-fn torchvision_file(net: Net) -> &'static str {
-    match net {
-        Net::Vgg11 => "vgg11-8a719046.pth",
-        Net::Vgg13 => "vgg13-19584684.pth",
-        Net::Vgg16 => "vgg16-397923af.pth",
-        Net::Vgg19 => "vgg19-dcbb9e9d.pth",
-        Net::Vgg11Bn => "vgg11_bn-6002323d.pth",
-        Net::Vgg13Bn => "vgg13_bn-abd245e5.pth",
-        Net::Vgg16Bn => "vgg16_bn-6c64b313.pth",
-        Net::Vgg19Bn => "vgg19_bn-c79401a0.pth",
-    }
+    Places::from_env().torch.join(net.file())
 }
 
 fn random(net: Net, seed: u64, device: Device) -> OpenVgg {
@@ -75,7 +63,7 @@ fn random(net: Net, seed: u64, device: Device) -> OpenVgg {
 }
 
 fn missing(net: Net, path: &Path) -> String {
-    let (file, net) = (torchvision_file(net), net.name());
+    let (file, net) = (net.file(), net.name());
     format!(
         "no weights of {net} at {path}\n\
          The content loss needs torchvision's file {file}. Get it into PyTorch's cache with\n\
@@ -84,12 +72,6 @@ fn missing(net: Net, path: &Path) -> String {
          or `weights = {{ random = {{ seed = 0 }} }}` to train against random features (every output will say so).",
         path = path.display()
     )
-}
-
-/// torchvision's file names end in the first eight digits of their SHA-256.
-fn promised(path: &Path) -> Option<String> {
-    let (_, digits) = path.file_stem()?.to_str()?.rsplit_once('-')?;
-    (digits.len() == 8 && digits.chars().all(|c| c.is_ascii_hexdigit())).then(|| digits.to_owned())
 }
 
 #[cfg(test)]
@@ -111,14 +93,7 @@ mod tests {
         for name in ["vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"] {
             let net: Net = serde_json::from_value(name.into()).unwrap();
             let (_, parts) = catalogue.find(net.name()).unwrap();
-            assert!(matches!(&parts[0].form, abbe_hub::Form::Weights(file) if file == torchvision_file(net)), "{name}");
+            assert!(matches!(&parts[0].form, abbe_hub::Form::Weights(file) if file == net.file()), "{name}");
         }
-    }
-
-    #[test]
-    fn a_name_promises_a_hash_only_in_torchvisions_form() {
-        assert_eq!(promised(Path::new("a/vgg19-dcbb9e9d.pth")).as_deref(), Some("dcbb9e9d"));
-        assert_eq!(promised(Path::new("vgg19.pth")), None);
-        assert_eq!(promised(Path::new("my-weights.pth")), None);
     }
 }

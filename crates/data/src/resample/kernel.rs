@@ -1,6 +1,7 @@
 //! Interpolation kernels by name.
 
 use std::f64::consts::PI;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,18 @@ pub enum Kernel {
     /// `sinc(x) sinc(x / 3)` up to 3, with `sinc(x) = sin(pi x) / (pi x)` (Duchon, "Lanczos filtering in one and two
     /// dimensions", 1979).
     Lanczos3,
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Kernel::Nearest => "nearest",
+            Kernel::Box => "box",
+            Kernel::Bilinear => "bilinear",
+            Kernel::Bicubic => "bicubic",
+            Kernel::Lanczos3 => "lanczos3",
+        })
+    }
 }
 
 impl Kernel {

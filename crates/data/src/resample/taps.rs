@@ -1,5 +1,7 @@
 //! Which input samples make an output sample of a line, and with what weights.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Kernel;
@@ -16,6 +18,12 @@ pub enum Border {
     Replicate,
     /// The picture mirrored, the edge pixel twice (`c b a | a b c`): newer MATLAB versions and BasicSR.
     Mirror,
+}
+
+impl fmt::Display for Border {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(if *self == Border::Replicate { "replicate" } else { "mirror" })
+    }
 }
 
 /// How samples are weighed.

@@ -11,7 +11,7 @@ pub use net::Net;
 
 use self::net::Op;
 use crate::layer::{BatchNorm2d, Conv2d, Linear, Sequential, Step, adaptive_avg_pool, dropout, max_pool, relu};
-use crate::{Architecture, Built, Error, Keys, Layout, Network, Python, Sides, Store, require, torchvision};
+use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, Sides, Store, require, torchvision};
 
 /// What decides a VGG's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -107,14 +107,7 @@ impl Vgg {
 
     fn of(config: &Config, device: Device) -> Self {
         let store = Store::new(device);
-        let p = &store.root() / "features";
-        let step = |(i, (_, op))| match op {
-            Op::Conv { c_in, c_out } => Step::Conv(Conv2d::same(&p / i, c_in, c_out, 3).he_fan_out()),
-            Op::BatchNorm { channels } => Step::BatchNorm(BatchNorm2d::new(&p / i, channels)),
-            Op::Relu => Step::Plain(relu),
-            Op::Pool => Step::Plain(max_pool),
-        };
-        let features = Sequential(config.net.plan().into_iter().enumerate().map(step).collect());
+        let features = features(&store.root() / "features", config.net);
         let p = &store.root() / "classifier";
         let dense = |classes| {
             [(0, 512 * SIDE * SIDE, DENSE), (3, DENSE, DENSE), (6, DENSE, classes)]
@@ -123,6 +116,17 @@ impl Vgg {
         let dense = config.classes.map(dense);
         Vgg { config: *config, features, dense, store }
     }
+}
+
+/// torchvision's `features`.
+pub(crate) fn features(p: Path, net: Net) -> Sequential {
+    let step = |(i, (_, op))| match op {
+        Op::Conv { c_in, c_out } => Step::Conv(Conv2d::same(&p / i, c_in, c_out, 3).he_fan_out()),
+        Op::BatchNorm { channels } => Step::BatchNorm(BatchNorm2d::new(&p / i, channels)),
+        Op::Relu => Step::Plain(relu),
+        Op::Pool => Step::Plain(max_pool),
+    };
+    Sequential(net.plan().into_iter().enumerate().map(step).collect())
 }
 
 impl Network for Vgg {

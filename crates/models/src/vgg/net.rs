@@ -69,6 +69,20 @@ impl Net {
         }
     }
 
+    /// What torchvision calls its file of this network's ImageNet weights.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Net::Vgg11 => "vgg11-8a719046.pth",
+            Net::Vgg13 => "vgg13-19584684.pth",
+            Net::Vgg16 => "vgg16-397923af.pth",
+            Net::Vgg19 => "vgg19-dcbb9e9d.pth",
+            Net::Vgg11Bn => "vgg11_bn-6002323d.pth",
+            Net::Vgg13Bn => "vgg13_bn-abd245e5.pth",
+            Net::Vgg16Bn => "vgg16_bn-6c64b313.pth",
+            Net::Vgg19Bn => "vgg19_bn-c79401a0.pth",
+        }
+    }
+
     /// The names of all layers in the order in which they run: `conv1_1`, (`bn1_1`,) `relu1_1`, .., `pool1`, `conv2_1`, ..,
     /// `pool5`. The position of a name is torchvision's index under `features`.
     pub fn layers(self) -> Vec<String> {
