@@ -1,162 +1,282 @@
-//! The chart of one loss term.
+//! Charts on a page: a heading, a key, and plots in two columns.
 
-use std::ops::Range;
-
-use anyhow::{Context, Result};
+use abbe_data::image::Rgb8;
+use abbe_data::resample::{self, Border};
+use anyhow::{Result, ensure};
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{Ranged, ValueFormatter};
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use crate::text::{FAMILY, INK, PALE};
+use crate::bars::Bars;
+use crate::layout::{detail, heading as heading_lines};
+use crate::look::Look;
+use crate::plot::Plot;
+use crate::recorder::{Recorder, Text};
+use crate::text::{self, FAMILY, INK, Line, substitutes, white};
 
-/// Points drawn per curve; longer ones are averaged over equal runs of steps.
-const POINTS: usize = 300;
-/// A term that spans more than this factor gets a logarithmic axis.
-const WIDE: f64 = 30.0;
-/// At most this many numbers on the vertical axis: more would overlap where a logarithmic axis is dense.
-const LABELS: usize = 5;
-/// Colours of the phases, told apart by colour-blind readers too (Okabe and Ito's palette).
-const COLORS: [RGBColor; 5] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-];
+/// Width of a plot, in pixels.
+const WIDTH: u32 = 620;
+/// Height of a plot of curves under its title, in pixels.
+const HEIGHT: u32 = 280;
+/// How many times larger a PNG is drawn before it is reduced: plotters neither smooths lines well nor sets text finely.
+const FINE: u32 = 4;
+/// Distance of text from the edges, in pixels.
+const MARGIN: u32 = 20;
+/// Width of a sample of a look in the key, in pixels.
+const SAMPLE: u32 = 24;
 
-/// Colour of the phase with this index.
-pub(crate) fn color(phase: usize) -> RGBColor {
-    COLORS[phase % COLORS.len()]
+/// A figure of lines and text, for PNG and SVG.
+pub struct Chart {
+    heading: Vec<Line>,
+    key: Vec<Entry>,
+    plots: Vec<Body>,
 }
 
-/// One loss term over the steps.
-pub(crate) struct Chart {
-    pub term: String,
-    /// (step, value), one list per phase.
-    curves: Vec<Vec<(f64, f64)>>,
+/// What a look stands for.
+pub(crate) struct Entry {
+    pub look: Look,
+    /// Whether the look is that of a curve, not of points.
+    pub joined: bool,
+    pub name: String,
+}
+
+/// One plot.
+pub(crate) enum Body {
+    Plot(Plot),
+    Bars(Bars),
+}
+
+/// A line of text, or a sample of a look, at its place (x, y) in pixels.
+enum Item<'a> {
+    Text(Line),
+    Sample(&'a Entry),
 }
 
 impl Chart {
-    pub(crate) fn new(term: &str) -> Self {
-        Self { term: term.to_owned(), curves: Vec::new() }
+    pub(crate) fn new(heading: &str, key: Vec<Entry>, plots: Vec<Body>) -> Result<Self> {
+        text::register()?;
+        ensure!(!plots.is_empty(), "a chart needs something to draw, found nothing");
+        Ok(Self { heading: heading_lines(heading), key, plots })
     }
 
-    pub(crate) fn push(&mut self, phase: usize, step: f64, value: f64) {
-        self.curves.resize(self.curves.len().max(phase + 1), Vec::new());
-        self.curves[phase].push((step, value));
+    /// The pixels.
+    ///
+    /// # Errors
+    /// A figure too large for memory.
+    pub fn png(&self) -> Result<Rgb8> {
+        let (width, height) = self.size()?;
+        let (fine_width, fine_height) = (width * FINE, height * FINE);
+        let mut fine = white(fine_height as usize, fine_width as usize)?;
+        self.draw(&BitMapBackend::with_buffer(&mut fine.pixels, (fine_width, fine_height)).into_drawing_area(), FINE)?;
+        Ok(resample::bicubic(&fine, height as usize, width as usize, Border::Replicate))
     }
 
-    /// Draws the chart, every length `fine` times larger than it is to appear.
-    pub(crate) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, fine: u32) -> Result<()>
+    /// The text of an SVG file. Its font is the reader's sans-serif, set as wide as ours, so that nothing overlaps there.
+    ///
+    /// # Errors
+    /// None that a caller can cause.
+    pub fn svg(&self) -> Result<String> {
+        let mut svg = String::new();
+        self.draw(&SVGBackend::with_string(&mut svg, self.size()?).into_drawing_area(), 1)?;
+        let mut parts = svg.split("<text ");
+        let mut fitted = parts.next().unwrap_or_default().to_owned();
+        for (part, Text { width, .. }) in parts.zip(self.texts(1)?) {
+            fitted += &format!("<text textLength=\"{width}\" lengthAdjust=\"spacingAndGlyphs\" {part}");
+        }
+        Ok(fitted)
+    }
+
+    /// Every text in the order in which it is drawn.
+    fn texts(&self, fine: u32) -> Result<Vec<Text>> {
+        let (width, height) = self.size()?;
+        let mut texts = Vec::new();
+        self.draw(&Recorder { size: (width * fine, height * fine), texts: &mut texts }.into_drawing_area(), fine)?;
+        Ok(texts)
+    }
+
+    fn columns(&self) -> usize {
+        self.plots.len().min(2)
+    }
+
+    /// (width, height) in pixels.
+    fn size(&self) -> Result<(u32, u32)> {
+        let rows = self.plots.chunks(self.columns()).map(row_height).collect::<Result<Vec<u32>>>()?;
+        Ok((self.columns() as u32 * WIDTH, self.header()?.1 + rows.iter().sum::<u32>()))
+    }
+
+    /// What stands above the plots, and its height in pixels.
+    fn header(&self) -> Result<(Vec<(Item<'_>, (u32, u32))>, u32)> {
+        let width = self.columns() as u32 * WIDTH - 2 * MARGIN;
+        let mut items = Vec::new();
+        let mut y = MARGIN;
+        for line in self.heading.iter().chain(self.note()?.iter()) {
+            for line in line.wrapped(width as usize)? {
+                let height = line.height() as u32;
+                items.push((Item::Text(line), (MARGIN, y)));
+                y += height;
+            }
+        }
+        let mut x = MARGIN;
+        let mut row_height = 0;
+        for entry in &self.key {
+            let lines = Line::new(&entry.name, 17, INK).wrapped((width - SAMPLE - MARGIN) as usize)?;
+            let wide = widest(&lines)? + SAMPLE + MARGIN;
+            if x > MARGIN && x + wide > width {
+                (x, y, row_height) = (MARGIN, y + row_height, 0);
+            }
+            items.push((Item::Sample(entry), (x, y)));
+            let mut top = y;
+            for line in lines {
+                let height = line.height() as u32;
+                items.push((Item::Text(line), (x + SAMPLE + 8, top)));
+                top += height;
+            }
+            row_height = row_height.max(top - y);
+            x += wide + 8;
+        }
+        Ok((items, y + row_height + MARGIN / 2))
+    }
+
+    /// A word on characters that the font lacks.
+    fn note(&self) -> Result<Option<Line>> {
+        let mut lines = self.heading.clone();
+        lines.extend(self.key.iter().map(|entry| detail(&entry.name)));
+        for plot in &self.plots {
+            lines.push(detail(plot.title()));
+            if let Body::Bars(bars) = plot {
+                lines.extend(bars.rows.iter().map(|(name, _)| detail(name)));
+            }
+        }
+        Ok(substitutes(&lines)?.map(|note| detail(&note)))
+    }
+
+    /// Draws on an area that is `fine` times as large as [`Chart::size`].
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, fine: u32) -> Result<()>
     where
         B::ErrorType: 'static,
     {
-        let run = self.curves.iter().map(Vec::len).max().unwrap_or(0).div_ceil(POINTS);
-        let curves: Vec<Vec<(f64, f64)>> = self.curves.iter().map(|curve| averaged(curve, run)).collect();
-        let name = if run > 1 { format!("{} (means of {run} steps)", self.term) } else { self.term.clone() };
-        let is_wide = |values: &Range<f64>| values.start > 0.0 && values.end > WIDE * values.start;
-        let (mut steps, values) = (range(&curves, |point| point.0)?, range(&curves, |point| point.1)?);
-        if steps.is_empty() {
-            steps = steps.start - 0.5..steps.end + 0.5;
+        area.fill(&WHITE)?;
+        let (items, mut top) = self.header()?;
+        for (item, at) in &items {
+            match item {
+                Item::Text(line) => draw_line(area, line, *at, fine)?,
+                Item::Sample(entry) => draw_sample(area, entry, *at, fine)?,
+            }
         }
-        let mut builder = ChartBuilder::on(area);
-        builder.margin(12 * fine).margin_right(24 * fine).x_label_area_size(40 * fine).y_label_area_size(64 * fine);
-        let name = if is_wide(&values) { format!("{name}, logarithmic") } else { name };
-        builder.caption(name, (FAMILY, 17 * fine).into_font().color(&INK));
-        if is_wide(&values) {
-            draw_curves(
-                builder.build_cartesian_2d(steps, (values.start / 1.2..values.end * 1.2).log_scale())?,
-                &curves,
-                fine,
-            )
-        } else {
-            draw_curves(builder.build_cartesian_2d(steps, padded(values))?, &curves, fine)
+        for row in self.plots.chunks(self.columns()) {
+            let height = row_height(row)?;
+            for (i, plot) in row.iter().enumerate() {
+                let corner = ((i as u32 * WIDTH * fine) as i32, (top * fine) as i32);
+                plot.draw(&area.clone().shrink(corner, (WIDTH * fine, height * fine)), title_height(row)?, fine)?;
+            }
+            top += height;
+        }
+        Ok(area.present()?)
+    }
+}
+
+impl Body {
+    fn title(&self) -> &str {
+        match self {
+            Body::Plot(plot) => &plot.title,
+            Body::Bars(bars) => &bars.title,
+        }
+    }
+
+    fn title_lines(&self) -> Result<Vec<Line>> {
+        let logarithmic = match self {
+            Body::Plot(plot) if plot.is_wide()? => ", logarithmic",
+            _ => "",
+        };
+        Line::new(&format!("{}{logarithmic}", self.title()), 17, INK).wrapped((WIDTH - 2 * MARGIN) as usize)
+    }
+
+    /// The title in the upper `title` pixels, the plot below.
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, title: u32, fine: u32) -> Result<()>
+    where
+        B::ErrorType: 'static,
+    {
+        let mut y = 0;
+        for line in self.title_lines()? {
+            draw_line(area, &line, (MARGIN, y), fine)?;
+            y += line.height() as u32;
+        }
+        let (_, body) = area.split_vertically(title * fine);
+        match self {
+            Body::Plot(plot) => plot.draw(&body, fine),
+            Body::Bars(bars) => bars.draw(&body, WIDTH, fine),
         }
     }
 }
 
-fn draw_curves<B, Y>(
-    mut chart: ChartContext<B, Cartesian2d<RangedCoordf64, Y>>,
-    curves: &[Vec<(f64, f64)>],
-    fine: u32,
-) -> Result<()>
+/// Height of the tallest title of a row, in pixels.
+fn title_height(row: &[Body]) -> Result<u32> {
+    row.iter().try_fold(0, |tallest, plot| {
+        Ok(plot.title_lines()?.iter().map(|line| line.height() as u32).sum::<u32>().max(tallest))
+    })
+}
+
+/// Height of the tallest plot of a row with its title, in pixels.
+fn row_height(row: &[Body]) -> Result<u32> {
+    let body = |plot: &Body| match plot {
+        Body::Plot(_) => Ok(HEIGHT),
+        Body::Bars(bars) => bars.height(WIDTH),
+    };
+    let tallest = row.iter().try_fold(0, |tallest, plot| anyhow::Ok(body(plot)?.max(tallest)))?;
+    Ok(title_height(row)? + tallest + MARGIN / 2)
+}
+
+fn widest(lines: &[Line]) -> Result<u32> {
+    lines.iter().try_fold(0, |widest, line| Ok(widest.max(line.width()? as u32)))
+}
+
+/// Draws a line of text at (x, y), a pixel of the page; `fine` times larger.
+pub(crate) fn draw_line<B>(area: &DrawingArea<B, Shift>, line: &Line, (x, y): (u32, u32), fine: u32) -> Result<()>
 where
     B: DrawingBackend,
     B::ErrorType: 'static,
-    Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
-    let label = (FAMILY, 14 * fine).into_font().color(&PALE);
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(230, 230, 230).stroke_width(fine))
-        .axis_style(RGBColor(160, 160, 160).stroke_width(fine))
-        .set_all_tick_mark_size(5 * fine)
-        .label_style(label)
-        .x_desc("step")
-        .y_labels(LABELS)
-        .x_label_formatter(&|step| if step.fract() == 0.0 { format!("{step:.0}") } else { String::new() })
-        .y_label_formatter(&|value| tick(*value))
-        .draw()?;
-    for (phase, curve) in curves.iter().enumerate() {
-        chart.draw_series(LineSeries::new(curve.iter().copied(), color(phase).stroke_width(fine * 3 / 2)))?;
-        if let [point] = curve[..] {
-            chart.draw_series([Circle::new(point, 3 * fine, color(phase).filled())])?;
-        }
+    let style = (FAMILY, line.size as u32 * fine).into_font().color(&line.color);
+    let top = y + line.size as u32 / 4;
+    Ok(area.draw_text(&line.text, &style, ((x * fine) as i32, (top * fine) as i32))?)
+}
+
+fn draw_sample<B>(area: &DrawingArea<B, Shift>, entry: &Entry, (x, y): (u32, u32), fine: u32) -> Result<()>
+where
+    B: DrawingBackend,
+    B::ErrorType: 'static,
+{
+    let at = |dx: u32| (((x + dx) * fine) as i32, ((y + 12) * fine) as i32);
+    let color = entry.look.color;
+    if !entry.joined {
+        let mark = EmptyElement::at(at(SAMPLE / 2)) + Polygon::new(entry.look.mark(6 * fine), color.filled());
+        return Ok(area.draw(&mark)?);
+    }
+    let dashes = if entry.look.dashed { vec![0..6, 9..15, 18..24] } else { vec![0..SAMPLE] };
+    for dash in dashes {
+        let line = [at(dash.start), at(dash.end)];
+        area.draw(&PathElement::new(line, color.stroke_width(5 * fine / 2)))?;
     }
     Ok(())
 }
 
-/// Means of `run` points each, in order.
-fn averaged(curve: &[(f64, f64)], run: usize) -> Vec<(f64, f64)> {
-    let mean = |points: &[(f64, f64)]| {
-        let sum = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
-        (sum.0 / points.len() as f64, sum.1 / points.len() as f64)
-    };
-    curve.chunks(run.max(1)).map(mean).collect()
-}
-
-/// Smallest and largest of a coordinate over all curves.
-fn range(curves: &[Vec<(f64, f64)>], coordinate: impl Fn(&(f64, f64)) -> f64) -> Result<Range<f64>> {
-    let values = || curves.iter().flatten().map(&coordinate);
-    let low = values().reduce(f64::min).context("a chart needs at least one point")?;
-    Ok(low..values().fold(low, f64::max))
-}
-
-/// A little air above and below; a constant gets an axis too.
-fn padded(values: Range<f64>) -> Range<f64> {
-    let air = match values.end - values.start {
-        0.0 => values.end.abs().max(1e-6) * 0.1,
-        span => span * 0.05,
-    };
-    values.start - air..values.end + air
-}
-
-/// A number for an axis: three digits, in powers of ten where zeros would not be read.
-fn tick(value: f64) -> String {
-    let digits: f64 = format!("{value:.2e}").parse().unwrap_or(value);
-    match digits.abs() {
-        0.0 => "0".to_owned(),
-        size if !(1e-3..1e5).contains(&size) => format!("{digits:e}"),
-        _ => digits.to_string(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn long_curves_become_means_of_equal_runs() {
-        // five points in runs of two: (0 + 1)/2, (2 + 3)/2, and the last alone
-        let curve = [(0.0, 10.0), (1.0, 20.0), (2.0, 30.0), (3.0, 50.0), (4.0, 7.0)];
-        assert_eq!(averaged(&curve, 2), [(0.5, 15.0), (2.5, 40.0), (4.0, 7.0)]);
-    }
-
-    #[test]
-    fn ticks_are_short() {
-        assert_eq!([0.0, 0.1 + 0.2, 1234.0, -0.05, 1e-5, 2e6].map(tick), ["0", "0.3", "1230", "-0.05", "1e-5", "2e6"]);
+    /// Text neither leaves the page nor meets other text.
+    pub(crate) fn assert_tidy(chart: &Chart, what: &str) {
+        let (width, height) = chart.size().unwrap();
+        let texts = chart.texts(FINE).unwrap();
+        let texts: Vec<_> = texts.iter().filter(|text| text.width > 0).map(|text| text.corners).collect();
+        for (i, area @ [start, end]) in texts.iter().enumerate() {
+            let inside =
+                start.0 >= 0 && start.1 >= 0 && end.0 <= (width * FINE) as i32 && end.1 <= (height * FINE) as i32;
+            assert!(inside, "{what}: {area:?} leaves the page");
+            for other in &texts[i + 1..] {
+                let apart =
+                    end.0 <= other[0].0 || other[1].0 <= start.0 || end.1 <= other[0].1 || other[1].1 <= start.1;
+                assert!(apart, "{what}: {area:?} meets {other:?}");
+            }
+        }
     }
 }
