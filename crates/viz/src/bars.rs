@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::chart::{Body, Chart, draw_line};
+use crate::chart::{Body, Chart, WIDTH, draw_line};
 use crate::layout::detail;
 use crate::look::Look;
 use crate::text::{INK, Line, PALE};
@@ -54,19 +54,19 @@ pub(crate) struct Bars {
 
 impl Bars {
     /// Height in pixels.
-    pub(crate) fn height(&self, _width: u32) -> Result<u32> {
+    pub(crate) fn height(&self) -> Result<u32> {
         self.rows.iter().try_fold(MARGIN, |height, (name, _)| Ok(height + row_height(&name_lines(name)?)))
     }
 
-    /// Draws into an area `width` pixels wide, every length `fine` times larger.
-    pub(crate) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, width: u32, fine: u32) -> Result<()>
+    /// Draws into an area [`WIDTH`] pixels wide, every length `fine` times larger.
+    pub(crate) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, fine: u32) -> Result<()>
     where
         B::ErrorType: 'static,
     {
         let finite = || self.rows.iter().filter_map(|(_, value)| *value).filter(|value| value.is_finite());
         let (low, high) = (finite().fold(0.0, f64::min), finite().fold(0.0, f64::max));
         let span = if high > low { high - low } else { 1.0 };
-        let room = f64::from(width - NAMES - NUMBER - 3 * MARGIN);
+        let room = f64::from(WIDTH - NAMES - NUMBER - 3 * MARGIN);
         let place = |value: f64| NAMES + 2 * MARGIN + ((value.clamp(low, low + span) - low) / span * room) as u32;
         let mut top = MARGIN / 2;
         for (name, value) in &self.rows {

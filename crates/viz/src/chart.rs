@@ -7,36 +7,25 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::bars::Bars;
+use crate::header::{Entry, Header};
 use crate::layout::{detail, heading as heading_lines};
-use crate::look::Look;
 use crate::plot::Plot;
 use crate::recorder::{Recorder, Text};
 use crate::text::{self, FAMILY, INK, Line, substitutes, white};
 
 /// Width of a plot, in pixels.
-const WIDTH: u32 = 620;
+pub(crate) const WIDTH: u32 = 620;
 /// Height of a plot of curves under its title, in pixels.
 const HEIGHT: u32 = 280;
-/// How many times larger a PNG is drawn before it is reduced: plotters neither smooths lines well nor sets text finely.
+/// How many times larger a figure is drawn: plotters does not smooth lines well, and places things on whole units.
 const FINE: u32 = 4;
 /// Distance of text from the edges, in pixels.
 const MARGIN: u32 = 20;
-/// Width of a sample of a look in the key, in pixels.
-const SAMPLE: u32 = 24;
 
 /// A figure of lines and text, for PNG and SVG.
 pub struct Chart {
-    heading: Vec<Line>,
-    key: Vec<Entry>,
+    header: Header,
     plots: Vec<Body>,
-}
-
-/// What a look stands for.
-pub(crate) struct Entry {
-    pub look: Look,
-    /// Whether the look is that of a curve, not of points.
-    pub joined: bool,
-    pub name: String,
 }
 
 /// One plot.
@@ -45,173 +34,138 @@ pub(crate) enum Body {
     Bars(Bars),
 }
 
-/// A line of text, or a sample of a look, at its place (x, y) in pixels.
-enum Item<'a> {
-    Text(Line),
-    Sample(&'a Entry),
-}
-
 impl Chart {
     pub(crate) fn new(heading: &str, key: Vec<Entry>, plots: Vec<Body>) -> Result<Self> {
         text::register()?;
         ensure!(!plots.is_empty(), "a chart needs something to draw, found nothing");
-        Ok(Self { heading: heading_lines(heading), key, plots })
+        let mut lines = heading_lines(heading);
+        let names = key.iter().map(|entry| entry.name.as_str()).chain(plots.iter().flat_map(Body::texts));
+        let names: Vec<Line> = names.map(detail).collect();
+        lines.extend(substitutes(lines.iter().chain(&names))?.map(|note| detail(&note)));
+        Ok(Self { header: Header::new(&lines, key, columns(&plots) as u32 * WIDTH)?, plots })
     }
 
     /// The pixels.
     ///
     /// # Errors
-    /// A figure too large for memory.
+    /// A plot without a finite number.
     pub fn png(&self) -> Result<Rgb8> {
         let (width, height) = self.size()?;
-        let (fine_width, fine_height) = (width * FINE, height * FINE);
-        let mut fine = white(fine_height as usize, fine_width as usize)?;
-        self.draw(&BitMapBackend::with_buffer(&mut fine.pixels, (fine_width, fine_height)).into_drawing_area(), FINE)?;
-        Ok(resample::bicubic(&fine, height as usize, width as usize, Border::Replicate))
+        let fine = (width * FINE, height * FINE);
+        let mut large = white(fine.1 as usize, fine.0 as usize)?;
+        let texts = self.record(BitMapBackend::with_buffer(&mut large.pixels, fine))?;
+        let mut page = resample::bicubic(&large, height as usize, width as usize, Border::Replicate);
+        texts.iter().try_for_each(|text| text.write(&mut page))?;
+        Ok(page)
     }
 
     /// The text of an SVG file. Its font is the reader's sans-serif, set as wide as ours, so that nothing overlaps there.
     ///
     /// # Errors
-    /// None that a caller can cause.
+    /// A plot without a finite number.
     pub fn svg(&self) -> Result<String> {
+        let (width, height) = self.size()?;
+        let fine = (width * FINE, height * FINE);
         let mut svg = String::new();
-        self.draw(&SVGBackend::with_string(&mut svg, self.size()?).into_drawing_area(), 1)?;
+        self.draw(&SVGBackend::with_string(&mut svg, fine).into_drawing_area())?;
+        let size = format!("width=\"{}\" height=\"{}\"", fine.0, fine.1);
+        let svg = svg.replacen(&size, &format!("width=\"{width}\" height=\"{height}\""), 1);
         let mut parts = svg.split("<text ");
         let mut fitted = parts.next().unwrap_or_default().to_owned();
-        for (part, Text { width, .. }) in parts.zip(self.texts(1)?) {
+        for (part, Text { line, .. }) in parts.zip(self.texts()?) {
+            let width = (line.width()? - 2) * FINE as usize;
             fitted += &format!("<text textLength=\"{width}\" lengthAdjust=\"spacingAndGlyphs\" {part}");
         }
         Ok(fitted)
     }
 
     /// Every text in the order in which it is drawn.
-    fn texts(&self, fine: u32) -> Result<Vec<Text>> {
+    fn texts(&self) -> Result<Vec<Text>> {
         let (width, height) = self.size()?;
-        let mut texts = Vec::new();
-        self.draw(&Recorder { size: (width * fine, height * fine), texts: &mut texts }.into_drawing_area(), fine)?;
-        Ok(texts)
+        self.record(SVGBackend::with_string(&mut String::new(), (width * FINE, height * FINE)))
     }
 
-    fn columns(&self) -> usize {
-        self.plots.len().min(2)
+    /// Draws all but the text, and returns that.
+    fn record<B: DrawingBackend>(&self, inner: B) -> Result<Vec<Text>>
+    where
+        B::ErrorType: 'static,
+    {
+        let mut texts = Vec::new();
+        self.draw(&Recorder { inner, fine: FINE, texts: &mut texts }.into_drawing_area())?;
+        Ok(texts)
     }
 
     /// (width, height) in pixels.
     fn size(&self) -> Result<(u32, u32)> {
-        let rows = self.plots.chunks(self.columns()).map(row_height).collect::<Result<Vec<u32>>>()?;
-        Ok((self.columns() as u32 * WIDTH, self.header()?.1 + rows.iter().sum::<u32>()))
+        let columns = columns(&self.plots);
+        let height = |total, row| Ok::<u32, anyhow::Error>(total + row_height(row)?);
+        Ok((columns as u32 * WIDTH, self.plots.chunks(columns).try_fold(self.header.height, height)?))
     }
 
-    /// What stands above the plots, and its height in pixels.
-    fn header(&self) -> Result<(Vec<(Item<'_>, (u32, u32))>, u32)> {
-        let width = self.columns() as u32 * WIDTH - 2 * MARGIN;
-        let mut items = Vec::new();
-        let mut y = MARGIN;
-        for line in self.heading.iter().chain(self.note()?.iter()) {
-            for line in line.wrapped(width as usize)? {
-                let height = line.height() as u32;
-                items.push((Item::Text(line), (MARGIN, y)));
-                y += height;
-            }
-        }
-        let mut x = MARGIN;
-        let mut row_height = 0;
-        for entry in &self.key {
-            let lines = Line::new(&entry.name, 17, INK).wrapped((width - SAMPLE - MARGIN) as usize)?;
-            let wide = widest(&lines)? + SAMPLE + MARGIN;
-            if x > MARGIN && x + wide > width {
-                (x, y, row_height) = (MARGIN, y + row_height, 0);
-            }
-            items.push((Item::Sample(entry), (x, y)));
-            let mut top = y;
-            for line in lines {
-                let height = line.height() as u32;
-                items.push((Item::Text(line), (x + SAMPLE + 8, top)));
-                top += height;
-            }
-            row_height = row_height.max(top - y);
-            x += wide + 8;
-        }
-        Ok((items, y + row_height + MARGIN / 2))
-    }
-
-    /// A word on characters that the font lacks.
-    fn note(&self) -> Result<Option<Line>> {
-        let mut lines = self.heading.clone();
-        lines.extend(self.key.iter().map(|entry| detail(&entry.name)));
-        for plot in &self.plots {
-            lines.push(detail(plot.title()));
-            if let Body::Bars(bars) = plot {
-                lines.extend(bars.rows.iter().map(|(name, _)| detail(name)));
-            }
-        }
-        Ok(substitutes(&lines)?.map(|note| detail(&note)))
-    }
-
-    /// Draws on an area that is `fine` times as large as [`Chart::size`].
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, fine: u32) -> Result<()>
+    /// Draws on a page that is [`FINE`] times as large as [`Chart::size`].
+    fn draw<B: DrawingBackend>(&self, page: &DrawingArea<B, Shift>) -> Result<()>
     where
         B::ErrorType: 'static,
     {
-        area.fill(&WHITE)?;
-        let (items, mut top) = self.header()?;
-        for (item, at) in &items {
-            match item {
-                Item::Text(line) => draw_line(area, line, *at, fine)?,
-                Item::Sample(entry) => draw_sample(area, entry, *at, fine)?,
-            }
-        }
-        for row in self.plots.chunks(self.columns()) {
-            let height = row_height(row)?;
+        page.fill(&WHITE)?;
+        self.header.draw(page, FINE)?;
+        let mut top = self.header.height;
+        for row in self.plots.chunks(columns(&self.plots)) {
+            let (title, height) = (title_height(row)?, row_height(row)?);
             for (i, plot) in row.iter().enumerate() {
-                let corner = ((i as u32 * WIDTH * fine) as i32, (top * fine) as i32);
-                plot.draw(&area.clone().shrink(corner, (WIDTH * fine, height * fine)), title_height(row)?, fine)?;
+                let corner = ((i as u32 * WIDTH * FINE) as i32, (top * FINE) as i32);
+                plot.draw(&page.clone().shrink(corner, (WIDTH * FINE, height * FINE)), title)?;
             }
             top += height;
         }
-        Ok(area.present()?)
+        Ok(page.present()?)
     }
 }
 
 impl Body {
-    fn title(&self) -> &str {
+    fn title(&self) -> Result<Vec<Line>> {
+        let title = match self {
+            Body::Plot(plot) if plot.is_wide()? => format!("{}, logarithmic", plot.title),
+            Body::Plot(Plot { title, .. }) | Body::Bars(Bars { title, .. }) => title.clone(),
+        };
+        Line::new(&title, 17, INK).wrapped((WIDTH - 2 * MARGIN) as usize)
+    }
+
+    /// Every name in it.
+    fn texts(&self) -> Vec<&str> {
         match self {
-            Body::Plot(plot) => &plot.title,
-            Body::Bars(bars) => &bars.title,
+            Body::Plot(plot) => vec![&plot.title],
+            Body::Bars(bars) => bars.rows.iter().map(|(name, _)| name.as_str()).chain([bars.title.as_str()]).collect(),
         }
     }
 
-    fn title_lines(&self) -> Result<Vec<Line>> {
-        let logarithmic = match self {
-            Body::Plot(plot) if plot.is_wide()? => ", logarithmic",
-            _ => "",
-        };
-        Line::new(&format!("{}{logarithmic}", self.title()), 17, INK).wrapped((WIDTH - 2 * MARGIN) as usize)
-    }
-
     /// The title in the upper `title` pixels, the plot below.
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, title: u32, fine: u32) -> Result<()>
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, title: u32) -> Result<()>
     where
         B::ErrorType: 'static,
     {
         let mut y = 0;
-        for line in self.title_lines()? {
-            draw_line(area, &line, (MARGIN, y), fine)?;
+        for line in self.title()? {
+            draw_line(area, &line, (MARGIN, y), FINE)?;
             y += line.height() as u32;
         }
-        let (_, body) = area.split_vertically(title * fine);
+        let (_, below) = area.split_vertically(title * FINE);
         match self {
-            Body::Plot(plot) => plot.draw(&body, fine),
-            Body::Bars(bars) => bars.draw(&body, WIDTH, fine),
+            Body::Plot(plot) => plot.draw(&below, FINE),
+            Body::Bars(bars) => bars.draw(&below, FINE),
         }
     }
+}
+
+/// Plots beside each other.
+fn columns(plots: &[Body]) -> usize {
+    plots.len().clamp(1, 2)
 }
 
 /// Height of the tallest title of a row, in pixels.
 fn title_height(row: &[Body]) -> Result<u32> {
     row.iter().try_fold(0, |tallest, plot| {
-        Ok(plot.title_lines()?.iter().map(|line| line.height() as u32).sum::<u32>().max(tallest))
+        Ok(plot.title()?.iter().map(|line| line.height() as u32).sum::<u32>().max(tallest))
     })
 }
 
@@ -219,63 +173,41 @@ fn title_height(row: &[Body]) -> Result<u32> {
 fn row_height(row: &[Body]) -> Result<u32> {
     let body = |plot: &Body| match plot {
         Body::Plot(_) => Ok(HEIGHT),
-        Body::Bars(bars) => bars.height(WIDTH),
+        Body::Bars(bars) => bars.height(),
     };
     let tallest = row.iter().try_fold(0, |tallest, plot| anyhow::Ok(body(plot)?.max(tallest)))?;
     Ok(title_height(row)? + tallest + MARGIN / 2)
 }
 
-fn widest(lines: &[Line]) -> Result<u32> {
-    lines.iter().try_fold(0, |widest, line| Ok(widest.max(line.width()? as u32)))
-}
-
-/// Draws a line of text at (x, y), a pixel of the page; `fine` times larger.
+/// Draws a line of text below and right of (x, y), a pixel of the page; `fine` times larger.
 pub(crate) fn draw_line<B>(area: &DrawingArea<B, Shift>, line: &Line, (x, y): (u32, u32), fine: u32) -> Result<()>
 where
     B: DrawingBackend,
     B::ErrorType: 'static,
 {
+    let y = y + line.size as u32 / 4;
     let style = (FAMILY, line.size as u32 * fine).into_font().color(&line.color);
-    let top = y + line.size as u32 / 4;
-    Ok(area.draw_text(&line.text, &style, ((x * fine) as i32, (top * fine) as i32))?)
-}
-
-fn draw_sample<B>(area: &DrawingArea<B, Shift>, entry: &Entry, (x, y): (u32, u32), fine: u32) -> Result<()>
-where
-    B: DrawingBackend,
-    B::ErrorType: 'static,
-{
-    let at = |dx: u32| (((x + dx) * fine) as i32, ((y + 12) * fine) as i32);
-    let color = entry.look.color;
-    if !entry.joined {
-        let mark = EmptyElement::at(at(SAMPLE / 2)) + Polygon::new(entry.look.mark(6 * fine), color.filled());
-        return Ok(area.draw(&mark)?);
-    }
-    let dashes = if entry.look.dashed { vec![0..6, 9..15, 18..24] } else { vec![0..SAMPLE] };
-    for dash in dashes {
-        let line = [at(dash.start), at(dash.end)];
-        area.draw(&PathElement::new(line, color.stroke_width(5 * fine / 2)))?;
-    }
-    Ok(())
+    Ok(area.draw_text(&line.text, &style, ((x * fine) as i32, (y * fine) as i32))?)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::layout::tests::overlap;
 
     /// Text neither leaves the page nor meets other text.
     pub(crate) fn assert_tidy(chart: &Chart, what: &str) {
         let (width, height) = chart.size().unwrap();
-        let texts = chart.texts(FINE).unwrap();
-        let texts: Vec<_> = texts.iter().filter(|text| text.width > 0).map(|text| text.corners).collect();
-        for (i, area @ [start, end]) in texts.iter().enumerate() {
+        let texts = chart.texts().unwrap();
+        let texts: Vec<_> = texts.iter().filter(|text| !text.line.text.is_empty()).collect();
+        for (i, text) in texts.iter().enumerate() {
+            let name = &text.line.text;
+            let (rows, columns) = text.area();
             let inside =
-                start.0 >= 0 && start.1 >= 0 && end.0 <= (width * FINE) as i32 && end.1 <= (height * FINE) as i32;
-            assert!(inside, "{what}: {area:?} leaves the page");
+                rows.start > 0 && rows.end < height as usize && columns.start > 0 && columns.end < width as usize;
+            assert!(inside, "{what}: `{name}` leaves the page: {rows:?} {columns:?}");
             for other in &texts[i + 1..] {
-                let apart =
-                    end.0 <= other[0].0 || other[1].0 <= start.0 || end.1 <= other[0].1 || other[1].1 <= start.1;
-                assert!(apart, "{what}: {area:?} meets {other:?}");
+                assert!(!overlap(&text.area(), &other.area()), "{what}: `{name}` meets `{}`", other.line.text);
             }
         }
     }

@@ -6,7 +6,7 @@ use plotters::style::RGBColor;
 use plotters::style::colors::colormaps::{ColorMap, ViridisRGB};
 
 use crate::grid::Panel;
-use crate::layout::{Block, Cell, GAP, caption, detail, heading as heading_lines, page, rows, title};
+use crate::layout::{Block, Cell, GAP, caption, detail, divided, heading as heading_lines, page, rows, title};
 use crate::shown::Shown;
 use crate::zoom::same_size;
 
@@ -33,13 +33,10 @@ fn lay_out(hr: &Panel, panels: &[Panel], heading: &str) -> Result<Block> {
     let shown = Shown::of(hr.picture.size());
     let maps: Vec<Vec<u16>> = panels.iter().map(|panel| sums(panel.picture, hr.picture)).collect();
     let top = top(&maps);
-    let mut lines: Vec<Vec<Cell>> = Vec::new();
-    for (panels, maps) in panels.chunks(COLUMNS).zip(maps.chunks(COLUMNS)) {
-        let cells = panels.iter().zip(maps).map(|(panel, map)| cell(panel, map, top, &shown));
-        lines.push(cells.collect::<Result<_>>()?);
-    }
+    let cells = panels.iter().zip(&maps).map(|(panel, map)| cell(panel, map, top, &shown)).collect::<Result<_>>()?;
+    let lines = divided(cells, COLUMNS, usize::MAX);
     let about = Block::text(&[detail(&format!("|{} − picture|, {shown}", hr.title))], BAR.1.max(480))?;
-    page(about.above(rows(&lines)?, GAP / 2).above(bar(top)?, GAP), &heading_lines(heading))
+    page(about.above(rows(&lines, 0)?, GAP / 2).above(bar(top)?, GAP), &heading_lines(heading))
 }
 
 fn cell(panel: &Panel, map: &[u16], top: u16, shown: &Shown) -> Result<Cell> {
@@ -100,7 +97,7 @@ fn bar(top: u16) -> Result<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::tests::{NAMES, panel, picture};
+    use crate::grid::tests::{names, panel, picture};
     use crate::layout::tests::assert_tidy;
 
     #[test]
@@ -133,7 +130,7 @@ mod tests {
     fn nothing_overlaps_from_one_to_eight_maps_of_any_size() {
         for (height, width) in [(40, 40), (40, 400), (512, 40), (1356, 2040)] {
             let hr = picture(height, width);
-            for name in NAMES {
+            for name in names(width) {
                 for count in [1, 2, 4, 5, 8] {
                     let page = lay_out(&panel(name, &hr), &vec![panel(name, &hr); count], name).unwrap();
                     assert_tidy(&page, &format!("{count} maps of {height} x {width}, {name}"));

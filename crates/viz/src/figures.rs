@@ -8,7 +8,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::view::{Versions, View, views};
 use crate::{
-    Chart, Judged, Metric, Place, archive, bars, curves, difference, grid, plane, save, save_chart, spectrum, zoom,
+    Chart, Group, Judged, Metric, Place, archive, bars, curves, difference, grid, plane, save, save_chart, spectrum,
+    zoom,
 };
 
 /// Grids and zoomed patches of a run.
@@ -26,6 +27,16 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// The files that were written, when nothing is missing.
+    ///
+    /// # Errors
+    /// Everything that is missing, a line for each.
+    pub fn complete(self) -> Result<Vec<PathBuf>> {
+        let missing = self.missing.join("\n  ");
+        ensure!(missing.is_empty(), "not drawn, and the results are not packed:\n  {missing}");
+        Ok(self.written)
+    }
+
     fn add(&mut self, what: &str, drawn: Result<Vec<PathBuf>>) {
         match drawn {
             Ok(paths) => self.written.extend(paths),
@@ -166,7 +177,7 @@ fn draw_view(run: &RunFolder, results: &Results, view: &View, versions: &Version
     let with_hr = [restored.clone(), vec![hr.clone()]].concat();
     let of_whole = heading(if view.quarter.is_some() { " of the quarter" } else { " of the whole picture" });
     let mut drawn = vec![
-        ("grid", grid(&[versions.group()], &heading(""))?),
+        ("grid", grid(&[Group { name: String::new(), ..versions.group() }], &heading(""))?),
         ("zoom", zoom(&hr, &with_hr, Place::MostDifferent, PATCH, &of_whole)?),
     ];
     let mut written = Vec::new();

@@ -1,5 +1,6 @@
 //! Pictures and text on a white page: blocks that are put beside and below each other.
 
+#[cfg(test)]
 use std::ops::Range;
 
 use abbe_data::image::Rgb8;
@@ -64,6 +65,7 @@ struct Placed<T> {
 }
 
 /// The rows and columns that something covers, in pixels.
+#[cfg(test)]
 pub(crate) type Area = (Range<usize>, Range<usize>);
 
 impl Block {
@@ -134,10 +136,22 @@ impl Block {
     }
 }
 
-/// Rows of cells below each other. All columns are as wide as the widest picture; in a row the pictures stand at one
-/// height, with their text directly above and below.
-pub(crate) fn rows(rows: &[Vec<Cell>]) -> Result<Block> {
-    let column = rows.iter().flatten().map(|cell| cell.picture.width).fold(NARROWEST, usize::max);
+/// The cells in rows as equal as can be: as few rows as hold them with `columns` each, but at most `most` rows.
+pub(crate) fn divided(mut cells: Vec<Cell>, columns: usize, most: usize) -> Vec<Vec<Cell>> {
+    let columns = cells.len().div_ceil(cells.len().div_ceil(columns).clamp(1, most)).max(1);
+    let mut rows = Vec::new();
+    while !cells.is_empty() {
+        let rest = cells.split_off(columns.min(cells.len()));
+        rows.push(std::mem::replace(&mut cells, rest));
+    }
+    rows
+}
+
+/// Rows of cells below each other. All columns are as wide as the widest picture, and at least `column` pixels; in a row
+/// the pictures stand at one height, with their text directly above and below.
+pub(crate) fn rows(rows: &[Vec<Cell>], column: usize) -> Result<Block> {
+    let widths = rows.iter().flatten().map(|cell| cell.picture.width);
+    let column = widths.fold(column.max(NARROWEST), usize::max);
     let mut block = Block::default();
     for cells in rows {
         let gap = if block.height == 0 { 0 } else { GAP };
@@ -199,7 +213,7 @@ fn paste(figure: &mut Rgb8, picture: &Rgb8, top: usize, left: usize) {
 pub(crate) mod tests {
     use super::*;
 
-    fn overlap(a: &Area, b: &Area) -> bool {
+    pub(crate) fn overlap(a: &Area, b: &Area) -> bool {
         let meet = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
         meet(&a.0, &b.0) && meet(&a.1, &b.1)
     }
@@ -225,7 +239,7 @@ pub(crate) mod tests {
     #[test]
     fn long_text_is_broken_and_nothing_overlaps() {
         for (side, text) in [(8, "31.77 dB / 0.8564, a caption much wider than its picture"), (300, "31.77 dB")] {
-            let body = rows(&[cells(3, side, text), cells(1, side, text)]).unwrap();
+            let body = rows(&[cells(3, side, text), cells(1, side, text)], 0).unwrap();
             let column = side.max(NARROWEST);
             assert_eq!(body.picture_areas()[2].1, 2 * (column + GAP)..2 * (column + GAP) + side);
             let page = page(body, &heading(&("a long file name ".repeat(8) + "\nnotice"))).unwrap();
@@ -239,10 +253,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn cells_are_divided_into_equal_rows() {
+        let lengths = |count, columns, most| {
+            divided(cells(count, 1, ""), columns, most).iter().map(Vec::len).collect::<Vec<usize>>()
+        };
+        assert_eq!([lengths(4, 4, 9), lengths(5, 4, 9), lengths(7, 4, 9)], [vec![4], vec![3, 2], vec![4, 3]]);
+        assert_eq!([lengths(8, 3, 2), lengths(1, 3, 2), lengths(0, 3, 2)], [vec![4, 4], vec![1], vec![]]);
+    }
+
+    #[test]
     fn pictures_of_a_row_stand_at_one_height_under_titles_of_unequal_length() {
         let mut cells = cells(2, 200, "SRGAN");
         cells[1].above = vec![title("a name that needs more than one line of text")];
-        let block = rows(&[cells]).unwrap();
+        let block = rows(&[cells], 0).unwrap();
         let tops: Vec<usize> = block.picture_areas().iter().map(|area| area.0.start).collect();
         assert_eq!(tops[0], tops[1]);
         assert_eq!(block.text_areas()[0].0.end + GAP / 4, tops[0], "a short title stands on its picture");

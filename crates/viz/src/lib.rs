@@ -12,6 +12,7 @@ mod curves;
 mod difference;
 mod figures;
 mod grid;
+mod header;
 mod layout;
 mod look;
 mod place;

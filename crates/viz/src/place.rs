@@ -12,7 +12,8 @@ pub enum Place {
     Centre,
     /// With its upper left corner at this row and column, counted from 0.
     At(usize, usize),
-    /// Where the panels' luma differs most: the sum over the patch of its variance among the panels is largest.
+    /// Where the panels' luma differs most: the sum over the patch of its variance among the panels is largest; the
+    /// middle where nothing differs. HR counts only beside a single method.
     MostDifferent,
 }
 
@@ -21,7 +22,7 @@ pub enum Place {
 ///
 /// # Errors
 /// A position from which the patch would leave the picture.
-pub(crate) fn find(place: Place, panels: &[Panel], patch: (usize, usize)) -> Result<(usize, usize)> {
+pub(crate) fn find(place: Place, panels: &[&Panel], patch: (usize, usize)) -> Result<(usize, usize)> {
     let Some((height, width)) = panels.first().map(|panel| panel.picture.size()) else { return Ok((0, 0)) };
     let centre = ((height - patch.0) / 2, (width - patch.1) / 2);
     match place {
@@ -41,7 +42,7 @@ pub(crate) fn find(place: Place, panels: &[Panel], patch: (usize, usize)) -> Res
 }
 
 /// Per pixel, the variance of luma among the panels.
-fn variance(panels: &[Panel]) -> Vec<f64> {
+fn variance(panels: &[&Panel]) -> Vec<f64> {
     let pixels = panels.first().map_or(0, |panel| panel.picture.height * panel.picture.width);
     let (mut sum, mut squares) = (vec![0.0; pixels], vec![0.0; pixels]);
     for panel in panels {
@@ -97,7 +98,7 @@ mod tests {
         let flat = Rgb8::new(100, 90, vec![100; 3 * 9000]).unwrap();
         let mut spot = flat.clone();
         spot.pixels[3 * (70 * 90 + 80)] = 0; // differs in one pixel
-        let found = |place, sr| find(place, &[panel("HR", &flat), panel("SR", sr)], (64, 64));
+        let found = |place, sr| find(place, &[&panel("HR", &flat), &panel("SR", sr)], (64, 64));
         assert_eq!(found(Place::Centre, &spot).unwrap(), (18, 13));
         assert_eq!(found(Place::At(36, 26), &spot).unwrap(), (36, 26));
         let error = found(Place::At(37, 26), &spot).unwrap_err().to_string();

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use crate::chart::{Body, Chart, Entry};
+use crate::chart::{Body, Chart};
+use crate::header::Entry;
 use crate::look::Look;
 use crate::plot::{Curve, Plot};
 

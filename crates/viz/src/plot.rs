@@ -45,9 +45,18 @@ impl Plot {
         let (x, y) = (self.range(|point| point.0)?, self.range(|point| point.1)?);
         let y_label = if self.y.is_empty() { 78 } else { 96 };
         let mut builder = ChartBuilder::on(area);
-        builder.margin(8 * fine).margin_right(40 * fine).x_label_area_size(44 * fine).y_label_area_size(y_label * fine);
+        builder
+            .margin(8 * fine)
+            .margin_left(16 * fine)
+            .margin_right(40 * fine)
+            .x_label_area_size(44 * fine)
+            .y_label_area_size(y_label * fine);
         let joined = self.curves.iter().any(|curve| curve.joined);
-        let x = if joined && x.start < x.end { x } else { padded(x) };
+        let x = match x.end - x.start {
+            0.0 if self.x.1 => x.start - 1.0..x.end + 1.0, // so that a whole number stands on the axis
+            span if joined && span > 0.0 => x,
+            _ => padded(x),
+        };
         if self.is_wide()? {
             let y = (y.start / 1.2..y.end * 1.2).log_scale();
             self.draw_in(builder.build_cartesian_2d(x.clone(), y)?, fine, &x, &short)
@@ -108,7 +117,7 @@ impl Plot {
         let area = chart.plotting_area();
         let (columns, rows) = area.get_pixel_range();
         let y = chart.y_range();
-        for x in self.lines.iter().filter(|x| chart.x_range().contains(x)) {
+        for x in self.lines.iter().filter(|x| chart.x_range().start < **x && **x < chart.x_range().end) {
             let (x, _) = area.map_coordinate(&(*x, y.start));
             for top in rows.clone().step_by(8 * fine as usize) {
                 let bottom = (top + 4 * fine as i32).min(rows.end);
@@ -174,7 +183,7 @@ fn tick(value: f64, axis: &Range<f64>) -> String {
     if value.abs() < step / 100.0 {
         return "0".to_owned();
     }
-    let digits = |unit: f64| (unit / step).log10().ceil().clamp(0.0, 5.0) as usize;
+    let digits = |unit: f64| ((unit / step).log10() - 0.1).ceil().clamp(0.0, 5.0) as usize;
     if (1e-3..1e5).contains(&size) {
         return format!("{value:.0$}", digits(1.0));
     }

@@ -1,79 +1,136 @@
-//! Where plotters puts text: its size on the page, measured without drawing.
+//! Text of a chart, taken out of plotters' hands: it would drop the bearings of the letters, which shows.
 
-use std::convert::Infallible;
-
+use abbe_data::image::Rgb8;
+use anyhow::Result;
 use plotters::prelude::DrawingBackend;
+use plotters::style::RGBColor;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind};
+use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind, FontTransform};
 
-/// One text as it would be drawn; lengths in pixels.
-#[derive(Debug)]
+#[cfg(test)]
+use crate::layout::Area;
+use crate::text::Line;
+
+/// One text of a chart.
 pub(crate) struct Text {
-    /// Along the line, before it is turned.
-    pub width: u32,
-    /// Upper left corner of what its letters cover, and the corner beyond their lower right.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests look for overlaps"))]
-    pub corners: [(i32, i32); 2],
+    pub line: Line,
+    /// Where it is anchored, (x, y) in pixels of the finished page.
+    at: (f64, f64),
+    /// The share of its width that lies left of the anchor, and of its height above.
+    anchor: (f64, f64),
+    /// Whether it runs upwards.
+    turned: bool,
 }
 
-/// A backend that draws nothing and keeps every text.
-pub(crate) struct Recorder<'a> {
-    pub size: (u32, u32),
+impl Text {
+    /// Row and column of the corner of [`Line::render`]'s picture, turned if the text is.
+    fn corner(&self) -> Result<(f64, f64)> {
+        let (size, air) = (self.line.size as f64, self.line.size as f64 / 4.0);
+        let before = (self.line.width()? as f64 - 2.0) * self.anchor.0 + 1.0;
+        let above = size * self.anchor.1 + air;
+        let (x, y) = self.at;
+        if self.turned {
+            return Ok((y - (self.line.width()? as f64 - before), x - above));
+        }
+        Ok((y - above, x - before))
+    }
+
+    /// The rows and columns of its letters, from the highest ascender to the lowest descender, in pixels.
+    #[cfg(test)]
+    pub(crate) fn area(&self) -> Area {
+        let (top, left) = self.corner().unwrap();
+        let (top, left) = (top.round() as usize, left.round() as usize);
+        let (air, size, width) = (self.line.size / 4, self.line.size, self.line.width().unwrap());
+        if self.turned {
+            return (top..top + width, left + air..left + air + size);
+        }
+        (top + air..top + air + size, left..left + width)
+    }
+
+    /// Sets the text; nothing beyond the edges.
+    pub(crate) fn write(&self, page: &mut Rgb8) -> Result<()> {
+        let letters = self.line.render()?;
+        let (top, left) = self.corner()?;
+        for y in 0..letters.height {
+            for x in 0..letters.width {
+                let (row, column) = if self.turned { (letters.width - 1 - x, y) } else { (y, x) };
+                let (row, column) = (top.round() as i64 + row as i64, left.round() as i64 + column as i64);
+                let (Ok(row), Ok(column)) = (usize::try_from(row), usize::try_from(column)) else { continue };
+                if row < page.height && column < page.width {
+                    let (to, from) = (3 * (row * page.width + column), 3 * (y * letters.width + x));
+                    let pixel = page.pixels[to..to + 3].iter_mut();
+                    pixel.zip(&letters.pixels[from..from + 3]).for_each(|(to, from)| *to = (*to).min(*from));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A backend that keeps every text and lets another draw the rest.
+pub(crate) struct Recorder<'a, B> {
+    pub inner: B,
+    /// How many times larger than on the page everything is drawn.
+    pub fine: u32,
     pub texts: &'a mut Vec<Text>,
 }
 
-type Drawn = Result<(), DrawingErrorKind<Infallible>>;
+type Drawn<B> = Result<(), DrawingErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-impl DrawingBackend for Recorder<'_> {
-    type ErrorType = Infallible;
+impl<B: DrawingBackend> DrawingBackend for Recorder<'_, B> {
+    type ErrorType = B::ErrorType;
 
     fn get_size(&self) -> (u32, u32) {
-        self.size
+        self.inner.get_size()
     }
 
-    fn ensure_prepared(&mut self) -> Drawn {
-        Ok(())
+    fn ensure_prepared(&mut self) -> Drawn<B> {
+        self.inner.ensure_prepared()
     }
 
-    fn present(&mut self) -> Drawn {
-        Ok(())
+    fn present(&mut self) -> Drawn<B> {
+        self.inner.present()
     }
 
-    fn draw_pixel(&mut self, _: BackendCoord, _: BackendColor) -> Drawn {
-        Ok(())
+    fn draw_pixel(&mut self, at: BackendCoord, color: BackendColor) -> Drawn<B> {
+        self.inner.draw_pixel(at, color)
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, _: I, _: &S) -> Drawn {
-        Ok(())
+    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Drawn<B> {
+        self.inner.draw_line(from, to, style)
     }
 
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, _: I, _: &S) -> Drawn {
-        Ok(())
+    fn draw_rect<S: BackendStyle>(&mut self, a: BackendCoord, b: BackendCoord, style: &S, fill: bool) -> Drawn<B> {
+        self.inner.draw_rect(a, b, style, fill)
     }
 
-    /// Follows the default of plotters-backend, which puts each pixel of the letters where it belongs.
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, at: BackendCoord) -> Drawn {
-        let failed = |error: S::FontError| DrawingErrorKind::FontError(Box::new(error));
-        let ((left, top), (right, bottom)) = style.layout_box(text).map_err(failed)?;
-        let dx = match style.anchor().h_pos {
-            HPos::Left => 0,
-            HPos::Right => left - right,
-            HPos::Center => (left - right) / 2,
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn<B> {
+        self.inner.draw_path(path, style)
+    }
+
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn<B> {
+        self.inner.fill_polygon(path, style)
+    }
+
+    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, (x, y): BackendCoord) -> Drawn<B> {
+        let fine = f64::from(self.fine);
+        let (r, g, b) = style.color().rgb;
+        let before = match style.anchor().h_pos {
+            HPos::Left => 0.0,
+            HPos::Center => 0.5,
+            HPos::Right => 1.0,
         };
-        let dy = match style.anchor().v_pos {
-            VPos::Top => 0,
-            VPos::Center => (top - bottom) / 2,
-            VPos::Bottom => top - bottom,
+        let above = match style.anchor().v_pos {
+            VPos::Top => 0.0,
+            VPos::Center => 0.5,
+            VPos::Bottom => 1.0,
         };
-        let mut corners = [(i32::MAX, i32::MAX), (i32::MIN, i32::MIN)];
-        let drawn = style.draw(text, (0, 0), |x, y, _| {
-            let (x, y) = style.transform().transform(x + dx - left, y + dy - top);
-            let (x, y) = (at.0 + x, at.1 + y);
-            corners = [(corners[0].0.min(x), corners[0].1.min(y)), (corners[1].0.max(x + 1), corners[1].1.max(y + 1))];
-            Ok::<(), Infallible>(())
+        self.texts.push(Text {
+            line: Line::new(text, (style.size() / fine).round() as usize, RGBColor(r, g, b)),
+            at: (f64::from(x) / fine, f64::from(y) / fine),
+            anchor: (before, above),
+            turned: matches!(style.transform(), FontTransform::Rotate270),
         });
-        drawn.map_err(failed)?.map_err(DrawingErrorKind::DrawingError)?;
-        self.texts.push(Text { width: (right - left).unsigned_abs(), corners });
         Ok(())
     }
 }

@@ -7,8 +7,9 @@ use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 use std::f64::consts::PI;
 
-use crate::chart::{Body, Chart, Entry};
+use crate::chart::{Body, Chart};
 use crate::grid::Panel;
+use crate::header::Entry;
 use crate::look::Look;
 use crate::plot::{Curve, Plot};
 use crate::zoom::same_size;

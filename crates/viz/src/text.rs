@@ -102,7 +102,8 @@ impl Line {
         self.text.chars().map(move |letter| {
             let id = font.glyph_id(letter);
             let start = end + previous.replace(id).map_or(0.0, |previous| font.kern(previous, id));
-            end = start + font.h_advance(id);
+            // What the font lacks is as wide as most letters of other scripts, which a reader's font may have in an SVG.
+            end = start + if id.0 == 0 { self.size as f32 * 0.8 } else { font.h_advance(id) };
             (start, end)
         })
     }

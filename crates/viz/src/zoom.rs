@@ -3,10 +3,9 @@
 use abbe_data::image::Rgb8;
 use abbe_data::resample;
 use anyhow::{Result, ensure};
-use plotters::style::RGBColor;
 
 use crate::grid::Panel;
-use crate::layout::{Block, Cell, GAP, caption, detail, heading as heading_lines, page, rows, title};
+use crate::layout::{Block, Cell, GAP, caption, detail, divided, heading as heading_lines, page, rows, title};
 use crate::place::{Place, find};
 use crate::shown::Shown;
 
@@ -14,10 +13,8 @@ use crate::shown::Shown;
 const SHOWN: usize = 256;
 /// At most this many patches in one row; four and more are divided into two rows.
 const COLUMNS: usize = 3;
-/// Of the box that marks the patch (vermilion of Okabe and Ito's palette).
-const BOX: RGBColor = RGBColor(213, 94, 0);
-/// Thickness of the box, in pixels.
-const THICK: usize = 3;
+/// Gray values of the box that marks the patch, from outside to inside: black and white show on every picture.
+const BOX: [u8; 4] = [0, 255, 255, 0];
 
 /// The picture `whole` with the patch marked by a box, beside the same patch of each panel (bicubic, SR, ..., HR) enlarged
 /// with nearest neighbour; a patch has `side` x `side` pixels (64 is usual), less where the picture has less. Further lines
@@ -34,13 +31,13 @@ fn lay_out(whole: &Panel, panels: &[Panel], place: Place, side: usize, heading: 
     same_size(whole, panels)?;
     let (height, width) = whole.picture.size();
     let patch = (height.min(side), width.min(side));
-    let (top, left) = find(place, panels, patch)?;
-    let place = format!(
-        "rows {top} to {}, columns {left} to {}{}",
-        top + patch.0 - 1,
-        left + patch.1 - 1,
-        if place == Place::MostDifferent { ", where the methods differ most" } else { "" }
-    );
+    let mut methods: Vec<&Panel> = panels.iter().filter(|panel| panel.picture != whole.picture).collect();
+    if methods.len() < 2 {
+        methods.push(whole); // one method differs from HR, if from anything
+    }
+    let (top, left) = find(place, &methods, patch)?;
+    let why = if place == Place::MostDifferent { ", where the methods differ most" } else { "" };
+    let place = format!("rows {top} to {}, columns {left} to {}{why}", top + patch.0 - 1, left + patch.1 - 1);
     let factor = (SHOWN / patch.0.max(patch.1)).max(1);
     let cell = |panel: &Panel| -> Result<Cell> {
         let part = panel.picture.crop(top, left, patch.0, patch.1)?;
@@ -48,22 +45,15 @@ fn lay_out(whole: &Panel, panels: &[Panel], place: Place, side: usize, heading: 
         Ok(Cell { picture, above: vec![title(&panel.title)], below: caption(&panel.caption) })
     };
     let cells = panels.iter().map(cell).collect::<Result<Vec<Cell>>>()?;
-    let columns = cells.len().div_ceil(cells.len().div_ceil(COLUMNS).min(2));
-    let mut lines: Vec<Vec<Cell>> = vec![Vec::new()];
-    for cell in cells {
-        if lines.last().is_some_and(|line| line.len() == columns) {
-            lines.push(Vec::new());
-        }
-        lines.last_mut().map(|line| line.push(cell));
-    }
+    let lines = divided(cells, COLUMNS, 2);
     let shown = Shown::of(whole.picture.size());
-    let above = vec![title(&whole.title), detail(&shown.to_string())];
-    let below =
-        vec![detail(&format!("box: {place}")), detail(&format!("patches enlarged {factor} ×, nearest neighbour"))];
+    let above = vec![title(&whole.title)];
+    let below = [shown.to_string(), format!("box: {place}"), format!("patches enlarged {factor} ×, nearest neighbour")];
+    let below = below.iter().map(|line| detail(line)).collect();
     let picture = marked(&shown, whole.picture, (top, left), patch);
-    let whole = rows(&[vec![Cell { picture, above, below }]])?;
+    let whole = rows(&[vec![Cell { picture, above, below }]], 0)?;
     let beside = whole.width + 2 * GAP;
-    page(whole.with(rows(&lines)?, 0, beside), &heading_lines(heading))
+    page(whole.with(rows(&lines, 0)?, 0, beside), &heading_lines(heading))
 }
 
 /// # Errors
@@ -81,22 +71,20 @@ pub(crate) fn same_size(whole: &Panel, panels: &[Panel]) -> Result<()> {
     Ok(())
 }
 
-/// The picture in the size in which it is shown, with a box around the patch.
+/// The picture in the size in which it is shown, with a box around the patch; at the picture's edge the box lies inside.
 fn marked(shown: &Shown, whole: &Rgb8, (top, left): (usize, usize), patch: (usize, usize)) -> Rgb8 {
     let mut picture = shown.picture(whole, 1);
     let size = shown.size();
-    let scaled = |pixel: usize, from: usize, to: usize| pixel * to / from;
-    let rows = scaled(top, whole.height, size.0)..scaled(top + patch.0, whole.height, size.0);
-    let columns = scaled(left, whole.width, size.1)..scaled(left + patch.1, whole.width, size.1);
+    let outer = |start: usize, length: usize, from: usize, to: usize| {
+        (start * to / from).saturating_sub(BOX.len())..((start + length) * to / from + BOX.len()).min(to)
+    };
+    let (rows, columns) = (outer(top, patch.0, whole.height, size.0), outer(left, patch.1, whole.width, size.1));
     for y in rows.clone() {
         for x in columns.clone() {
-            let inside = [y - rows.start, rows.end - 1 - y, x - columns.start, columns.end - 1 - x];
-            let depth = inside.into_iter().min().unwrap_or(0);
-            if depth <= THICK {
-                // A white line inside the box keeps it visible on pictures of its own colour.
-                let RGBColor(r, g, b) = if depth < THICK { BOX } else { RGBColor(255, 255, 255) };
+            let depths = [y - rows.start, rows.end - 1 - y, x - columns.start, columns.end - 1 - x];
+            if let Some(gray) = depths.into_iter().min().and_then(|depth| BOX.get(depth)) {
                 let at = 3 * (y * picture.width + x);
-                picture.pixels[at..at + 3].copy_from_slice(&[r, g, b]);
+                picture.pixels[at..at + 3].fill(*gray);
             }
         }
     }
@@ -106,19 +94,21 @@ fn marked(shown: &Shown, whole: &Rgb8, (top, left): (usize, usize), patch: (usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::tests::{NAMES, panel, picture};
+    use crate::grid::tests::{names, panel, picture};
     use crate::layout::tests::assert_tidy;
 
     #[test]
     fn the_box_surrounds_the_patch() {
-        // 1024 columns are shown as 512: the patch at (128, 256) of 64 x 64 is shown at (64, 128) in 32 x 32
+        // 1024 columns are shown as 512: the patch of 64 x 64 at (128, 256) is shown in rows 64 to 95 and columns 128 to 159,
+        // with a box of four pixels around it
         let whole = Rgb8::new(512, 1024, vec![9; 3 * 512 * 1024]).unwrap();
         let picture = marked(&Shown::of(whole.size()), &whole, (128, 256), (64, 64));
-        let at = |y: usize, x: usize| picture.pixels[3 * (y * 512 + x)];
-        assert_eq!(
-            [at(64, 128), at(95, 159), at(67, 131), at(68, 132), at(63, 128), at(96, 159)],
-            [213, 213, 255, 9, 9, 9]
-        );
+        let at = |(y, x): (usize, usize)| picture.pixels[3 * (y * 512 + x)];
+        assert_eq!([(59, 128), (60, 128), (61, 128), (62, 128), (63, 128), (64, 128)].map(at), [9, 0, 255, 255, 0, 9]);
+        assert_eq!([(95, 159), (96, 159), (98, 159), (99, 159), (100, 159), (95, 163)].map(at), [9, 0, 255, 0, 9, 0]);
+        // in the corner it lies inside
+        let corner = marked(&Shown::of(whole.size()), &whole, (0, 0), (64, 64));
+        assert_eq!([0, 1, 2, 3, 4].map(|x| corner.pixels[3 * (10 * 512 + x)]), [0, 255, 255, 0, 9]);
     }
 
     #[test]
@@ -126,7 +116,7 @@ mod tests {
         for (height, width) in [(40, 40), (40, 400), (512, 40), (1356, 2040)] {
             let hr = picture(height, width);
             for count in 1..=8 {
-                for name in NAMES {
+                for name in names(width) {
                     let panels = vec![panel(name, &hr); count];
                     let page = lay_out(&panel(name, &hr), &panels, Place::Centre, 64, name).unwrap();
                     assert_tidy(&page, &format!("{count} patches of {height} x {width}, {name}"));
