@@ -67,22 +67,14 @@ impl Chart {
         let (width, height) = self.size()?;
         let fine = (width * FINE, height * FINE);
         let mut svg = String::new();
-        self.draw(&SVGBackend::with_string(&mut svg, fine).into_drawing_area())?;
+        let texts = self.record(SVGBackend::with_string(&mut svg, fine))?;
         let size = format!("width=\"{}\" height=\"{}\"", fine.0, fine.1);
-        let svg = svg.replacen(&size, &format!("width=\"{width}\" height=\"{height}\""), 1);
-        let mut parts = svg.split("<text ");
-        let mut fitted = parts.next().unwrap_or_default().to_owned();
-        for (part, Text { line, .. }) in parts.zip(self.texts()?) {
-            let width = (line.width()? - 2) * FINE as usize;
-            fitted += &format!("<text textLength=\"{width}\" lengthAdjust=\"spacingAndGlyphs\" {part}");
+        let mut svg = svg.replacen(&size, &format!("width=\"{width}\" height=\"{height}\""), 1);
+        svg.truncate(svg.trim_end().len() - "</svg>".len());
+        for text in texts.iter().filter(|text| !text.line.text.is_empty()) {
+            svg += &text.svg(FINE)?;
         }
-        Ok(fitted)
-    }
-
-    /// Every text in the order in which it is drawn.
-    fn texts(&self) -> Result<Vec<Text>> {
-        let (width, height) = self.size()?;
-        self.record(SVGBackend::with_string(&mut String::new(), (width * FINE, height * FINE)))
+        Ok(svg + "</svg>\n")
     }
 
     /// Draws all but the text, and returns that.
@@ -198,7 +190,8 @@ pub(crate) mod tests {
     /// Text neither leaves the page nor meets other text.
     pub(crate) fn assert_tidy(chart: &Chart, what: &str) {
         let (width, height) = chart.size().unwrap();
-        let texts = chart.texts().unwrap();
+        let mut shapes = String::new();
+        let texts = chart.record(SVGBackend::with_string(&mut shapes, (width * FINE, height * FINE))).unwrap();
         let texts: Vec<_> = texts.iter().filter(|text| !text.line.text.is_empty()).collect();
         for (i, text) in texts.iter().enumerate() {
             let name = &text.line.text;

@@ -128,7 +128,11 @@ mod tests {
         let numbers = |i: usize| [(name, scale * (1.0 + i as f64)), ("total", -scale * i as f64)];
         let of = |i: usize| LogRow {
             discriminator: map(&[("real", 0.5 + 0.4 * (i as f64).sin()), ("fake", 0.3)]),
-            validation: if i.is_multiple_of(10) { map(&[("psnr_y_crop4", 31.771 + 1e-4 * i as f64)]) } else { Map::new() },
+            validation: if i.is_multiple_of(10) {
+                map(&[("psnr_y_crop4", 31.771 + 1e-4 * i as f64)])
+            } else {
+                Map::new()
+            },
             ..row(if i < steps / 2 { name } else { "adversarial" }, &numbers(i))
         };
         (0..steps).map(of).collect()
@@ -184,7 +188,7 @@ mod tests {
         ] {
             assert!(svg.contains(name), "{name}");
         }
-        assert!(!svg.contains("not drawn") && svg.matches("<text ").count() == svg.matches("textLength=").count());
+        assert!(!svg.contains("not drawn") && !svg.contains('\u{1}'));
     }
 
     #[test]

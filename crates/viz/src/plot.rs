@@ -85,7 +85,7 @@ impl Plot {
         B::ErrorType: 'static,
         Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
-        let whole = |value: f64| if value.fract() == 0.0 { format!("{value}") } else { String::new() };
+        let whole = |value: f64| if value.fract() == 0.0 && value >= 0.0 { format!("{value}") } else { String::new() };
         chart
             .configure_mesh()
             .disable_x_mesh()

@@ -9,7 +9,12 @@ use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyl
 
 #[cfg(test)]
 use crate::layout::Area;
-use crate::text::Line;
+use crate::text::{FAMILY, Line};
+
+/// Where letters stand in [`Line::render`]'s picture: below its top by this share of the size.
+const BASELINE: f64 = 1.08;
+/// Font size of an SVG per size of a [`Line`]; a little less than our font has, because most others are wider.
+const EM: f64 = 0.8;
 
 /// One text of a chart.
 pub(crate) struct Text {
@@ -45,6 +50,24 @@ impl Text {
             return (top..top + width, left + air..left + air + size);
         }
         (top + air..top + air + size, left..left + width)
+    }
+
+    /// The text as an element of an SVG file with `fine` units per pixel, in the reader's sans-serif, as wide as ours.
+    pub(crate) fn svg(&self, fine: u32) -> Result<String> {
+        let Line { text, size, color: RGBColor(r, g, b) } = &self.line;
+        let (top, left) = self.corner()?;
+        let length = self.line.width()? as f64 - 2.0;
+        let baseline = *size as f64 * BASELINE;
+        let (x, y, turn) = match self.turned {
+            true => (left + baseline, top + 1.0 + length, "rotate(-90)"),
+            false => (left + 1.0, top + baseline, ""),
+        };
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        Ok(format!(
+            "<text transform=\"scale({fine}) translate({x:.2} {y:.2}) {turn}\" font-family=\"{FAMILY}\" font-size=\"{:.2}\" \
+             textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"#{r:02x}{g:02x}{b:02x}\">{text}</text>\n",
+            *size as f64 * EM
+        ))
     }
 
     /// Sets the text; nothing beyond the edges.

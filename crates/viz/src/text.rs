@@ -31,7 +31,11 @@ pub(crate) struct Line {
 impl Line {
     /// Control characters are written as escapes, so that no name can break a line or an SVG file.
     pub(crate) fn new(text: &str, size: usize, color: RGBColor) -> Self {
-        let escaped = |letter: char| if letter.is_control() { letter.escape_default().collect() } else { vec![letter] };
+        let escaped = |letter: char| match letter {
+            '\u{fffe}' | '\u{ffff}' => letter.escape_default().collect(), // XML has neither
+            _ if letter.is_control() => letter.escape_default().collect(),
+            _ => vec![letter],
+        };
         Self { text: text.chars().flat_map(escaped).collect(), size, color }
     }
 
