@@ -54,7 +54,7 @@ fn lay_out(groups: &[Group], heading: &str) -> Result<Block> {
 
 fn shown(group: &Group) -> Result<Shown> {
     let sizes = group.panels.iter().map(|panel| panel.picture.size());
-    let full = sizes.max_by_key(|(height, width)| height * width);
+    let full = sizes.max_by_key(|(height, width)| height * width).filter(|(height, width)| height * width > 0);
     full.map(Shown::of).with_context(|| format!("`{}`: a grid needs at least one picture, found none", group.name))
 }
 

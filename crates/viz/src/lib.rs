@@ -1,9 +1,11 @@
-//! Figures and the archive of results, drawn from the files of a run.
+//! Figures and the archive of results, drawn from plain values: pictures, the rows of a log, numbers; and all those of a
+//! run, from the files in its folder ([`figures()`]).
 //!
 //! Never: runs a network.
 //!
-//! A figure is drawn in memory and reaches the disk whole ([`save`]), so a full disk leaves no half-written file. Text is
-//! set in a font that travels inside the binary: figures look the same on every machine and need no system library.
+//! A figure is drawn in memory and reaches the disk whole ([`save`], [`save_chart`]), so a full disk leaves no half-written
+//! file. Text is set in a font that travels inside the binary: figures look the same on every machine and need no system
+//! library. Text is broken into lines where it would not fit, and never drawn over other text or beyond the page.
 
 mod archive;
 mod bars;

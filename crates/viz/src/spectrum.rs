@@ -174,15 +174,20 @@ mod tests {
     }
 
     #[test]
-    fn the_transform_of_four_values() {
-        // A 1x4 row 0, 2, 0, 0 after the window and the mean is checked against the sum over e^(-2πi xk/4) by hand:
-        // Parseval: the sum of |F|² is 4 times the sum of the squares.
-        let row = stripes(1, 16, 4.0, true);
-        let power: f64 = transform(&row).iter().map(Complex::norm_sqr).sum();
-        let y = luma(&row);
-        let mean = y.iter().sum::<f64>() / 16.0;
-        let squares: f64 = y.iter().zip(hann(16)).map(|(y, window)| ((y - mean) * window).powi(2)).sum();
-        assert!((power / (16.0 * squares) - 1.0).abs() < 1e-12);
+    fn the_power_is_that_of_the_windowed_luma() {
+        // Parseval: for N values the sum of |F|² is N times the sum of their squares
+        let picture = picture(16, 18);
+        let power: f64 = transform(&picture).iter().map(Complex::norm_sqr).sum();
+        let y = luma(&picture);
+        let mean = y.iter().sum::<f64>() / y.len() as f64;
+        let window: Vec<f64> =
+            hann(16).iter().flat_map(|row| hann(18).into_iter().map(move |column| row * column)).collect();
+        let squares: f64 = y.iter().zip(window).map(|(y, window)| ((y - mean) * window).powi(2)).sum();
+        assert!((power / (y.len() as f64 * squares) - 1.0).abs() < 1e-12);
+        // sin²(π/8) = 0.1464, sin²(3π/8) = 0.8536, and back
+        assert!(
+            hann(4).iter().zip([0.1464, 0.8536, 0.8536, 0.1464]).all(|(found, window)| (found - window).abs() < 1e-4)
+        );
     }
 
     #[test]

@@ -57,8 +57,9 @@ fn lay_out(whole: &Panel, panels: &[Panel], place: Place, side: usize, heading: 
 }
 
 /// # Errors
-/// The panel that is not as large as `whole`.
+/// The panel that is not as large as `whole`; a picture without pixels.
 pub(crate) fn same_size(whole: &Panel, panels: &[Panel]) -> Result<()> {
+    ensure!(!whole.picture.pixels.is_empty(), "`{}` has no pixels", whole.title);
     for panel in panels {
         let (found, expected) = (panel.picture.size(), whole.picture.size());
         ensure!(
@@ -141,5 +142,8 @@ mod tests {
         assert!(error.contains("`SR` is (8, 8)") && error.contains("`HR` is (9, 8)"), "{error}");
         assert!(zoom(&panel("HR", &hr), &[], Place::Centre, 64, "").is_err());
         assert!(zoom(&panel("HR", &hr), &[panel("HR", &hr)], Place::Centre, 0, "").is_err());
+        let none = Rgb8::new(0, 0, vec![]).unwrap();
+        let error = zoom(&panel("HR", &none), &[panel("SR", &none)], Place::Centre, 64, "").unwrap_err();
+        assert!(error.to_string().contains("no pixels"), "{error}");
     }
 }
