@@ -3,6 +3,7 @@
 mod arrows; // the crates' dependencies are those of the plan
 mod bad_input; // what a user can get wrong
 mod commands; // the commands, used as they are meant
+mod degrade; // degraded pictures, as a person looks at them
 mod exchange; // checkpoints looked into and converted
 mod golden; // losses and Adam against PyTorch's stored numbers
 mod native; // networks as other projects save them

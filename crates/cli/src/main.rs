@@ -32,6 +32,7 @@ enum Command {
     Inspect(command::inspect::Arguments),
     Convert(command::convert::Arguments),
     Models(command::models::Arguments),
+    Data(command::data::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => command::inspect::run(&arguments),
         Command::Convert(arguments) => command::convert::run(&arguments),
         Command::Models(arguments) => command::models::run(&arguments),
+        Command::Data(arguments) => command::data::run(&arguments),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

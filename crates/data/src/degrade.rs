@@ -1,9 +1,30 @@
 //! LR pictures as cameras, software and networks make them: blur, change of size, noise and compression, drawn at
 //! random for each picture, for training on real photographs.
 //!
-//! A [`Config`] is a list of [`Step`]s, written in TOML; [`real_esrgan`] (second order, arXiv 2107.10833) and
-//! [`bsrgan`] (shuffled order, arXiv 2103.14006) are those of the papers' code. A new degradation is one file here, a
-//! variant of [`Step`], and a line in each `match` over it.
+//! A [`Config`] is a list of [`Step`]s in TOML. Those that come with Abbe ([`PRESETS`]) are files in
+//! `experiments/degradations`, with the figures of the papers and their code: Real-ESRGAN's second and first order (arXiv
+//! 2107.10833), BSRGAN's shuffled order (arXiv 2103.14006). A new degradation is one file here, a variant of [`Step`], one
+//! of [`Applied`], and a line in each `match` over them.
+//!
+//! # Order and randomness
+//! The target is sharpened, then the steps are done from first to last, each on what the one before left. All numbers come
+//! from one stream, the [`Draws`] of [`Purpose::Degradation`](crate::random::Purpose::Degradation): a step draws what it
+//! needs when its turn comes. So the picture is a function of seed, step and index, whatever the thread or processor; and a
+//! step that is put in changes what all later ones draw. Values may leave [0, 1] between steps: noise clamps what it gives
+//! out, JPEG what it takes in, and the LR picture is clamped and rounded to 8 bits.
+//!
+//! # What differs from the papers' code
+//! - JPEG is a real encoder at a whole quality, where Real-ESRGAN trains with a differentiable imitation at any real one.
+//! - A resize places its samples by the two sizes alone; Real-ESRGAN's first one goes by the factor before rounding, less
+//!   than a pixel away. BSRGAN resizes by OpenCV, whose `area` counts parts of pixels and is bilinear when enlarging; here
+//!   all are PyTorch's. BSRGAN clamps after each resize.
+//! - The target is the sharpened picture for every loss; Real-ESRGAN's discriminator is shown the one not sharpened.
+//! - A kernel's outer weights of a millionth in all are left out; an isotropic Gaussian is done in two passes.
+//! - BSRGAN's noise has whole standard deviations, and a covariance of which it takes absolute values; here they are real,
+//!   and the axes of the covariance point anywhere with equal probability. Its blurs reach down to 0, where the formula has
+//!   no value; here to 0.01, a single pixel. Its camera noise needs a model of a camera and is left out.
+//! - What is cut before and after (a patch of 400x400, of which 256x256 are used), and the pool that mixes batches, are the
+//!   caller's.
 
 mod blur;
 mod check;
@@ -19,6 +40,7 @@ mod poisson_noise;
 mod presets;
 mod resize;
 mod sharpen;
+mod trace;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +51,10 @@ pub use self::interpolate::Interpolation;
 pub use self::jpeg::Jpeg;
 pub use self::planes::Planes;
 pub use self::poisson_noise::PoissonNoise;
-pub use self::presets::{bsrgan, real_esrgan};
+pub use self::presets::{PRESETS, preset};
 pub use self::resize::{Base, Factor, Resize};
 pub use self::sharpen::Sharpen;
+pub use self::trace::{Applied, GaussianKind};
 use crate::Error;
 use crate::random::Draws;
 
@@ -85,8 +108,8 @@ pub struct Degraded {
     pub lr: crate::image::Rgb8,
     /// The HR picture, sharpened if the configuration says so: what a network is to give back.
     pub target: Planes,
-    /// What was done, in order, one line for each step, such as `jpeg, quality 63`.
-    pub trace: Vec<String>,
+    /// What was done, in order.
+    pub trace: Vec<Applied>,
 }
 
 /// Makes an LR picture of 1/`scale` the size of `hr`, whose sides are multiples of `scale`.
@@ -98,7 +121,7 @@ pub struct Degraded {
 /// JPEG.
 pub fn degrade(config: &Config, hr: &Planes, scale: usize, mut draws: Draws) -> Result<Degraded, Error> {
     config.check()?;
-    hr.to_rgb8()?; // the number of values, and that they are finite
+    hr.check()?;
     for side in [hr.height, hr.width] {
         if scale == 0 || side % scale != 0 {
             let expected = format!("a multiple of the scale ({scale}, at least 1)");
@@ -146,9 +169,9 @@ impl Step {
         picture: Planes,
         lr: (usize, usize),
         draws: &mut Draws,
-        trace: &mut Vec<String>,
+        trace: &mut Vec<Applied>,
     ) -> Result<Planes, Error> {
-        let (picture, label) = match self {
+        let (picture, applied) = match self {
             Self::Blur(step) => step.apply(&picture, draws),
             Self::Resize(step) => step.apply(&picture, lr, draws),
             Self::Decimate(step) => step.apply(&picture, draws),
@@ -163,7 +186,7 @@ impl Step {
                 };
             }
         };
-        trace.push(label);
+        trace.push(applied);
         Ok(picture)
     }
 
@@ -187,7 +210,7 @@ fn apply_all<'a>(
     picture: Planes,
     lr: (usize, usize),
     draws: &mut Draws,
-    trace: &mut Vec<String>,
+    trace: &mut Vec<Applied>,
 ) -> Result<Planes, Error> {
     steps.into_iter().try_fold(picture, |picture, step| step.apply(picture, lr, draws, trace))
 }
@@ -208,5 +231,7 @@ fn shuffled<'a>(steps: &'a [Step], draws: &mut Draws) -> Vec<&'a Step> {
     order.into_iter().map(|step| if step.resizes() { resizing.next().unwrap_or(step) } else { step }).collect()
 }
 
+#[cfg(test)]
+mod statistics;
 #[cfg(test)]
 mod tests;

@@ -207,6 +207,25 @@ pub enum Error {
         /// Its value.
         found: String,
     },
+    /// A degradation's file that is not as it should be.
+    #[error("{path}: {reason}")]
+    DegradationFile {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found where.
+        reason: String,
+    },
+    /// A name that is neither a degradation's nor that of a file.
+    #[error(
+        "no degradation for scale {scale} and no file is called `{name}`: expected real-esrgan or first-order (any \
+         scale), bsrgan (scale 2 or 4), or the path of a TOML file"
+    )]
+    Preset {
+        /// The name.
+        name: String,
+        /// HR size over LR size.
+        scale: usize,
+    },
     /// A picture that cannot go through a JPEG file.
     #[error("a picture of {height}x{width} cannot be compressed as JPEG: {reason}; degrade smaller pictures")]
     Jpeg {

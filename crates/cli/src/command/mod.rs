@@ -1,6 +1,7 @@
 //! The commands, one file each: their arguments, and what they call.
 
 pub mod convert;
+pub mod data;
 pub mod demo;
 pub mod eval;
 pub mod figures;

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use abbe_data::folder;
 use abbe_data::image::{self, Conversion};
 use abbe_eval::Upscaler;
 use abbe_run::write_atomic;
@@ -10,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
 use crate::method::CheckpointArguments;
-use crate::output::keep_apart;
+use crate::output::{keep_apart, named};
 use crate::{method, progress, stop};
 
 /// Enlarge pictures with a network
@@ -93,22 +92,5 @@ fn plan(inputs: &[PathBuf], output: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
         );
         return Ok(vec![(input.clone(), output.to_path_buf())]);
     }
-    let mut work: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for input in inputs {
-        let files = if input.is_dir() { folder::pictures(input)?.into_values().collect() } else { vec![input.clone()] };
-        for file in files {
-            let name = file.file_stem().with_context(|| format!("{} has no file name", file.display()))?;
-            let target = output.join(format!("{}.png", name.to_string_lossy()));
-            let twin = work.iter().find(|(_, other)| *other == target);
-            ensure!(
-                twin.is_none(),
-                "{} and {} would both become {}: rename one, or upscale them apart",
-                twin.map_or(Path::new(""), |(other, _)| other).display(),
-                file.display(),
-                target.display()
-            );
-            work.push((file, target));
-        }
-    }
-    Ok(work)
+    named(inputs, output)
 }

@@ -3,9 +3,10 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 
 use super::check::{probabilities, range, require};
-use super::convolve::convolve;
-use super::kernel::{self, Ellipse, Kernel};
+use super::convolve::{convolve, gaussian_blur};
+use super::kernel::{Ellipse, Shape};
 use super::planes::Planes;
+use super::trace::Applied;
 use crate::Error;
 use crate::random::Draws;
 
@@ -35,21 +36,21 @@ pub struct RandomKernel {
 pub enum Family {
     /// No blur.
     Delta,
-    /// [`kernel::sinc`].
+    /// [`super::kernel::sinc`].
     Sinc {
         /// Radians per pixel, in (0, pi].
         cutoff: [f64; 2],
     },
-    /// [`kernel::gaussian`].
+    /// [`super::kernel::gaussian`].
     Gaussian(Spread),
-    /// [`kernel::generalised_gaussian`].
+    /// [`super::kernel::generalised_gaussian`].
     GeneralisedGaussian {
         /// Its ellipse.
         spread: Spread,
         /// Its exponent, in [0.1, 10], with 1 inside the range: half the draws are below 1.
         beta: [f64; 2],
     },
-    /// [`kernel::plateau`].
+    /// [`super::kernel::plateau`].
     Plateau {
         /// Its ellipse.
         spread: Spread,
@@ -78,10 +79,21 @@ impl Blur {
         kernels.try_for_each(|(i, kernel)| kernel.check(&format!("{key}.kernels[{i}]")))
     }
 
-    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> (Planes, String) {
+    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> (Planes, Applied) {
         let kernel = &self.kernels[draws.choose(self.kernels.iter().map(|kernel| kernel.probability))];
-        let (kernel, label) = kernel.draw(draws);
-        (convolve(picture, &kernel), label)
+        let (size, shape) = kernel.draw(draws);
+        (blurred(picture, size, &shape), Applied::Blur { size, shape })
+    }
+}
+
+/// The picture weighed with the kernel, in two passes where that is the same.
+fn blurred(picture: &Planes, size: usize, shape: &Shape) -> Planes {
+    match shape {
+        Shape::Delta => picture.clone(),
+        Shape::Gaussian(Ellipse { sigma: [first, second], .. }) if first == second => {
+            gaussian_blur(picture, size, *first, 0.0)
+        }
+        shape => convolve(picture, &shape.kernel(size)),
     }
 }
 
@@ -93,31 +105,22 @@ impl RandomKernel {
         self.family.check(&format!("{key}.family"))
     }
 
-    /// A kernel, and the words that describe it.
-    fn draw(&self, draws: &mut Draws) -> (Kernel, String) {
+    /// Side and shape of a kernel.
+    fn draw(&self, draws: &mut Draws) -> (usize, Shape) {
         let [least, most] = self.size;
         let size = least + 2 * draws.below(((most - least) / 2 + 1) as u32) as usize;
-        let (kernel, label) = match &self.family {
-            Family::Delta => return (kernel::delta(), "no blur".into()),
-            Family::Sinc { cutoff } => {
-                let cutoff = draws.between(*cutoff);
-                (kernel::sinc(size, cutoff), format!("sinc, cutoff {cutoff:.2}"))
-            }
-            Family::Gaussian(spread) => {
-                let ellipse = spread.draw(draws);
-                (kernel::gaussian(size, &ellipse), format!("gaussian, {ellipse}"))
-            }
+        let shape = match &self.family {
+            Family::Delta => Shape::Delta,
+            Family::Sinc { cutoff } => Shape::Sinc { cutoff: draws.between(*cutoff) },
+            Family::Gaussian(spread) => Shape::Gaussian(spread.draw(draws)),
             Family::GeneralisedGaussian { spread, beta } => {
-                let (ellipse, beta) = (spread.draw(draws), draw_beta(draws, *beta));
-                let kernel = kernel::generalised_gaussian(size, &ellipse, beta);
-                (kernel, format!("generalised gaussian, {ellipse}, beta {beta:.2}"))
+                Shape::GeneralisedGaussian { ellipse: spread.draw(draws), beta: draw_beta(draws, *beta) }
             }
             Family::Plateau { spread, beta } => {
-                let (ellipse, beta) = (spread.draw(draws), draw_beta(draws, *beta));
-                (kernel::plateau(size, &ellipse, beta), format!("plateau, {ellipse}, beta {beta:.2}"))
+                Shape::Plateau { ellipse: spread.draw(draws), beta: draw_beta(draws, *beta) }
             }
         };
-        (kernel, format!("blur {size}x{size} {label}"))
+        (size, shape)
     }
 }
 

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::range;
-use super::convolve::convolve;
-use super::kernel::Kernel;
+use super::convolve::gaussian_blur;
 use super::planes::Planes;
+use super::trace::Applied;
 use crate::Error;
 use crate::random::Draws;
 
@@ -29,14 +29,12 @@ impl Decimate {
         range(format!("{key}.sigma"), self.sigma, 0.1, 100.0)
     }
 
-    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> (Planes, String) {
+    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> (Planes, Applied) {
         let sigma = draws.between(self.sigma);
         let middle = (self.factor - 1) as f64 / 2.0;
-        let rows = Kernel::bell(SIZE, 1, sigma, middle);
-        let columns = Kernel::bell(1, SIZE, sigma, middle);
-        let kept = keep(&convolve(&convolve(picture, &rows), &columns), self.factor);
-        let sizes = format!("{}x{} to {}x{}", picture.height, picture.width, kept.height, kept.width);
-        (kept, format!("decimate {sizes}, sigma {sigma:.2}"))
+        let kept = keep(&gaussian_blur(picture, SIZE, sigma, middle), self.factor);
+        let applied = Applied::Decimate { from: picture.size(), to: kept.size(), sigma };
+        (kept, applied)
     }
 }
 

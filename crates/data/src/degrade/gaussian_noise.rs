@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{probabilities, range};
 use super::planes::Planes;
+use super::trace::{Applied, GaussianKind};
 use crate::Error;
 use crate::random::Draws;
 
@@ -34,20 +35,29 @@ impl GaussianNoise {
         probabilities(format!("{key}.kinds"), &self.kinds.shares())
     }
 
-    pub(super) fn apply(&self, picture: Planes, draws: &mut Draws) -> (Planes, String) {
+    pub(super) fn apply(&self, picture: Planes, draws: &mut Draws) -> (Planes, Applied) {
         let sigma = draws.between(self.sigma);
-        let (mixture, kind) = match draws.choose(self.kinds.shares()) {
-            0 => ([[sigma, 0.0, 0.0], [0.0, sigma, 0.0], [0.0, 0.0, sigma]], format!("colour, sigma {sigma:.1}")),
-            1 => ([[sigma, 0.0, 0.0]; 3], format!("grey, sigma {sigma:.1}")),
-            _ => (correlated(self.sigma[1], draws), format!("correlated, sigma below {:.1}", self.sigma[1])),
+        let kind = match draws.choose(self.kinds.shares()) {
+            0 => GaussianKind::Colour { sigma },
+            1 => GaussianKind::Grey { sigma },
+            _ => GaussianKind::Correlated { mixture: correlated(self.sigma[1], draws) },
         };
-        (add(picture, mixture, draws), format!("gaussian noise, {kind}"))
+        (add(picture, mixture(&kind), draws), Applied::GaussianNoise(kind))
     }
 }
 
 impl Kinds {
     fn shares(&self) -> [f64; 3] {
         [self.colour, self.grey, self.correlated]
+    }
+}
+
+/// What three independent normal draws are multiplied by; a row for each channel.
+fn mixture(kind: &GaussianKind) -> [[f64; 3]; 3] {
+    match *kind {
+        GaussianKind::Colour { sigma } => [[sigma, 0.0, 0.0], [0.0, sigma, 0.0], [0.0, 0.0, sigma]],
+        GaussianKind::Grey { sigma } => [[sigma, 0.0, 0.0]; 3],
+        GaussianKind::Correlated { mixture } => mixture,
     }
 }
 

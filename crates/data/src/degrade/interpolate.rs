@@ -122,6 +122,15 @@ mod tests {
     }
 
     #[test]
+    fn imresize_is_that_of_the_resample_module() {
+        let pixels: Vec<u8> = (0..3 * 12 * 20).map(|i| (i * i % 251) as u8).collect();
+        let picture = crate::image::Rgb8::new(12, 20, pixels).unwrap();
+        let exact = crate::resample::bicubic(&picture, 5, 10, Border::Mirror); // rounds between its two passes
+        let ours = interpolate(&Planes::from(&picture), 5, 10, Interpolation::Imresize).to_rgb8().unwrap();
+        assert!(ours.pixels.iter().zip(&exact.pixels).all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+
+    #[test]
     fn a_grey_area_stays_grey_at_every_size() {
         let grey = Planes { height: 5, width: 7, values: vec![0.5; 105] };
         for (kernel, height, width) in

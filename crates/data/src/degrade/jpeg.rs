@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::range;
 use super::planes::Planes;
+use super::trace::Applied;
 use crate::Error;
 use crate::image::Rgb8;
 use crate::random::Draws;
@@ -22,27 +23,36 @@ impl Jpeg {
         range(format!("{key}.quality"), self.quality, 1, 100)
     }
 
-    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> Result<(Planes, String), Error> {
+    pub(super) fn apply(&self, picture: &Planes, draws: &mut Draws) -> Result<(Planes, Applied), Error> {
         let [least, most] = self.quality;
         let quality = least + draws.below(u32::from(most - least) + 1) as u8;
-        Ok((Planes::from(&compress(&picture.to_rgb8()?, quality)?), format!("jpeg, quality {quality}")))
+        Ok((Planes::from(&compress(&picture.to_rgb8()?, quality)?), Applied::Jpeg { quality }))
     }
 }
 
 /// The picture as it comes out of a JPEG file of the given quality, 1 to 100.
 fn compress(picture: &Rgb8, quality: u8) -> Result<Rgb8, Error> {
     let (height, width) = picture.size();
-    let failed = |reason: String| Error::Jpeg { height, width, reason };
-    let side = |length| u16::try_from(length).map_err(|_| failed("a side is longer than 65535".into()));
+    let file = encode(picture, quality).map_err(|reason| Error::Jpeg { height, width, reason })?;
+    let decoded = image::load_from_memory_with_format(&file, ImageFormat::Jpeg).map_err(|error| Error::Jpeg {
+        height,
+        width,
+        reason: error.to_string(),
+    })?;
+    Rgb8::new(height, width, decoded.into_rgb8().into_raw())
+}
+
+/// The bytes of the JPEG file, or the reason why there are none.
+fn encode(picture: &Rgb8, quality: u8) -> Result<Vec<u8>, String> {
+    let side = |length| u16::try_from(length).map_err(|_| "a side is longer than 65535".to_owned());
     let mut file = Vec::new();
     let mut encoder = Encoder::new(&mut file, quality);
     encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     encoder
-        .encode(&picture.pixels, side(width)?, side(height)?, ColorType::Rgb)
-        .map_err(|error| failed(error.to_string()))?;
-    let decoded = image::load_from_memory_with_format(&file, ImageFormat::Jpeg);
-    Rgb8::new(height, width, decoded.map_err(|error| failed(error.to_string()))?.into_rgb8().into_raw())
+        .encode(&picture.pixels, side(picture.width)?, side(picture.height)?, ColorType::Rgb)
+        .map_err(|error| error.to_string())?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -73,12 +83,46 @@ mod tests {
     }
 
     #[test]
+    fn the_file_has_the_tables_of_its_quality() {
+        // T.81's tables begin with 16 (luma) and 17 (chroma); libjpeg multiplies by 5000 / q % below 50, else by
+        // 200 - 2 q %, and rounds: 30 gives 166 %, 26.56 and 28.22; 75 gives 50 %, 8 and 8.5; 95 gives 10 %, 1.6, 1.7.
+        for (quality, luma, chroma) in [(30, 27, 28), (50, 16, 17), (75, 8, 9), (95, 2, 2), (100, 1, 1)] {
+            let file = encode(&picture(16, 16), quality).unwrap();
+            let tables: Vec<u8> = file.windows(4).enumerate().filter(|(_, bytes)| bytes[..2] == [0xff, 0xdb]).fold(
+                Vec::new(),
+                |mut firsts, (at, bytes)| {
+                    let end = at + 2 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+                    firsts.extend(file[at + 4..end].chunks_exact(65).map(|table| table[1]));
+                    firsts
+                },
+            );
+            assert_eq!(tables, [luma, chroma], "quality {quality}");
+        }
+    }
+
+    #[test]
+    fn libjpeg_gives_nearly_the_same_pixels() {
+        let golden = include_str!("../../tests/golden/degrade/jpeg.txt");
+        assert_eq!(golden.lines().count(), 3);
+        for line in golden.lines() {
+            let mut numbers = line.split(' ').map(|number| number.parse::<u8>().unwrap());
+            let quality = numbers.next().unwrap();
+            let ours = compress(&picture(32, 48), quality).unwrap();
+            let error: Vec<f64> = ours.pixels.iter().zip(numbers).map(|(a, b)| f64::from(a.abs_diff(b))).collect();
+            assert_eq!(error.len(), ours.pixels.len());
+            let mean = error.iter().sum::<f64>() / error.len() as f64;
+            assert!(mean < 0.8, "quality {quality}: {mean}");
+        }
+    }
+
+    #[test]
     fn every_quality_of_the_range_is_drawn_and_no_other() {
         let flat = Planes { height: 1, width: 1, values: vec![0.5; 3] };
         let mut draws = Draws::new(0, Purpose::Degradation, 0, 0);
-        let label = |_| Jpeg { quality: [30, 35] }.apply(&flat, &mut draws).unwrap().1;
-        let labels: std::collections::BTreeSet<String> = (0..200).map(label).collect();
-        assert!(labels.into_iter().eq((30..=35).map(|quality| format!("jpeg, quality {quality}"))));
+        let applied = |_| Jpeg { quality: [30, 35] }.apply(&flat, &mut draws).unwrap().1;
+        let applied: Vec<Applied> = (0..200).map(applied).collect();
+        let drawn = |quality: &u8| applied.contains(&Applied::Jpeg { quality: *quality });
+        assert!((1..=100).filter(drawn).eq(30..=35));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Blur kernels as formulas, with the conventions of BasicSR, whose code trained Real-ESRGAN (arXiv 2107.10833).
 
 use std::f64::consts::PI;
-use std::fmt;
+
+use serde::Serialize;
 
 /// The weights of a convolution; they add up to 1.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +15,22 @@ pub struct Kernel {
     pub weights: Vec<f64>,
 }
 
+/// Twice this share of a blur's weights, once for rows and once for columns, may be left out: a thousandth of an 8-bit
+/// level.
+const NEGLIGIBLE: f64 = 1e-6;
+
+/// How many of `length` sums can be left out at either end.
+fn negligible(length: usize, sum: impl Fn(usize) -> f64) -> usize {
+    let mut outer = 0.0;
+    let adds = |i: &usize| {
+        outer += sum(*i) + sum(length - 1 - i);
+        outer < NEGLIGIBLE
+    };
+    (0..length / 2).take_while(adds).count()
+}
+
 /// Where a kernel has fallen off: an ellipse about its centre.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ellipse {
     /// Standard deviations along its two axes in pixels, above 0.
     pub sigma: [f64; 2],
@@ -33,16 +48,6 @@ impl Ellipse {
     }
 }
 
-impl fmt::Display for Ellipse {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let [first, second] = self.sigma;
-        if first == second {
-            return write!(formatter, "sigma {first:.2}");
-        }
-        write!(formatter, "sigma {first:.2} x {second:.2} at {:.0} degrees", self.angle.to_degrees())
-    }
-}
-
 impl Kernel {
     /// A kernel of `height` x `width`, both odd, with weights in proportion to `weight` of the column and row counted
     /// from the centre.
@@ -54,11 +59,63 @@ impl Kernel {
         Self { height, width, weights: weights.into_iter().map(|weight| weight / sum).collect() }
     }
 
+    /// The kernel without outer rows and columns, as many on both sides, whose weights are [`NEGLIGIBLE`].
+    pub(super) fn trimmed(&self) -> Self {
+        let row_sum = |y: usize| (0..self.width).map(|x| self.weights[y * self.width + x].abs()).sum();
+        let column_sum = |x: usize| (0..self.height).map(|y| self.weights[y * self.width + x].abs()).sum();
+        let (rows, columns) = (negligible(self.height, row_sum), negligible(self.width, column_sum));
+        let kept = self.weights.chunks_exact(self.width).skip(rows).take(self.height - 2 * rows);
+        let weights = kept.flat_map(|row| &row[columns..self.width - columns]).copied().collect();
+        Self { height: self.height - 2 * rows, width: self.width - 2 * columns, weights }
+    }
+
     /// A bell along rows (`width` 1) or columns (`height` 1) or both, its centre shifted by `shift` to later ones.
     pub(super) fn bell(height: usize, width: usize, sigma: f64, shift: f64) -> Self {
         let bell = |t: f64| libm::exp(-0.5 * (t / sigma) * (t / sigma));
         let along = |length, t: f64| if length == 1 { 1.0 } else { bell(t - shift) };
         Self::new(height, width, |x, y| along(width, x) * along(height, y))
+    }
+}
+
+/// The weights of a kernel of any size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// [`delta`].
+    Delta,
+    /// [`sinc`].
+    Sinc {
+        /// Radians per pixel.
+        cutoff: f64,
+    },
+    /// [`gaussian`].
+    Gaussian(Ellipse),
+    /// [`generalised_gaussian`].
+    GeneralisedGaussian {
+        /// Where it has fallen off.
+        ellipse: Ellipse,
+        /// Its exponent.
+        beta: f64,
+    },
+    /// [`plateau`].
+    Plateau {
+        /// Where it has fallen off.
+        ellipse: Ellipse,
+        /// Its exponent.
+        beta: f64,
+    },
+}
+
+impl Shape {
+    /// The kernel of this shape, `size` x `size`, an odd number; [`delta`] is always 1x1.
+    pub fn kernel(&self, size: usize) -> Kernel {
+        match self {
+            Self::Delta => delta(),
+            Self::Sinc { cutoff } => sinc(size, *cutoff),
+            Self::Gaussian(ellipse) => gaussian(size, ellipse),
+            Self::GeneralisedGaussian { ellipse, beta } => generalised_gaussian(size, ellipse, *beta),
+            Self::Plateau { ellipse, beta } => plateau(size, ellipse, *beta),
+        }
     }
 }
 
@@ -139,17 +196,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_negligible_is_trimmed_on_both_sides_alike() {
+        // sigma 0.2 along columns: exp(-12.5) = 3.7e-6 beside the centre is kept, exp(-50) further out is not. Along rows
+        // sigma 100 keeps all.
+        let kernel = gaussian(7, &Ellipse { sigma: [0.2, 100.0], angle: 0.0 });
+        let trimmed = kernel.trimmed();
+        assert_eq!((trimmed.height, trimmed.width), (7, 3));
+        assert_eq!(trimmed.weights[..3], kernel.weights[2..5]);
+        assert!((trimmed.weights.iter().sum::<f64>() - 1.0).abs() < 2.0 * NEGLIGIBLE);
+        assert_eq!(Kernel::bell(1, 25, 0.2, 1.5).trimmed().width, 5); // -2 to 2: 3 has exp(-28)
+        let ringing = sinc(21, 1.0);
+        assert_eq!(ringing.trimmed(), ringing);
+    }
+
+    #[test]
     fn a_shifted_bell_has_its_mean_at_the_shift() {
         let kernel = Kernel::bell(1, 25, 1.2, 1.5);
         let mean: f64 = kernel.weights.iter().zip(-12..).map(|(weight, x)| weight * f64::from(x)).sum();
         assert!((mean - 1.5).abs() < 1e-9, "{mean}");
-    }
-
-    #[test]
-    fn an_ellipse_in_words() {
-        let words = |sigma, angle| Ellipse { sigma, angle }.to_string();
-        assert_eq!(words([1.5; 2], 0.0), "sigma 1.50");
-        assert_eq!(words([1.5, 0.25], PI / 2.0), "sigma 1.50 x 0.25 at 90 degrees");
     }
 
     #[test]

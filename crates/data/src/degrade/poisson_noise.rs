@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::range;
-use super::planes::Planes;
+use super::distribution::Poisson;
+use super::planes::{Planes, to_u8};
+use super::trace::Applied;
 use crate::Error;
 use crate::random::Draws;
 
@@ -27,14 +29,14 @@ impl PoissonNoise {
         range(format!("{key}.grey"), [self.grey; 2], 0.0, 1.0)
     }
 
-    pub(super) fn apply(&self, mut picture: Planes, draws: &mut Draws) -> (Planes, String) {
+    pub(super) fn apply(&self, mut picture: Planes, draws: &mut Draws) -> (Planes, Applied) {
         let scale = draws.between(self.scale);
         let grey = draws.unit() < self.grey;
         let noise = if grey { noise(&luma(&picture), draws).repeat(3) } else { noise(&picture.values, draws) };
         for (value, noise) in picture.values.iter_mut().zip(noise) {
             *value = (*value + (scale * noise) as f32).clamp(0.0, 1.0);
         }
-        (picture, format!("poisson noise, {}, scale {scale:.2}", if grey { "grey" } else { "colour" }))
+        (picture, Applied::PoissonNoise { scale, grey })
     }
 }
 
@@ -48,13 +50,15 @@ fn luma(picture: &Planes) -> Vec<f32> {
 
 /// The noise at scale 1 of values in [0, 1], which are first rounded to 8 bits.
 fn noise(values: &[f32], draws: &mut Draws) -> Vec<f64> {
-    let levels: Vec<u8> = values.iter().map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+    let levels: Vec<u8> = values.iter().map(|&value| to_u8(value)).collect();
     let mut occurs = [false; 256];
     levels.iter().for_each(|&level| occurs[usize::from(level)] = true);
     let n = occurs.iter().filter(|occurs| **occurs).count().next_power_of_two() as f64;
-    let noise = |level| {
+    let mut distributions = [const { None }; 256];
+    let noise = |level: u8| {
         let value = f64::from(level) / 255.0;
-        draws.poisson(value * n) / n - value
+        let poisson = distributions[usize::from(level)].get_or_insert_with(|| Poisson::new(value * n));
+        poisson.draw(draws) / n - value
     };
     levels.into_iter().map(noise).collect()
 }

@@ -1,118 +1,147 @@
-use std::f64::consts::PI;
+use std::path::Path;
 
-use super::{
-    Base, Blur, Branch, Config, Decimate, Factor, Family, GaussianNoise, Interpolation, Jpeg, Kinds, PoissonNoise,
-    RandomKernel, Resize, Sharpen, Spread, Step,
-};
+use super::Config;
+use crate::Error;
 
-/// The kernels that both papers draw from with equal probability.
-const KERNELS: [Interpolation; 3] = [Interpolation::Area, Interpolation::Bilinear, Interpolation::Bicubic];
+/// The degradations that come with Abbe; see [`preset`].
+pub const PRESETS: [&str; 3] = ["real-esrgan", "first-order", "bsrgan"];
 
-/// The second-order degradation of Real-ESRGAN (Wang et al., arXiv 2107.10833), with the settings of its x4 models.
-pub fn real_esrgan() -> Config {
-    let first = [
-        Step::Blur(mixed_blur([0.2, 3.0])),
-        resize(Base::Picture, Factor::Range { probabilities: [0.2, 0.7, 0.1], range: [0.15, 1.5] }),
-        either_noise([1.0, 30.0], [0.05, 3.0]),
-        Step::Jpeg(Jpeg { quality: [30, 95] }),
-    ];
-    let second = [
-        sometimes(0.8, Step::Blur(mixed_blur([0.2, 1.5]))),
-        resize(Base::Lr, Factor::Range { probabilities: [0.3, 0.4, 0.3], range: [0.3, 1.2] }),
-        either_noise([1.0, 25.0], [0.05, 2.5]),
-        either_order(),
-    ];
-    let sharpen = Sharpen { weight: 0.5, radius: 50, threshold: 10.0 };
-    Config { sharpen: Some(sharpen), steps: first.into_iter().chain(second).collect() }
-}
-
-/// Nine tenths bells and plateaus, one tenth sinc filters, of which the three sizes below 13 have another least cutoff
-/// than the five others.
-fn mixed_blur(sigma: [f64; 2]) -> Blur {
-    let shaped = |probability, family| RandomKernel { probability, size: [7, 21], family };
-    let sinc =
-        |probability, size, least| RandomKernel { probability, size, family: Family::Sinc { cutoff: [least, PI] } };
-    let [circle, ellipse] = [Spread::Isotropic(sigma), Spread::Anisotropic(sigma)];
-    let generalised = |spread: &Spread| Family::GeneralisedGaussian { spread: spread.clone(), beta: [0.5, 4.0] };
-    let plateau = |spread: &Spread| Family::Plateau { spread: spread.clone(), beta: [1.0, 2.0] };
-    Blur {
-        kernels: vec![
-            shaped(0.405, Family::Gaussian(circle.clone())),
-            shaped(0.225, Family::Gaussian(ellipse.clone())),
-            shaped(0.108, generalised(&circle)),
-            shaped(0.027, generalised(&ellipse)),
-            shaped(0.108, plateau(&circle)),
-            shaped(0.027, plateau(&ellipse)),
-            sinc(0.0375, [7, 11], PI / 3.0),
-            sinc(0.0625, [13, 21], PI / 5.0),
-        ],
-    }
-}
-
-fn either_noise(sigma: [f64; 2], scale: [f64; 2]) -> Step {
-    let kinds = Kinds { colour: 0.6, grey: 0.4, correlated: 0.0 };
-    let gaussian = Step::GaussianNoise(GaussianNoise { sigma, kinds });
-    one_of([(0.5, vec![gaussian]), (0.5, vec![Step::PoissonNoise(PoissonNoise { scale, grey: 0.4 })])])
-}
-
-/// The LR size and a sinc filter, then JPEG, or JPEG first.
-fn either_order() -> Step {
-    let sinc = Family::Sinc { cutoff: [PI / 3.0, PI] };
-    let kernels = vec![
-        RandomKernel { probability: 0.8, size: [7, 21], family: sinc },
-        RandomKernel { probability: 0.2, size: [1, 1], family: Family::Delta },
-    ];
-    let [size, sinc] = [resize(Base::Lr, Factor::Exactly(1.0)), Step::Blur(Blur { kernels })];
-    let jpeg = Step::Jpeg(Jpeg { quality: [30, 95] });
-    one_of([(0.5, vec![size.clone(), sinc.clone(), jpeg.clone()]), (0.5, vec![jpeg, size, sinc])])
-}
-
-/// The shuffled degradation of BSRGAN (Zhang et al., arXiv 2103.14006) for a scale of 2 or more, with the settings of
-/// its code, without the camera's noise, for which the code needs a separate model.
+/// The file of a degradation that comes with Abbe, in TOML, to be used as it is or copied and changed.
 ///
-/// At scale 4 a quarter of the pictures is halved first and then treated as at scale 2.
-pub fn bsrgan(scale: usize) -> Config {
-    let last = Step::Jpeg(Jpeg { quality: [30, 95] });
-    if scale != 4 {
-        return Config { sharpen: None, steps: vec![bsrgan_shuffle(scale), last] };
+/// For any scale `real-esrgan`, the second order of Real-ESRGAN (arXiv 2107.10833), and `first-order`, its first order
+/// alone; for the scales 2 and 4 `bsrgan`, the shuffled order of BSRGAN (arXiv 2103.14006). [`Error::Preset`] for
+/// anything else.
+pub fn preset(name: &str, scale: usize) -> Result<&'static str, Error> {
+    match (name, scale) {
+        ("real-esrgan", _) => Ok(include_str!("../../../../experiments/degradations/real-esrgan.toml")),
+        ("first-order", _) => Ok(include_str!("../../../../experiments/degradations/first-order.toml")),
+        ("bsrgan", 2) => Ok(include_str!("../../../../experiments/degradations/bsrgan-x2.toml")),
+        ("bsrgan", 4) => Ok(include_str!("../../../../experiments/degradations/bsrgan-x4.toml")),
+        _ => Err(Error::Preset { name: name.into(), scale }),
     }
-    let half = |kernels| Step::Resize(Resize { of: Base::Picture, factor: Factor::Exactly(0.5), kernels });
-    let halves = one_of([(0.5, vec![half(KERNELS.into())]), (0.5, vec![half(vec![Interpolation::Imresize])])]);
-    let branches = [(0.25, vec![halves, bsrgan_shuffle(2)]), (0.75, vec![bsrgan_shuffle(4)])];
-    Config { sharpen: None, steps: vec![one_of(branches), last] }
 }
 
-fn bsrgan_shuffle(scale: usize) -> Step {
-    let factor = scale as f64;
-    let down = resize(Base::Picture, Factor::OneOver([1.0, 2.0 * factor]));
-    let decimate = Step::Decimate(Decimate { factor: scale, sigma: [0.1, 0.6 * factor] });
-    let kinds = Kinds { colour: 0.4, grey: 0.4, correlated: 0.2 };
-    Step::Shuffle(vec![
-        Step::Blur(bsrgan_blur(factor)),
-        Step::Blur(bsrgan_blur(factor)),
-        one_of([(0.75, vec![down]), (0.25, vec![decimate])]),
-        resize(Base::Lr, Factor::Exactly(1.0)),
-        Step::GaussianNoise(GaussianNoise { sigma: [2.0, 25.0], kinds }),
-        sometimes(0.9, Step::Jpeg(Jpeg { quality: [30, 95] })),
-    ])
+impl Config {
+    /// The degradation of that name at that scale (see [`preset`]), or of the TOML file at that path.
+    ///
+    /// [`Error::Preset`] if there is neither, [`Error::Read`], [`Error::DegradationFile`] with the key that is unknown,
+    /// missing or out of its range.
+    pub fn open(name: &str, scale: usize) -> Result<Self, Error> {
+        let path = Path::new(name);
+        if PRESETS.contains(&name) || !path.exists() {
+            return parse(preset(name, scale)?, path);
+        }
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        parse(&text, path)
+    }
 }
 
-/// Ranges begin at 0 in the code, where the formula has no value; along an axis with a sigma of 0.1 (a variance of
-/// 0.01) or less a bell is already a single pixel.
-fn bsrgan_blur(factor: f64) -> Blur {
-    let kernel = |spread| RandomKernel { probability: 0.5, size: [7, 25], family: Family::Gaussian(spread) };
-    let circle = Spread::Isotropic([0.01, 2.0 + 0.2 * factor]);
-    Blur { kernels: vec![kernel(Spread::AnisotropicVariance([0.01, 4.0 + factor])), kernel(circle)] }
+fn parse(text: &str, path: &Path) -> Result<Config, Error> {
+    let wrong = |reason: String| Error::DegradationFile { path: path.into(), reason };
+    let config: Config = toml::from_str(text).map_err(|error| wrong(in_line(text, &error)))?;
+    config.check().map_err(|error| wrong(error.to_string()))?;
+    Ok(config)
 }
 
-fn resize(of: Base, factor: Factor) -> Step {
-    Step::Resize(Resize { of, factor, kernels: KERNELS.into() })
+/// The line, and what is wrong there, without control characters.
+fn in_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(String::new(), |before| format!("line {}: ", before.split('\n').count()));
+    format!("{line}{}", error.message()).replace(char::is_control, "\u{fffd}")
 }
 
-fn sometimes(probability: f64, step: Step) -> Step {
-    one_of([(probability, vec![step])])
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::degrade::{
+        Base, Blur, Branch, Decimate, Factor, Family, Interpolation, RandomKernel, Resize, Spread, Step,
+    };
 
-fn one_of<const N: usize>(branches: [(f64, Vec<Step>); N]) -> Step {
-    Step::OneOf(branches.map(|(probability, steps)| Branch { probability, steps }).into())
+    fn error(text: &str) -> String {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, text).unwrap();
+        let error = Config::open(path.to_str().unwrap(), 4).unwrap_err().to_string();
+        error.strip_prefix(&format!("{}: ", path.display())).unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_file_that_is_printed_and_changed_is_read() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("mine.toml");
+        let text = preset("real-esrgan", 4).unwrap();
+        std::fs::write(&path, text).unwrap();
+        let read = |name: &str| Config::open(name, 4).unwrap();
+        assert_eq!(read(path.to_str().unwrap()), read("real-esrgan"));
+        std::fs::write(&path, text.replacen("threshold = 10", "threshold = 12", 1)).unwrap();
+        assert_eq!(read(path.to_str().unwrap()).sharpen.unwrap().threshold, 12.0);
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_told_with_its_name_and_key() {
+        let text = preset("real-esrgan", 4).unwrap();
+        for (right, wrong, found) in [
+            ("radius", "raduis", "line 10: unknown field `raduis`"),
+            ("probability =", "probablity =", "unknown field `probablity`"),
+            ("kinds =", "kind =", "unknown field `kind`"),
+            ("isotropic =", "isotrop =", "unknown variant `isotrop`"),
+            ("cutoff =", "cut =", "unexpected keys in table: cut,"),
+            ("jpeg.", "jp\u{7}eg.", "line 62: "),
+            ("quality = [30, 95]", "quality = [30, 105]", "steps[3].jpeg.quality: expected [low, high] with 1 <= low"),
+            ("threshold = 10 ", "threshold = -1", "sharpen.threshold: expected [low, high] with 0.0 <= low"),
+        ] {
+            assert!(text.contains(right), "{right}");
+            let error = error(&text.replacen(right, wrong, 1));
+            assert!(error.contains(found), "{error}");
+            assert!(!error.contains(char::is_control), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_tells_what_there_is() {
+        for (name, scale) in [("esrgan", 4), ("bsrgan", 3), ("absent.toml", 4)] {
+            let error = Config::open(name, scale).unwrap_err().to_string();
+            assert!(PRESETS.iter().all(|preset| error.contains(preset)) && error.contains(name), "{error}");
+        }
+        assert!(matches!(Config::open(env!("CARGO_MANIFEST_DIR"), 4), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn kernels_of_real_esrgan_are_as_likely_as_published() {
+        let config = Config::open("real-esrgan", 4).unwrap();
+        let Step::OneOf(second) = &config.steps[4] else { panic!("the second blur is left out at times") };
+        assert_eq!(config.steps[0], Config::open("first-order", 4).unwrap().steps[0]);
+        for (step, sigma) in [(&config.steps[0], [0.2, 3.0]), (&second[0].steps[0], [0.2, 1.5])] {
+            let Step::Blur(blur) = step else { panic!("{step:?}") };
+            let shaped = [0.45, 0.25, 0.12, 0.03, 0.12, 0.03].map(|probability| 0.9 * probability);
+            let sinc = [3.0, 5.0].map(|sizes| 0.1 * sizes / 8.0); // 7, 9, 11 and 13, 15, 17, 19, 21
+            assert_eq!(blur.kernels.len(), 8);
+            for (kernel, probability) in blur.kernels.iter().zip(shaped.into_iter().chain(sinc)) {
+                assert!((kernel.probability - probability).abs() < 1e-12, "{kernel:?}");
+            }
+            assert_eq!(blur.kernels[0].family, Family::Gaussian(Spread::Isotropic(sigma)));
+        }
+    }
+
+    #[test]
+    fn figures_of_bsrgan_follow_the_scale() {
+        let [two, four] = [2, 4].map(|scale| Config::open("bsrgan", scale).unwrap());
+        let Step::OneOf(branches) = &four.steps[0] else { panic!("halved first or not") };
+        assert_eq!(branches[0].steps[1], two.steps[0]);
+        let kernels = vec![Interpolation::Area, Interpolation::Bilinear, Interpolation::Bicubic];
+        for (factor, shuffle) in [(2, &two.steps[0]), (4, &branches[1].steps[0])] {
+            let Step::Shuffle(steps) = shuffle else { panic!("{shuffle:?}") };
+            let scale = factor as f64;
+            let bell = |spread| RandomKernel { probability: 0.5, size: [7, 25], family: Family::Gaussian(spread) };
+            let ellipse = Spread::AnisotropicVariance([0.01, 4.0 + scale]);
+            let blur =
+                Step::Blur(Blur { kernels: vec![bell(ellipse), bell(Spread::Isotropic([0.01, 2.0 + 0.2 * scale]))] });
+            assert_eq!(steps[..2], [blur.clone(), blur]);
+            let by = Factor::OneOver([1.0, 2.0 * scale]);
+            let resize = Step::Resize(Resize { of: Base::Picture, factor: by, kernels: kernels.clone() });
+            let decimate = Step::Decimate(Decimate { factor, sigma: [0.1, 0.6 * scale] });
+            let branch = |probability, step| Branch { probability, steps: vec![step] };
+            assert_eq!(steps[2], Step::OneOf(vec![branch(0.75, resize), branch(0.25, decimate)]));
+        }
+    }
 }

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{probabilities, range, require};
 use super::interpolate::{Interpolation, interpolate};
 use super::planes::Planes;
+use super::trace::Applied;
 use crate::Error;
 use crate::random::Draws;
 
@@ -51,13 +52,13 @@ impl Resize {
         self.factor.check(&format!("{key}.factor"))
     }
 
-    pub(super) fn apply(&self, picture: &Planes, lr: (usize, usize), draws: &mut Draws) -> (Planes, String) {
+    pub(super) fn apply(&self, picture: &Planes, lr: (usize, usize), draws: &mut Draws) -> (Planes, Applied) {
         let base = if self.of == Base::Lr { lr } else { picture.size() };
         let factor = self.factor.draw(draws);
         let [height, width] = [base.0, base.1].map(|length| ((length as f64 * factor) as usize).max(1));
         let kernel = self.kernels[draws.below(self.kernels.len() as u32) as usize];
-        let label = format!("resize {}x{} to {height}x{width}, {kernel:?}", picture.height, picture.width);
-        (interpolate(picture, height, width, kernel), label.to_lowercase())
+        let applied = Applied::Resize { from: picture.size(), to: (height, width), kernel };
+        (interpolate(picture, height, width, kernel), applied)
     }
 }
 

@@ -1,8 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::range;
-use super::convolve::convolve;
-use super::kernel::Kernel;
+use super::convolve::gaussian_blur;
 use super::planes::Planes;
 use crate::Error;
 
@@ -46,7 +45,7 @@ impl Sharpen {
     fn blur(&self, picture: &Planes) -> Planes {
         let side = self.radius | 1;
         let sigma = 0.15 * side as f64 + 0.35;
-        convolve(&convolve(picture, &Kernel::bell(side, 1, sigma, 0.0)), &Kernel::bell(1, side, sigma, 0.0))
+        gaussian_blur(picture, side, sigma, 0.0)
     }
 }
 
@@ -67,6 +66,23 @@ mod tests {
         assert!(sharp.values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{:?}", sharp.values);
         let untouched = Sharpen { weight: 0.5, radius: 3, threshold: 31.0 }.apply(&picture);
         assert_eq!(untouched, picture); // 31 levels are more than a/2 * 255 = 30.47
+    }
+
+    #[test]
+    fn numpy_gives_the_same_pixels() {
+        let value = |y: usize, x: usize, c: usize| (37 * y * y + 11 * x * x + 5 * x * y + 83 * c + 7) % 256;
+        let values = (0..3 * 66).map(|i| value(i / 11 % 6, i % 11, i / 66) as f32 / 255.0).collect();
+        let picture = Planes { height: 6, width: 11, values };
+        let golden = include_str!("../../tests/golden/degrade/sharpen.txt");
+        assert_eq!(golden.lines().count(), 3);
+        for line in golden.lines() {
+            let numbers: Vec<f64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
+            let sharpen = Sharpen { weight: numbers[0], radius: numbers[1] as usize, threshold: numbers[2] };
+            let sharp = sharpen.apply(&picture);
+            assert!(sharp != picture && sharp.values.len() == numbers.len() - 3);
+            let error = sharp.values.iter().zip(&numbers[3..]).map(|(a, b)| (f64::from(*a) - b).abs());
+            assert!(error.fold(0.0, f64::max) < 3e-6, "{sharpen:?}");
+        }
     }
 
     #[test]

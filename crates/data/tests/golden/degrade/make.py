@@ -1,13 +1,18 @@
-"""Writes kernels.txt and resize.txt: what crates/data/src/degrade must agree with.
+"""Writes kernels.txt, resize.txt, sharpen.txt and jpeg.txt: what crates/data/src/degrade must agree with.
 
-    python3 make.py        (numpy 2.3.5, torch 2.11.0; in this file's folder)
+    python3 make.py        (numpy 2.3.5, torch 2.11.0, Pillow 13.0.0; in this file's folder)
 
 kernels.txt: name, size, first and second sigma (sinc: cutoff, 0), angle, beta, then the weights row after row, from the
 matrix form of the formulas in float64; the Bessel function is its integral, summed.
 resize.txt: mode, height, width, then the values of three planes, from torch.nn.functional.interpolate in float64.
+sharpen.txt: weight, radius, threshold, then the values of three planes, from the formula in float64, the blur in one pass.
+jpeg.txt: quality, then the pixels that come out of libjpeg by way of Pillow, 4:2:0.
 """
+import io
+
 import numpy as np
 import torch
+from PIL import Image
 
 SIZES = [(2, 3), (4, 5), (6, 7), (9, 16)]
 
@@ -54,6 +59,28 @@ def picture():
     return (37 * y * y + 11 * x * x + 5 * x * y + 83 * c + 7) % 256 / 255
 
 
+def blurred(planes, side):
+    sigma = 0.3 * ((side - 1) * 0.5 - 1) + 0.8
+    kernel = np.exp(-0.5 * distances(side, (sigma, sigma), 0))
+    around = ((0, 0), (side // 2, side // 2), (side // 2, side // 2))
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(planes, around, "reflect"), (side, side), (1, 2))
+    return np.einsum("cyxij,ij->cyx", windows, kernel / kernel.sum())
+
+
+def sharpened(planes, weight, radius, threshold):
+    side = radius + 1 if radius % 2 == 0 else radius
+    residual = planes - blurred(planes, side)
+    share = blurred((np.abs(residual) * 255 > threshold).astype(float), side)
+    return share * np.clip(planes + weight * residual, 0, 1) + (1 - share) * planes
+
+
+def photograph():
+    """[32, 48, 3], the same formula as in the Rust test."""
+    y, x = np.mgrid[:32, :48]
+    texture = np.where((x // 16 + y // 16) % 2 == 0, x * y % 64, 0)
+    return np.stack([4 * x % 200 + texture // 2, 3 * y % 256, 40 + texture], axis=-1).astype(np.uint8)
+
+
 with open("kernels.txt", "w") as file:
     for *head, kernel in kernel_cases():
         print(*head, *(f"{weight:.9f}" for weight in (kernel / kernel.sum()).ravel()), file=file)
@@ -65,3 +92,13 @@ with open("resize.txt", "w") as file:
             smooth = {} if mode == "area" else {"align_corners": False}
             out = torch.nn.functional.interpolate(source, size=size, mode=mode, **smooth)
             print(mode, *size, *(f"{value:.7f}" for value in out.flatten().tolist()), file=file)
+
+with open("sharpen.txt", "w") as file:
+    for settings in [(0.5, 50, 10), (0.5, 5, 20), (2, 3, 60)]:
+        print(*settings, *(f"{value:.7f}" for value in sharpened(picture(), *settings).ravel()), file=file)
+
+with open("jpeg.txt", "w") as file:
+    for quality in [30, 62, 95]:
+        buffer = io.BytesIO()
+        Image.fromarray(photograph()).save(buffer, "JPEG", quality=quality, subsampling=2)
+        print(quality, *np.asarray(Image.open(buffer)).ravel(), file=file)
