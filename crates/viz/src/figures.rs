@@ -55,7 +55,7 @@ impl Figures {
 pub fn figures(run: &RunFolder) -> Figures {
     let mut figures = Figures::default();
     let results = read_results(run);
-    let notices = results.as_ref().map(|results| results.notices.clone()).unwrap_or_default();
+    let notices = results.as_ref().map_or_else(|_| notices(run), |results| results.notices.clone());
     figures.add("curves", draw_curves(run, &notices));
     match &results {
         Ok(results) => {
@@ -92,6 +92,14 @@ fn read_results(run: &RunFolder) -> Result<Results> {
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}: it is written when training is over", path.display()))?;
     Results::from_json(&text).with_context(|| path.display().to_string())
+}
+
+/// The notices of the manifest, which a run has from its beginning; none where it does not read.
+fn notices(run: &RunFolder) -> Vec<String> {
+    let text = std::fs::read_to_string(run.manifest()).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let notices = manifest["notices"].as_array().into_iter().flatten();
+    notices.filter_map(|notice| Some(notice.as_str()?.to_owned())).collect()
 }
 
 /// The first line, and below it the notices and further lines.
@@ -253,7 +261,9 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = finished(folder.path());
         std::fs::remove_file(run.metrics("json")).unwrap();
+        write_atomic(&run.manifest(), br#"{"notices": ["VGG-19 with random weights"]}"#).unwrap();
         let Figures { written, missing } = figures(&run);
+        assert!(std::fs::read_to_string(run.figure("curves.svg")).unwrap().contains("VGG-19 with random weights"));
         assert_eq!(written, ["png", "svg"].map(|ending| run.figure(&format!("curves.{ending}"))));
         assert!(
             missing.len() == 1 && missing[0].contains("metrics.json") && missing[0].contains("grids"),
