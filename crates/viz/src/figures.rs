@@ -47,8 +47,9 @@ impl Figures {
 
 /// Draws every figure that the run has the data for: the curves of its log; bars of its metrics, and the
 /// perception-distortion plane where LPIPS was measured; for five of its judged pictures a grid (LR, methods, HR) and zoomed
-/// patches, and for those shown whole also maps of differences and spectra; a page with all grids. Where fewer than five
-/// pictures were judged quarters of them are shown too. Every figure repeats the notices of the table.
+/// patches, and for those shown whole also maps of differences, spectra and a row (LR, the first and the last method, HR) on
+/// a common page. Where fewer than five pictures were judged quarters of them are shown too. Every figure repeats the
+/// notices of the table.
 ///
 /// What cannot be drawn does not keep the rest from being drawn: a run that was stopped has its curves, and
 /// [`Figures::missing`] says what it lacks.
@@ -147,24 +148,24 @@ fn title(results: &Results) -> String {
     format!("×{}, mean of {pictures} pictures", results.scale)
 }
 
-/// Grids, patches, differences and spectra; and all grids on one page.
+/// Grids, patches, differences and spectra; and a row for each picture on one page.
 fn draw_views(run: &RunFolder, results: &Results, figures: &mut Figures) {
     let judged = results.methods.last().context("metrics.json: expected a method, found none");
     let views = match judged.and_then(|judged| views(run, judged, VIEWS)) {
         Ok(views) => views,
         Err(error) => return figures.missing.push(format!("grids and zoomed patches: {error:#}")),
     };
-    let mut read = Vec::new();
+    let mut whole = Vec::new();
     for view in &views {
         match Versions::read(run, results, view) {
             Ok(versions) => {
                 figures.add(&view.title(), draw_view(run, results, view, &versions));
-                read.push(versions);
+                whole.extend(view.quarter.is_none().then_some(versions));
             }
             Err(error) => figures.missing.push(format!("figures of {}: {error:#}", view.title())),
         }
     }
-    let groups: Vec<_> = read.iter().map(Versions::group).collect();
+    let groups: Vec<_> = whole.iter().map(Versions::row).collect();
     if !groups.is_empty() {
         let heading = heading(format!("×{}", results.scale), &results.notices, &numbers(results, ""));
         let path = run.figure("grids.png");
