@@ -47,15 +47,16 @@ impl Figures {
 
 /// Draws every figure that the run has the data for: the curves of its log; bars of its metrics, and the
 /// perception-distortion plane where LPIPS was measured; for five of its judged pictures a grid (LR, methods, HR) and zoomed
-/// patches, and for those shown whole also maps of differences and spectra; a page with all grids. Where fewer than five
-/// pictures were judged quarters of them are shown too. Every figure repeats the notices of the table.
+/// patches, and for those shown whole also maps of differences, spectra and a row (LR, the first and the last method, HR) on
+/// a common page. Where fewer than five pictures were judged quarters of them are shown too. Every figure repeats the
+/// notices of the table.
 ///
 /// What cannot be drawn does not keep the rest from being drawn: a run that was stopped has its curves, and
 /// [`Figures::missing`] says what it lacks.
 pub fn figures(run: &RunFolder) -> Figures {
     let mut figures = Figures::default();
     let results = read_results(run);
-    let notices = results.as_ref().map(|results| results.notices.clone()).unwrap_or_default();
+    let notices = results.as_ref().map_or_else(|_| notices(run), |results| results.notices.clone());
     figures.add("curves", draw_curves(run, &notices));
     match &results {
         Ok(results) => {
@@ -92,6 +93,14 @@ fn read_results(run: &RunFolder) -> Result<Results> {
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}: it is written when training is over", path.display()))?;
     Results::from_json(&text).with_context(|| path.display().to_string())
+}
+
+/// The notices of the manifest, which a run has from its beginning; none where it does not read.
+fn notices(run: &RunFolder) -> Vec<String> {
+    let text = std::fs::read_to_string(run.manifest()).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let notices = manifest["notices"].as_array().into_iter().flatten();
+    notices.filter_map(|notice| Some(notice.as_str()?.to_owned())).collect()
 }
 
 /// The first line, and below it the notices and further lines.
@@ -139,24 +148,24 @@ fn title(results: &Results) -> String {
     format!("×{}, mean of {pictures} pictures", results.scale)
 }
 
-/// Grids, patches, differences and spectra; and all grids on one page.
+/// Grids, patches, differences and spectra; and a row for each picture on one page.
 fn draw_views(run: &RunFolder, results: &Results, figures: &mut Figures) {
     let judged = results.methods.last().context("metrics.json: expected a method, found none");
     let views = match judged.and_then(|judged| views(run, judged, VIEWS)) {
         Ok(views) => views,
         Err(error) => return figures.missing.push(format!("grids and zoomed patches: {error:#}")),
     };
-    let mut read = Vec::new();
+    let mut whole = Vec::new();
     for view in &views {
         match Versions::read(run, results, view) {
             Ok(versions) => {
                 figures.add(&view.title(), draw_view(run, results, view, &versions));
-                read.push(versions);
+                whole.extend(view.quarter.is_none().then_some(versions));
             }
             Err(error) => figures.missing.push(format!("figures of {}: {error:#}", view.title())),
         }
     }
-    let groups: Vec<_> = read.iter().map(Versions::group).collect();
+    let groups: Vec<_> = whole.iter().map(Versions::row).collect();
     if !groups.is_empty() {
         let heading = heading(format!("×{}", results.scale), &results.notices, &numbers(results, ""));
         let path = run.figure("grids.png");
@@ -253,7 +262,9 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = finished(folder.path());
         std::fs::remove_file(run.metrics("json")).unwrap();
+        write_atomic(&run.manifest(), br#"{"notices": ["VGG-19 with random weights"]}"#).unwrap();
         let Figures { written, missing } = figures(&run);
+        assert!(std::fs::read_to_string(run.figure("curves.svg")).unwrap().contains("VGG-19 with random weights"));
         assert_eq!(written, ["png", "svg"].map(|ending| run.figure(&format!("curves.{ending}"))));
         assert!(
             missing.len() == 1 && missing[0].contains("metrics.json") && missing[0].contains("grids"),

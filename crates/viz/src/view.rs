@@ -125,6 +125,15 @@ impl Versions {
         panels.push(self.hr());
         Group { name: self.name.clone(), panels }
     }
+
+    /// LR, what the first and the last method made, HR: one row of a page.
+    pub(crate) fn row(&self) -> Group<'_> {
+        let Group { name, mut panels } = self.group();
+        if panels.len() > 4 {
+            panels.drain(2..panels.len() - 2);
+        }
+        Group { name, panels }
+    }
 }
 
 fn shown(methods: &[Method]) -> Vec<&Method> {
@@ -152,6 +161,17 @@ mod tests {
         assert_eq!(files(0..2), [&["grid_0", "grid_1"][..], &quarters].concat());
         std::fs::remove_file(run.picture("0", "hr")).unwrap(); // five whole pictures are enough: no size is asked for
         assert_eq!(files(0..6).len(), 5);
+    }
+
+    #[test]
+    fn a_row_has_the_first_and_the_last_method() {
+        let picture = Rgb8::new(1, 1, vec![0; 3]).unwrap();
+        let titles = |count: usize| {
+            let restored = (0..count).map(|i| (i.to_string(), picture.clone(), String::new())).collect();
+            let versions = Versions { name: String::new(), lr: picture.clone(), hr: picture.clone(), restored };
+            versions.row().panels.iter().map(|panel| panel.title.clone()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!([titles(1), titles(2), titles(5)], ["LR 0 HR", "LR 0 1 HR", "LR 0 4 HR"]);
     }
 
     #[test]

@@ -142,7 +142,7 @@ mod tests {
         assert!(error.contains("`SR` is (8, 8)") && error.contains("`HR` is (9, 8)"), "{error}");
         assert!(zoom(&panel("HR", &hr), &[], Place::Centre, 64, "").is_err());
         assert!(zoom(&panel("HR", &hr), &[panel("HR", &hr)], Place::Centre, 0, "").is_err());
-        let none = Rgb8::new(0, 0, vec![]).unwrap();
+        let none = Rgb8 { height: 0, width: 0, pixels: vec![] };
         let error = zoom(&panel("HR", &none), &[panel("SR", &none)], Place::Centre, 64, "").unwrap_err();
         assert!(error.to_string().contains("no pixels"), "{error}");
     }
