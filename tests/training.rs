@@ -20,6 +20,9 @@ fn expected_files() -> Vec<String> {
         "experiment.toml",
         "figures/curves.png",
         "figures/curves.svg",
+        "figures/grids.png",
+        "figures/metrics.png",
+        "figures/metrics.svg",
         "log.jsonl",
         "manifest.json",
         "metrics.csv",
@@ -35,6 +38,10 @@ fn expected_files() -> Vec<String> {
     }
     for view in ["scene2", "scene3", "scene2_upper_left", "scene3_upper_left", "scene2_lower_right"] {
         files.extend(["grid", "zoom"].map(|kind| format!("figures/{kind}_{view}.png")));
+    }
+    for scene in ["scene2", "scene3"] {
+        let kinds = [("difference", "png"), ("spectrum", "png"), ("spectrum", "svg")];
+        files.extend(kinds.map(|(kind, ending)| format!("figures/{kind}_{scene}.{ending}")));
     }
     let mut files: Vec<String> = files.into_iter().map(|file| format!("run/{file}")).collect();
     files.sort();

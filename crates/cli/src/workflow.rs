@@ -49,7 +49,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
         train_all(setup, networks, vgg)?;
         let results = judge(experiment, &folder, at, &test, &manifest.notices)?;
         println!("\n{}", results.to_text());
-        let mut written = abbe_viz::figures(&folder)?;
+        let mut written = abbe_viz::figures(&folder).complete()?;
         note(&mut manifest, "finished".into())?;
         written.push(abbe_viz::results_archive(&folder)?);
         Ok(written)

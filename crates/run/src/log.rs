@@ -25,6 +25,12 @@ pub struct LogRow {
     pub terms: serde_json::Map<String, serde_json::Value>,
     /// Each loss term before its weight.
     pub raw: serde_json::Map<String, serde_json::Value>,
+    /// The discriminator's mean answer to real and restored pictures, as `real` and `fake`, on the steps that train it.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub discriminator: serde_json::Map<String, serde_json::Value>,
+    /// Each metric on the pictures of validation, by its name with its convention, after the steps that validate.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub validation: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Appends rows to a log. A row reaches the file in one write, and what a failed write has left of it is removed, so a run
@@ -96,6 +102,8 @@ mod tests {
             lr: 1e-4,
             terms: serde_json::Map::from_iter([("pixel".to_string(), 0.25.into())]),
             raw: serde_json::Map::new(),
+            discriminator: serde_json::Map::new(),
+            validation: serde_json::Map::new(),
         }
     }
 

@@ -122,6 +122,8 @@ impl<'a> Session<'a> {
             lr: self.trainees[&phase.network].adam.config.lr,
             terms: numbers.weighted,
             raw: numbers.raw,
+            discriminator: serde_json::Map::new(),
+            validation: serde_json::Map::new(),
         };
         self.log.write(&row)?;
         report(&row);

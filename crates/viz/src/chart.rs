@@ -1,162 +1,207 @@
-//! The chart of one loss term.
+//! Charts on a page: a heading, a key, and plots in two columns.
 
-use std::ops::Range;
-
-use anyhow::{Context, Result};
+use abbe_data::image::Rgb8;
+use abbe_data::resample::{self, Border};
+use anyhow::{Result, ensure};
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{Ranged, ValueFormatter};
-use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use crate::text::{FAMILY, INK, PALE};
+use crate::bars::Bars;
+use crate::header::{Entry, Header};
+use crate::layout::{detail, heading as heading_lines};
+use crate::plot::Plot;
+use crate::recorder::{Recorder, Text};
+use crate::text::{self, FAMILY, INK, Line, substitutes, white};
 
-/// Points drawn per curve; longer ones are averaged over equal runs of steps.
-const POINTS: usize = 300;
-/// A term that spans more than this factor gets a logarithmic axis.
-const WIDE: f64 = 30.0;
-/// At most this many numbers on the vertical axis: more would overlap where a logarithmic axis is dense.
-const LABELS: usize = 5;
-/// Colours of the phases, told apart by colour-blind readers too (Okabe and Ito's palette).
-const COLORS: [RGBColor; 5] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-];
+/// Width of a plot, in pixels.
+pub(crate) const WIDTH: u32 = 620;
+/// Height of a plot of curves under its title, in pixels.
+const HEIGHT: u32 = 280;
+/// How many times larger a figure is drawn: plotters does not smooth lines well, and places things on whole units.
+const FINE: u32 = 4;
+/// Distance of text from the edges, in pixels.
+const MARGIN: u32 = 20;
 
-/// Colour of the phase with this index.
-pub(crate) fn color(phase: usize) -> RGBColor {
-    COLORS[phase % COLORS.len()]
+/// A figure of lines and text, for PNG and SVG.
+pub struct Chart {
+    header: Header,
+    plots: Vec<Body>,
 }
 
-/// One loss term over the steps.
-pub(crate) struct Chart {
-    pub term: String,
-    /// (step, value), one list per phase.
-    curves: Vec<Vec<(f64, f64)>>,
+/// One plot.
+pub(crate) enum Body {
+    Plot(Plot),
+    Bars(Bars),
 }
 
 impl Chart {
-    pub(crate) fn new(term: &str) -> Self {
-        Self { term: term.to_owned(), curves: Vec::new() }
+    pub(crate) fn new(heading: &str, key: Vec<Entry>, plots: Vec<Body>) -> Result<Self> {
+        text::register()?;
+        ensure!(!plots.is_empty(), "a chart needs something to draw, found nothing");
+        let mut lines = heading_lines(heading);
+        let names = key.iter().map(|entry| entry.name.as_str()).chain(plots.iter().flat_map(Body::texts));
+        let names: Vec<Line> = names.map(detail).collect();
+        lines.extend(substitutes(lines.iter().chain(&names))?.map(|note| detail(&note)));
+        Ok(Self { header: Header::new(&lines, key, columns(&plots) as u32 * WIDTH)?, plots })
     }
 
-    pub(crate) fn push(&mut self, phase: usize, step: f64, value: f64) {
-        self.curves.resize(self.curves.len().max(phase + 1), Vec::new());
-        self.curves[phase].push((step, value));
+    /// The pixels.
+    ///
+    /// # Errors
+    /// A plot without a finite number.
+    pub fn png(&self) -> Result<Rgb8> {
+        let (width, height) = self.size()?;
+        let fine = (width * FINE, height * FINE);
+        let mut large = white(fine.1 as usize, fine.0 as usize)?;
+        let texts = self.record(BitMapBackend::with_buffer(&mut large.pixels, fine))?;
+        let mut page = resample::bicubic(&large, height as usize, width as usize, Border::Replicate);
+        texts.iter().try_for_each(|text| text.write(&mut page))?;
+        Ok(page)
     }
 
-    /// Draws the chart, every length `fine` times larger than it is to appear.
-    pub(crate) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, fine: u32) -> Result<()>
+    /// The text of an SVG file. Its font is the reader's sans-serif, set as wide as ours, so that nothing overlaps there.
+    ///
+    /// # Errors
+    /// A plot without a finite number.
+    pub fn svg(&self) -> Result<String> {
+        let (width, height) = self.size()?;
+        let fine = (width * FINE, height * FINE);
+        let mut svg = String::new();
+        let texts = self.record(SVGBackend::with_string(&mut svg, fine))?;
+        let size = format!("width=\"{}\" height=\"{}\"", fine.0, fine.1);
+        let mut svg = svg.replacen(&size, &format!("width=\"{width}\" height=\"{height}\""), 1);
+        svg.truncate(svg.trim_end().len() - "</svg>".len());
+        for text in texts.iter().filter(|text| !text.line.text.is_empty()) {
+            svg += &text.svg(FINE)?;
+        }
+        Ok(svg + "</svg>\n")
+    }
+
+    /// Draws all but the text, and returns that.
+    fn record<B: DrawingBackend>(&self, inner: B) -> Result<Vec<Text>>
     where
         B::ErrorType: 'static,
     {
-        let run = self.curves.iter().map(Vec::len).max().unwrap_or(0).div_ceil(POINTS);
-        let curves: Vec<Vec<(f64, f64)>> = self.curves.iter().map(|curve| averaged(curve, run)).collect();
-        let name = if run > 1 { format!("{} (means of {run} steps)", self.term) } else { self.term.clone() };
-        let is_wide = |values: &Range<f64>| values.start > 0.0 && values.end > WIDE * values.start;
-        let (mut steps, values) = (range(&curves, |point| point.0)?, range(&curves, |point| point.1)?);
-        if steps.is_empty() {
-            steps = steps.start - 0.5..steps.end + 0.5;
+        let mut texts = Vec::new();
+        self.draw(&Recorder { inner, fine: FINE, texts: &mut texts }.into_drawing_area())?;
+        Ok(texts)
+    }
+
+    /// (width, height) in pixels.
+    fn size(&self) -> Result<(u32, u32)> {
+        let columns = columns(&self.plots);
+        let height = |total, row| Ok::<u32, anyhow::Error>(total + row_height(row)?);
+        Ok((columns as u32 * WIDTH, self.plots.chunks(columns).try_fold(self.header.height, height)?))
+    }
+
+    /// Draws on a page that is [`FINE`] times as large as [`Chart::size`].
+    fn draw<B: DrawingBackend>(&self, page: &DrawingArea<B, Shift>) -> Result<()>
+    where
+        B::ErrorType: 'static,
+    {
+        page.fill(&WHITE)?;
+        self.header.draw(page, FINE)?;
+        let mut top = self.header.height;
+        for row in self.plots.chunks(columns(&self.plots)) {
+            let (title, height) = (title_height(row)?, row_height(row)?);
+            for (i, plot) in row.iter().enumerate() {
+                let corner = ((i as u32 * WIDTH * FINE) as i32, (top * FINE) as i32);
+                plot.draw(&page.clone().shrink(corner, (WIDTH * FINE, height * FINE)), title)?;
+            }
+            top += height;
         }
-        let mut builder = ChartBuilder::on(area);
-        builder.margin(12 * fine).margin_right(24 * fine).x_label_area_size(40 * fine).y_label_area_size(64 * fine);
-        let name = if is_wide(&values) { format!("{name}, logarithmic") } else { name };
-        builder.caption(name, (FAMILY, 17 * fine).into_font().color(&INK));
-        if is_wide(&values) {
-            draw_curves(
-                builder.build_cartesian_2d(steps, (values.start / 1.2..values.end * 1.2).log_scale())?,
-                &curves,
-                fine,
-            )
-        } else {
-            draw_curves(builder.build_cartesian_2d(steps, padded(values))?, &curves, fine)
+        Ok(page.present()?)
+    }
+}
+
+impl Body {
+    fn title(&self) -> Result<Vec<Line>> {
+        let title = match self {
+            Body::Plot(plot) if plot.is_wide()? => format!("{}, logarithmic", plot.title),
+            Body::Plot(Plot { title, .. }) | Body::Bars(Bars { title, .. }) => title.clone(),
+        };
+        Line::new(&title, 17, INK).wrapped((WIDTH - 2 * MARGIN) as usize)
+    }
+
+    /// Every name in it.
+    fn texts(&self) -> Vec<&str> {
+        match self {
+            Body::Plot(plot) => vec![&plot.title],
+            Body::Bars(bars) => bars.rows.iter().map(|(name, _)| name.as_str()).chain([bars.title.as_str()]).collect(),
+        }
+    }
+
+    /// The title in the upper `title` pixels, the plot below.
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, title: u32) -> Result<()>
+    where
+        B::ErrorType: 'static,
+    {
+        let mut y = 0;
+        for line in self.title()? {
+            draw_line(area, &line, (MARGIN, y), FINE)?;
+            y += line.height() as u32;
+        }
+        let (_, below) = area.split_vertically(title * FINE);
+        match self {
+            Body::Plot(plot) => plot.draw(&below, FINE),
+            Body::Bars(bars) => bars.draw(&below, FINE),
         }
     }
 }
 
-fn draw_curves<B, Y>(
-    mut chart: ChartContext<B, Cartesian2d<RangedCoordf64, Y>>,
-    curves: &[Vec<(f64, f64)>],
-    fine: u32,
-) -> Result<()>
+/// Plots beside each other.
+fn columns(plots: &[Body]) -> usize {
+    plots.len().clamp(1, 2)
+}
+
+/// Height of the tallest title of a row, in pixels.
+fn title_height(row: &[Body]) -> Result<u32> {
+    row.iter().try_fold(0, |tallest, plot| {
+        Ok(plot.title()?.iter().map(|line| line.height() as u32).sum::<u32>().max(tallest))
+    })
+}
+
+/// Height of the tallest plot of a row with its title, in pixels.
+fn row_height(row: &[Body]) -> Result<u32> {
+    let body = |plot: &Body| match plot {
+        Body::Plot(_) => Ok(HEIGHT),
+        Body::Bars(bars) => bars.height(),
+    };
+    let tallest = row.iter().try_fold(0, |tallest, plot| anyhow::Ok(body(plot)?.max(tallest)))?;
+    Ok(title_height(row)? + tallest + MARGIN / 2)
+}
+
+/// Draws a line of text below and right of (x, y), a pixel of the page; `fine` times larger.
+pub(crate) fn draw_line<B>(area: &DrawingArea<B, Shift>, line: &Line, (x, y): (u32, u32), fine: u32) -> Result<()>
 where
     B: DrawingBackend,
     B::ErrorType: 'static,
-    Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
-    let label = (FAMILY, 14 * fine).into_font().color(&PALE);
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(230, 230, 230).stroke_width(fine))
-        .axis_style(RGBColor(160, 160, 160).stroke_width(fine))
-        .set_all_tick_mark_size(5 * fine)
-        .label_style(label)
-        .x_desc("step")
-        .y_labels(LABELS)
-        .x_label_formatter(&|step| if step.fract() == 0.0 { format!("{step:.0}") } else { String::new() })
-        .y_label_formatter(&|value| tick(*value))
-        .draw()?;
-    for (phase, curve) in curves.iter().enumerate() {
-        chart.draw_series(LineSeries::new(curve.iter().copied(), color(phase).stroke_width(fine * 3 / 2)))?;
-        if let [point] = curve[..] {
-            chart.draw_series([Circle::new(point, 3 * fine, color(phase).filled())])?;
-        }
-    }
-    Ok(())
-}
-
-/// Means of `run` points each, in order.
-fn averaged(curve: &[(f64, f64)], run: usize) -> Vec<(f64, f64)> {
-    let mean = |points: &[(f64, f64)]| {
-        let sum = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
-        (sum.0 / points.len() as f64, sum.1 / points.len() as f64)
-    };
-    curve.chunks(run.max(1)).map(mean).collect()
-}
-
-/// Smallest and largest of a coordinate over all curves.
-fn range(curves: &[Vec<(f64, f64)>], coordinate: impl Fn(&(f64, f64)) -> f64) -> Result<Range<f64>> {
-    let values = || curves.iter().flatten().map(&coordinate);
-    let low = values().reduce(f64::min).context("a chart needs at least one point")?;
-    Ok(low..values().fold(low, f64::max))
-}
-
-/// A little air above and below; a constant gets an axis too.
-fn padded(values: Range<f64>) -> Range<f64> {
-    let air = match values.end - values.start {
-        0.0 => values.end.abs().max(1e-6) * 0.1,
-        span => span * 0.05,
-    };
-    values.start - air..values.end + air
-}
-
-/// A number for an axis: three digits, in powers of ten where zeros would not be read.
-fn tick(value: f64) -> String {
-    let digits: f64 = format!("{value:.2e}").parse().unwrap_or(value);
-    match digits.abs() {
-        0.0 => "0".to_owned(),
-        size if !(1e-3..1e5).contains(&size) => format!("{digits:e}"),
-        _ => digits.to_string(),
-    }
+    let y = y + line.size as u32 / 4;
+    let style = (FAMILY, line.size as u32 * fine).into_font().color(&line.color);
+    Ok(area.draw_text(&line.text, &style, ((x * fine) as i32, (y * fine) as i32))?)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::layout::tests::overlap;
 
-    #[test]
-    fn long_curves_become_means_of_equal_runs() {
-        // five points in runs of two: (0 + 1)/2, (2 + 3)/2, and the last alone
-        let curve = [(0.0, 10.0), (1.0, 20.0), (2.0, 30.0), (3.0, 50.0), (4.0, 7.0)];
-        assert_eq!(averaged(&curve, 2), [(0.5, 15.0), (2.5, 40.0), (4.0, 7.0)]);
-    }
-
-    #[test]
-    fn ticks_are_short() {
-        assert_eq!([0.0, 0.1 + 0.2, 1234.0, -0.05, 1e-5, 2e6].map(tick), ["0", "0.3", "1230", "-0.05", "1e-5", "2e6"]);
+    /// Text neither leaves the page nor meets other text.
+    pub(crate) fn assert_tidy(chart: &Chart, what: &str) {
+        let (width, height) = chart.size().unwrap();
+        let mut shapes = String::new();
+        let texts = chart.record(SVGBackend::with_string(&mut shapes, (width * FINE, height * FINE))).unwrap();
+        let texts: Vec<_> = texts.iter().filter(|text| !text.line.text.is_empty()).collect();
+        for (i, text) in texts.iter().enumerate() {
+            let name = &text.line.text;
+            let (rows, columns) = text.area();
+            let inside =
+                rows.start > 0 && rows.end < height as usize && columns.start > 0 && columns.end < width as usize;
+            assert!(inside, "{what}: `{name}` leaves the page: {rows:?} {columns:?}");
+            for other in &texts[i + 1..] {
+                assert!(!overlap(&text.area(), &other.area()), "{what}: `{name}` meets `{}`", other.line.text);
+            }
+        }
     }
 }

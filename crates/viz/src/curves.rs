@@ -1,147 +1,94 @@
-//! Loss curves from a run's log: one chart per loss term, one colour per phase.
+//! What a run's log holds, over the steps.
 
-use abbe_data::image::Rgb8;
-use abbe_data::resample::{self, Border};
 use abbe_run::LogRow;
 use anyhow::{Result, ensure};
-use plotters::coord::Shift;
-use plotters::prelude::*;
 
-use crate::chart::{Chart, color};
-use crate::layout;
-use crate::text::{self, FAMILY, Line, white};
+use crate::chart::{Body, Chart};
+use crate::header::Entry;
+use crate::look::Look;
+use crate::plot::{Curve, Plot};
 
-/// Width and height of one chart, in pixels.
-const CHART: (u32, u32) = (620, 300);
-/// How many times larger a PNG is drawn before it is reduced: plotters neither smooths lines well nor sets text finely.
-const FINE: u32 = 4;
-/// Distance of the header's text from the left edge, in pixels.
-const LEFT: u32 = 20;
-/// Distance of the header's text from the upper edge, in pixels.
-const TOP: u32 = 16;
+/// Points drawn per curve; longer ones are averaged over equal runs of steps.
+const POINTS: usize = 300;
 
-/// The loss curves of a log (see [`abbe_run::read_log`]) as pixels: every number under `terms`, over the steps of all
-/// phases one after another, on a logarithmic axis where a term spans more than a factor of 30.
+/// The curves of a log (see [`abbe_run::read_log`]) over the steps of all phases one after another: every number under
+/// `terms`, the learning rate, D(real) and D(fake), and the metrics of validation, each where the log has it. A phase has
+/// one colour, a dashed line stands where the next one begins; an axis is logarithmic where positive values span more than
+/// a factor of 30.
 ///
 /// # Errors
-/// When the log holds no number.
-pub fn png(log: &[LogRow], heading: &str) -> Result<Rgb8> {
-    let figure = Figure::new(log, heading)?;
-    let (width, height) = figure.size()?;
-    let (fine_width, fine_height) = (width * FINE, height * FINE);
-    let mut fine = white(fine_height as usize, fine_width as usize)?;
-    figure.draw(&BitMapBackend::with_buffer(&mut fine.pixels, (fine_width, fine_height)).into_drawing_area(), FINE)?;
-    Ok(resample::bicubic(&fine, height as usize, width as usize, Border::Replicate))
+/// When the log holds no step.
+pub fn curves(log: &[LogRow], heading: &str) -> Result<Chart> {
+    ensure!(!log.is_empty(), "the log holds no loss: expected rows with numbers under `terms`, found none");
+    let mut phases: Vec<&str> = Vec::new();
+    let mut plots: Vec<(Kind, Plot)> = Vec::new();
+    for (step, row) in log.iter().enumerate() {
+        let phase = place(&mut phases, |name| *name == row.phase, || &row.phase);
+        for (kind, name, value) in values(row) {
+            let title = if kind == Kind::Critic { "D(real), dashed: D(fake)" } else { &name };
+            let at = place(&mut plots, |plot| plot.0 == kind && plot.1.title == *title, || (kind, empty(title)));
+            let mut look = Look::of(phase);
+            look.dashed |= name == "D(fake)";
+            let curves = &mut plots[at].1.curves;
+            let at = place(curves, |curve| curve.look == look, || Curve { look, joined: true, points: Vec::new() });
+            curves[at].points.push((step as f64, value));
+        }
+    }
+    plots.sort_by_key(|(kind, _)| *kind);
+    let begins: Vec<f64> =
+        (1..log.len()).filter(|&step| log[step].phase != log[step - 1].phase).map(|step| step as f64).collect();
+    let body = |(_, plot)| Body::Plot(Plot { lines: begins.clone(), ..thinned(plot) });
+    let entry = |(i, name): (usize, &&str)| Entry { look: Look::of(i), joined: true, name: (*name).to_owned() };
+    let key = phases.iter().enumerate().map(entry).collect();
+    Chart::new(heading, key, plots.into_iter().map(body).collect())
 }
 
-/// The same as the text of an SVG file; its fonts are the reader's sans-serif.
-///
-/// # Errors
-/// When the log holds no number.
-pub fn svg(log: &[LogRow], heading: &str) -> Result<String> {
-    let figure = Figure::new(log, heading)?;
-    let mut text = String::new();
-    figure.draw(&SVGBackend::with_string(&mut text, figure.size()?).into_drawing_area(), 1)?;
-    Ok(text)
+/// What a number of a row is, in the order of the plots.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Term,
+    LearningRate,
+    Critic,
+    Validation,
 }
 
-/// The log rearranged by term.
-struct Figure {
-    heading: Vec<Line>,
-    phases: Vec<String>,
-    charts: Vec<Chart>,
+/// Every number of a row with its name.
+fn values(row: &LogRow) -> Vec<(Kind, String, f64)> {
+    let mut values = vec![(Kind::LearningRate, "learning rate".to_owned(), row.lr)];
+    let mut add = |kind, numbers: &serde_json::Map<_, serde_json::Value>, name: &dyn Fn(&str) -> String| {
+        values.extend(numbers.iter().filter_map(|(key, value)| Some((kind, name(key), value.as_f64()?))));
+    };
+    add(Kind::Term, &row.terms, &str::to_owned);
+    add(Kind::Critic, &row.discriminator, &|name| format!("D({name})"));
+    add(Kind::Validation, &row.validation, &|name| format!("{name} in validation"));
+    values
 }
 
-impl Figure {
-    fn new(log: &[LogRow], heading: &str) -> Result<Self> {
-        text::register()?;
-        let mut figure = Figure { heading: layout::heading(heading), phases: Vec::new(), charts: Vec::new() };
-        for (step, row) in log.iter().enumerate() {
-            let phase = place(&mut figure.phases, |name| *name == row.phase, || row.phase.clone());
-            for (term, value) in row.terms.iter().filter_map(|(term, value)| Some((term, value.as_f64()?))) {
-                let chart = place(&mut figure.charts, |chart| chart.term == *term, || Chart::new(term));
-                figure.charts[chart].push(phase, step as f64, value);
-            }
-        }
-        ensure!(!figure.charts.is_empty(), "the log holds no loss: expected numbers under `terms`, found none");
-        Ok(figure)
-    }
-
-    /// Height of the strip above the charts, in pixels.
-    fn header(&self) -> u32 {
-        let lines: usize = self.heading.iter().map(Line::height).sum();
-        TOP + (lines + phase_line("", 0).height()) as u32
-    }
-
-    fn columns(&self) -> usize {
-        self.charts.len().min(2)
-    }
-
-    fn rows(&self) -> usize {
-        self.charts.len().div_ceil(self.columns())
-    }
-
-    /// (width, height) in pixels; as wide as the charts, or as the header if that is wider.
-    fn size(&self) -> Result<(u32, u32)> {
-        let mut width = (CHART.0 * self.columns() as u32) as usize;
-        let mut phases = 0;
-        for (phase, name) in self.phases.iter().enumerate() {
-            phases += phase_line(name, phase).width()? + LEFT as usize;
-        }
-        for line in &self.heading {
-            width = width.max(line.width()? + 2 * LEFT as usize);
-        }
-        Ok((width.max(phases + LEFT as usize) as u32, self.header() + CHART.1 * self.rows() as u32))
-    }
-
-    /// Draws on an area that is `fine` times as large as [`Figure::size`].
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, fine: u32) -> Result<()>
-    where
-        B::ErrorType: 'static,
-    {
-        area.fill(&WHITE)?;
-        let (header, charts) = area.split_vertically(self.header() * fine);
-        self.draw_header(&header, fine)?;
-        for (chart, area) in self.charts.iter().zip(charts.split_evenly((self.rows(), self.columns()))) {
-            chart.draw(&area, fine)?;
-        }
-        Ok(area.present()?)
-    }
-
-    /// The heading, and below it each phase's name in its colour.
-    fn draw_header<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, fine: u32) -> Result<()>
-    where
-        B::ErrorType: 'static,
-    {
-        let mut top = TOP;
-        for line in &self.heading {
-            draw_line(area, line, (LEFT, top), fine)?;
-            top += line.height() as u32;
-        }
-        let mut left = LEFT;
-        for (phase, name) in self.phases.iter().enumerate() {
-            let line = phase_line(name, phase);
-            draw_line(area, &line, (left, top), fine)?;
-            left += line.width()? as u32 + LEFT;
-        }
-        Ok(())
-    }
+fn empty(title: &str) -> Plot {
+    Plot { title: title.to_owned(), x: ("step", true), y: String::new(), curves: Vec::new(), lines: Vec::new() }
 }
 
-fn phase_line(name: &str, phase: usize) -> Line {
-    Line { text: name.to_owned(), size: 17, color: color(phase) }
+/// The plot with no more than [`POINTS`] points per curve.
+fn thinned(mut plot: Plot) -> Plot {
+    let run = plot.curves.iter().map(|curve| curve.points.len()).max().unwrap_or(0).div_ceil(POINTS);
+    if run > 1 {
+        plot.title += &format!(" (means of {run} values)");
+        plot.curves.iter_mut().for_each(|curve| curve.points = averaged(&curve.points, run));
+    }
+    plot
 }
 
-fn draw_line<B: DrawingBackend>(area: &DrawingArea<B, Shift>, line: &Line, (x, y): (u32, u32), fine: u32) -> Result<()>
-where
-    B::ErrorType: 'static,
-{
-    let style = (FAMILY, line.size as u32 * fine).into_font().color(&line.color);
-    Ok(area.draw_text(&line.text, &style, ((x * fine) as i32, (y * fine) as i32))?)
+/// Means of `run` points each, in order.
+fn averaged(points: &[(f64, f64)], run: usize) -> Vec<(f64, f64)> {
+    let mean = |points: &[(f64, f64)]| {
+        let sum = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+        (sum.0 / points.len() as f64, sum.1 / points.len() as f64)
+    };
+    points.chunks(run).map(mean).collect()
 }
 
 /// Index of the item that fits; a new one is appended when none does.
-fn place<T>(items: &mut Vec<T>, fits: impl Fn(&T) -> bool, new: impl Fn() -> T) -> usize {
+fn place<T>(items: &mut Vec<T>, fits: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> usize {
     items.iter().position(fits).unwrap_or_else(|| {
         items.push(new());
         items.len() - 1
@@ -150,21 +97,45 @@ fn place<T>(items: &mut Vec<T>, fits: impl Fn(&T) -> bool, new: impl Fn() -> T) 
 
 #[cfg(test)]
 mod tests {
+    use abbe_data::image::Rgb8;
+    use plotters::style::RGBColor;
     use serde_json::{Map, json};
 
     use super::*;
+    use crate::chart::tests::assert_tidy;
+    use crate::grid::tests::NAMES;
 
-    fn log(steps: &[(&str, &[(&str, f64)])]) -> Vec<LogRow> {
-        let row = |(phase, terms): &(&str, &[(&str, f64)])| LogRow {
-            phase: (*phase).into(),
+    fn map(numbers: &[(&str, f64)]) -> Map<String, serde_json::Value> {
+        numbers.iter().map(|(name, value)| ((*name).into(), json!(value))).collect()
+    }
+
+    fn row(phase: &str, terms: &[(&str, f64)]) -> LogRow {
+        LogRow {
+            phase: phase.into(),
             step: 0,
             epoch: 0,
             seconds: 0.0,
             lr: 1e-4,
-            terms: terms.iter().map(|(term, value)| ((*term).into(), json!(value))).collect(),
-            raw: Map::from_iter([("not drawn".into(), json!(1.0))]),
+            terms: map(terms),
+            raw: map(&[("not drawn", 1.0)]),
+            discriminator: Map::new(),
+            validation: Map::new(),
+        }
+    }
+
+    /// A log of every kind of number.
+    fn full(name: &str, scale: f64, steps: usize) -> Vec<LogRow> {
+        let numbers = |i: usize| [(name, scale * (1.0 + i as f64)), ("total", -scale * i as f64)];
+        let of = |i: usize| LogRow {
+            discriminator: map(&[("real", 0.5 + 0.4 * (i as f64).sin()), ("fake", 0.3)]),
+            validation: if i.is_multiple_of(10) {
+                map(&[("psnr_y_crop4", 31.771 + 1e-4 * i as f64)])
+            } else {
+                Map::new()
+            },
+            ..row(if i < steps / 2 { name } else { "adversarial" }, &numbers(i))
         };
-        steps.iter().map(row).collect()
+        (0..steps).map(of).collect()
     }
 
     fn has(picture: &Rgb8, color: RGBColor) -> bool {
@@ -176,45 +147,59 @@ mod tests {
 
     #[test]
     fn every_term_gets_a_chart_and_every_phase_its_color() {
-        let warm_up: &[_] = &[("pixel", 0.5)];
         let adversarial: &[_] = &[("pixel", 0.25), ("adversarial", 1e-6)];
-        let log = log(&[("warm-up", warm_up), ("warm-up", &[("pixel", 0.001)]), ("adversarial", adversarial)]);
-        let header = Figure::new(&log, "Training loss").unwrap().header();
-        let picture = png(&log, "Training loss").unwrap();
-        assert_eq!(picture.size(), ((header + CHART.1) as usize, 2 * CHART.0 as usize));
-        let side = CHART.0 as usize;
-        let chart = |left, width| picture.crop(header as usize, left, CHART.1 as usize, width).unwrap();
-        assert!(has(&chart(0, side), color(0)) && has(&chart(0, side), color(1)), "pixel is in both phases");
-        assert!(!has(&chart(side, side), color(0)) && has(&chart(side, side), color(1)), "adversarial is in one");
+        let log =
+            [row("warm-up", &[("pixel", 0.5)]), row("warm-up", &[("pixel", 0.001)]), row("adversarial", adversarial)];
+        let picture = curves(&log, "Training").unwrap().png().unwrap();
+        let side = picture.width / 2;
+        let top = picture.height - 2 * 290; // pixel and adversarial, below them the learning rate
+        let chart = |left| picture.crop(top, left, 260, side).unwrap();
+        assert!(has(&chart(0), Look::of(0).color) && has(&chart(0), Look::of(1).color), "pixel is in both phases");
+        assert!(!has(&chart(side), Look::of(0).color) && has(&chart(side), Look::of(1).color), "adversarial is in one");
     }
 
     #[test]
-    fn long_headings_and_many_phases_widen_the_figure() {
-        let names: Vec<String> = (0..20).map(|i| format!("a phase with the number {i}")).collect();
-        let steps: Vec<(&str, &[_])> = names.iter().map(|name| (name.as_str(), &[("pixel", 0.5)][..])).collect();
-        assert!(png(&log(&steps), "").unwrap().width > 20 * 100);
-        assert!(png(&log(&steps[..1]), &"notice ".repeat(100)).unwrap().width > 700 * 5);
+    fn nothing_overlaps_for_any_names_values_and_lengths() {
+        for name in NAMES {
+            for scale in [1e-300, 1.234_567e-7, 0.1, 1e4, 1e12, 1e300] {
+                for steps in [1, 2, 3, 1000] {
+                    let chart = curves(&full(name, scale, steps), name).unwrap();
+                    assert_tidy(&chart, &format!("{name}, {scale}, {steps} steps"));
+                }
+            }
+        }
+        let phases: Vec<LogRow> = (0..40).map(|i| row(&format!("{} {i}", NAMES[i % 4]), &[("pixel", 1e6)])).collect();
+        assert_tidy(&curves(&phases, &"notice ".repeat(100)).unwrap(), "many phases");
+        assert_tidy(&curves(&vec![row("a", &[("pixel", 0.5)]); 200_000], "").unwrap(), "many steps");
     }
 
     #[test]
     fn the_svg_holds_the_same_names() {
-        let svg = svg(
-            &log(&[("warm-up", &[("pixel", 0.5)]), ("warm-up", &[("pixel", 0.4)])]),
-            "Training loss\nVGG-19 random",
-        )
-        .unwrap();
+        let svg = curves(&full("pixel <&>\u{1}", 0.1, 20), "Training\nVGG-19 random").unwrap().svg().unwrap();
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
-        assert!(
-            svg.contains("warm-up")
-                && svg.contains("pixel")
-                && svg.contains("VGG-19 random")
-                && !svg.contains("not drawn")
-        );
+        for name in [
+            "adversarial",
+            "pixel &lt;&amp;&gt;",
+            "\\u{1}",
+            "D(real)",
+            "psnr_y_crop4",
+            "learning rate",
+            "VGG-19 random",
+        ] {
+            assert!(svg.contains(name), "{name}");
+        }
+        assert!(!svg.contains("not drawn") && !svg.contains('\u{1}'));
+    }
+
+    #[test]
+    fn long_curves_become_means_of_equal_runs() {
+        // five points in runs of two: (0 + 1)/2, (2 + 3)/2, and the last alone
+        let points = [(0.0, 10.0), (1.0, 20.0), (2.0, 30.0), (3.0, 50.0), (4.0, 7.0)];
+        assert_eq!(averaged(&points, 2), [(0.5, 15.0), (2.5, 40.0), (4.0, 7.0)]);
     }
 
     #[test]
     fn an_empty_log_is_an_error() {
-        assert!(png(&[], "").unwrap_err().to_string().contains("`terms`"));
-        assert!(svg(&log(&[("warm-up", &[])]), "").is_err());
+        assert!(curves(&[], "").err().unwrap().to_string().contains("`terms`"));
     }
 }

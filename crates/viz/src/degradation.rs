@@ -5,7 +5,7 @@ use abbe_data::image::Rgb8;
 use abbe_data::resample;
 use anyhow::{Context, Result, ensure};
 
-use crate::layout::{Cell, detail, heading as heading_line, page, title, wrapped};
+use crate::layout::{Cell, detail, divided, heading as heading_line, page, rows, title};
 
 /// Longest side of what is shown, in HR pixels: of a larger picture the centre, in which single pixels still show.
 const LONGEST: usize = 384;
@@ -43,12 +43,12 @@ pub fn degradations(hr: &Rgb8, target: &Rgb8, examples: &[Example], heading: &st
         let enlarged = format!("{} × {}, enlarged {} × by nearest neighbour", size.0, size.1, view.scale * view.factor);
         let mut cell = view.cell(&format!("LR {i}"), &example.lr, view.scale, &enlarged)?;
         for (number, applied) in (1..).zip(&example.trace) {
-            cell.below.extend(wrapped(&format!("{number}  {applied}"), cell.picture.width)?);
+            cell.below.push(detail(&format!("{number}  {applied}")));
         }
         cells.push(cell);
     }
     let heading = format!("{heading}\n{view}", view = view.words(hr));
-    page(&cells.chunks(COLUMNS).collect::<Vec<_>>(), &heading_line(&heading))
+    page(rows(&divided(cells, COLUMNS, usize::MAX), 0)?, &heading_line(&heading))?.paint()
 }
 
 /// The part that is shown, in LR pixels, and how much it is enlarged.
@@ -127,13 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn a_sheet_has_a_row_for_every_three_pictures() {
+    fn more_than_three_pictures_stand_in_two_rows() {
         let (hr, sharpened) = (picture(256, 256), Rgb8::new(256, 256, vec![9; 3 * 256 * 256]).unwrap());
         let sheet = |target, count| degradations(&hr, target, &vec![example(picture(64, 64)); count], "baby").unwrap();
         let (two, three) = (sheet(&hr, 2), sheet(&hr, 3)); // with HR three and four pictures
-        assert_eq!(two.width, three.width);
         assert!(two.width > 3 * 256 && three.height > two.height + 256);
-        assert_eq!(sheet(&sharpened, 2).size(), three.size());
+        assert_eq!(sheet(&sharpened, 2).width, three.width);
     }
 
     #[test]

@@ -2,98 +2,71 @@
 
 use std::path::PathBuf;
 
-use abbe_data::image::{Conversion, Rgb8, read};
-use abbe_eval::{Method, Results, Row, Score, score};
-use abbe_run::{RunFolder, read_log, write_atomic};
+use abbe_eval::{Results, Score};
+use abbe_run::{RunFolder, read_log};
 use anyhow::{Context, Result, ensure};
 
-use crate::{Panel, archive, curves, grid, save, zoom};
+use crate::view::{Versions, View, views};
+use crate::{
+    Chart, Group, Judged, Metric, Place, archive, bars, curves, difference, grid, plane, save, save_chart, spectrum,
+    zoom,
+};
 
 /// Grids and zoomed patches of a run.
-const FIGURES: usize = 5;
-/// A picture is quartered only if the HR quarter has at least this many rows and columns.
-const LEAST: usize = 32;
+const VIEWS: usize = 5;
+/// Side of a zoomed patch in pixels.
+const PATCH: usize = 64;
 
-/// What one pair of figures shows: a judged picture, or a quarter of it.
-struct View {
-    picture: String,
-    quarter: Option<Quarter>,
+/// What became of a run's figures.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// The files that were written.
+    pub written: Vec<PathBuf>,
+    /// What could not be drawn, and why.
+    pub missing: Vec<String>,
 }
 
-/// A quarter by name, and whether it lies below and right of the middle.
-type Quarter = (&'static str, [bool; 2]);
-const QUARTERS: [Quarter; 4] = [
-    ("upper left", [false, false]),
-    ("lower right", [true, true]),
-    ("upper right", [false, true]),
-    ("lower left", [true, false]),
-];
-
-/// Draws five grids (LR, bicubic, SR, HR) and five zoomed patches (HR, bicubic, SR), and the loss curves; returns the paths
-/// written. They show the first five judged pictures; where there are fewer, quarters of them too. SR is what the last
-/// method of the table made; every figure repeats the table's notices.
-///
-/// # Errors
-/// A file of the run that is missing or does not read, and one that cannot be written, each with its path.
-pub fn figures(run: &RunFolder) -> Result<Vec<PathBuf>> {
-    let results = read_results(run)?;
-    let bicubic = results.methods.iter().find(|method| method.name == "bicubic");
-    let bicubic = bicubic.context("metrics.json: expected the method `bicubic`, found none: judge the run with it")?;
-    let sr = results.methods.last().unwrap_or(bicubic);
-    let mut written = Vec::new();
-    for view in views(run, sr)? {
-        written.extend(draw_view(run, &results, &view, [&bicubic.name, &sr.name])?);
+impl Figures {
+    /// The files that were written, when nothing is missing.
+    ///
+    /// # Errors
+    /// Everything that is missing, a line for each.
+    pub fn complete(self) -> Result<Vec<PathBuf>> {
+        let missing = self.missing.join("\n  ");
+        ensure!(missing.is_empty(), "not drawn, and the results are not packed:\n  {missing}");
+        Ok(self.written)
     }
-    written.extend(draw_curves(run, &results)?);
-    Ok(written)
-}
 
-/// Whole pictures first; where they are too few, the same quarter of each large picture in turn.
-fn views(run: &RunFolder, judged: &Method) -> Result<Vec<View>> {
-    let whole = judged.rows.iter().map(|row| View { picture: row.picture.clone(), quarter: None });
-    let mut views: Vec<View> = whole.take(FIGURES).collect();
-    let missing = FIGURES - views.len();
-    if missing > 0 {
-        let large = large_pictures(run, judged)?;
-        let quarter =
-            |quarter| large.iter().map(move |picture| View { picture: picture.clone(), quarter: Some(quarter) });
-        views.extend(QUARTERS.into_iter().flat_map(quarter).take(missing));
-    }
-    Ok(views)
-}
-
-/// The judged pictures that are large enough for quarters.
-fn large_pictures(run: &RunFolder, judged: &Method) -> Result<Vec<String>> {
-    let mut large = Vec::new();
-    for Row { picture, .. } in &judged.rows {
-        let (height, width) = read(&run.picture(picture, "hr"), Conversion::Refuse)?.size();
-        if height.min(width) >= 2 * LEAST {
-            large.push(picture.clone());
+    fn add(&mut self, what: &str, drawn: Result<Vec<PathBuf>>) {
+        match drawn {
+            Ok(paths) => self.written.extend(paths),
+            Err(error) => self.missing.push(format!("{what}: {error:#}")),
         }
     }
-    Ok(large)
 }
 
-impl View {
-    /// The part of one version of the picture that is shown. `lr` is that version's LR picture, whose pixels decide the cut,
-    /// so that LR and HR show the same.
-    fn of(&self, version: &Rgb8, lr: &Rgb8) -> Result<Rgb8> {
-        let Some((_, [below, right])) = self.quarter else { return Ok(version.clone()) };
-        let scale = version.height / lr.height;
-        let (height, width) = (lr.height / 2, lr.width / 2);
-        let top = if below { lr.height - height } else { 0 };
-        let left = if right { lr.width - width } else { 0 };
-        Ok(version.crop(top * scale, left * scale, height * scale, width * scale)?)
+/// Draws every figure that the run has the data for: the curves of its log; bars of its metrics, and the
+/// perception-distortion plane where LPIPS was measured; for five of its judged pictures a grid (LR, methods, HR) and zoomed
+/// patches, and for those shown whole also maps of differences, spectra and a row (LR, the first and the last method, HR) on
+/// a common page. Where fewer than five pictures were judged quarters of them are shown too. Every figure repeats the
+/// notices of the table.
+///
+/// What cannot be drawn does not keep the rest from being drawn: a run that was stopped has its curves, and
+/// [`Figures::missing`] says what it lacks.
+pub fn figures(run: &RunFolder) -> Figures {
+    let mut figures = Figures::default();
+    let results = read_results(run);
+    let notices = results.as_ref().map_or_else(|_| notices(run), |results| results.notices.clone());
+    figures.add("curves", draw_curves(run, &notices));
+    match &results {
+        Ok(results) => {
+            figures.add("bars", draw_bars(run, results));
+            figures.add("perception-distortion plane", draw_plane(run, results));
+            draw_views(run, results, &mut figures);
+        }
+        Err(error) => figures.missing.push(format!("grids, zoomed patches, differences, spectra and bars: {error:#}")),
     }
-
-    fn title(&self) -> String {
-        self.quarter.map_or(self.picture.clone(), |(name, _)| format!("{}, {name} quarter", self.picture))
-    }
-
-    fn file(&self, kind: &str) -> String {
-        let quarter = self.quarter.map_or(String::new(), |(name, _)| format!("_{}", name.replace(' ', "_")));
-        format!("{kind}_{}{quarter}.png", self.picture)
-    }
+    figures
 }
 
 /// Packs the experiment, manifest, log, tables, checkpoints and figures of a run; see [`archive()`]. Optimisers' states,
@@ -122,54 +95,121 @@ fn read_results(run: &RunFolder) -> Result<Results> {
     Results::from_json(&text).with_context(|| path.display().to_string())
 }
 
-/// The grid and the zoomed patch of one view; its metrics are those of what is shown.
-fn draw_view(run: &RunFolder, results: &Results, view: &View, methods: [&str; 2]) -> Result<[PathBuf; 2]> {
-    let open = |version: &str| read(&run.picture(&view.picture, version), Conversion::Refuse);
-    let whole_lr = open("lr")?;
-    let shown = |version: &str| view.of(&open(version)?, &whole_lr);
-    let (lr, hr) = (shown("lr")?, shown("hr")?);
-    let restored = [shown(methods[0])?, shown(methods[1])?];
-    let protocol = results.protocols.first().context("metrics.json: expected a protocol, found none")?;
-    let metrics = Score::METRICS.map(|metric| protocol.metric(metric)).join(" / ");
-    let panel_of = |i: usize| -> Result<Panel> {
-        let Score { psnr, ssim } = score(&restored[i], &hr, protocol)?;
-        Ok(panel(methods[i], &restored[i], format!("{psnr:.2} dB / {ssim:.4}")))
-    };
-    let (bicubic, sr) = (panel_of(0)?, panel_of(1)?);
-    let (lr, hr) = (panel("LR", &lr, String::new()), panel("HR", &hr, String::new()));
-    let title = format!("{}, ×{}", view.title(), results.scale);
-    let heading = [vec![title], results.notices.clone()].concat().join("\n");
-    let with_metrics = format!("{heading}\nNumbers: {metrics}");
-    let paths = ["grid", "zoom"].map(|kind| run.figure(&view.file(kind)));
-    // What stands under a whole picture is not true of its centre.
-    let patches = [&hr, &bicubic, &sr].map(|panel| Panel { caption: String::new(), ..panel.clone() });
-    let drawn = [grid(&[lr, bicubic, sr, hr], &with_metrics), zoom(&patches, &heading)];
-    for (figure, path) in drawn.into_iter().zip(&paths) {
-        save(&figure.with_context(|| format!("cannot draw {}", path.display()))?, path)?;
-    }
-    Ok(paths)
+/// The notices of the manifest, which a run has from its beginning; none where it does not read.
+fn notices(run: &RunFolder) -> Vec<String> {
+    let text = std::fs::read_to_string(run.manifest()).unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let notices = manifest["notices"].as_array().into_iter().flatten();
+    notices.filter_map(|notice| Some(notice.as_str()?.to_owned())).collect()
 }
 
-fn panel<'a>(title: &str, picture: &'a Rgb8, caption: String) -> Panel<'a> {
-    Panel { title: title.to_owned(), picture, caption }
+/// The first line, and below it the notices and further lines.
+fn heading(first: String, notices: &[String], further: &[String]) -> String {
+    [&[first], notices, further].concat().join("\n")
 }
 
-fn draw_curves(run: &RunFolder, results: &Results) -> Result<[PathBuf; 2]> {
+fn draw_curves(run: &RunFolder, notices: &[String]) -> Result<Vec<PathBuf>> {
     let log = read_log(&run.log())?;
     ensure!(!log.is_empty(), "{}: expected the rows of a training, found none", run.log().display());
+    let heading = heading("Training, each loss term times its weight".into(), notices, &[]);
+    save_chart(&curves(&log, &heading)?, &run.figure("curves"))
+}
+
+fn draw_bars(run: &RunFolder, results: &Results) -> Result<Vec<PathBuf>> {
+    let columns = results.columns();
+    let means: Vec<Vec<f64>> = results.methods.iter().map(|method| method.mean(columns.len())).collect();
+    let metric = |(column, name): (usize, &String)| Metric {
+        name: name.clone(),
+        higher_is_better: !name.starts_with("lpips"),
+        values: means.iter().map(|means| means.get(column).copied().filter(|mean| !mean.is_nan())).collect(),
+    };
+    let metrics: Vec<Metric> = columns.iter().enumerate().map(metric).collect();
+    let names: Vec<&str> = results.methods.iter().map(|method| method.name.as_str()).collect();
+    let chart = bars(&names, &metrics, &heading(title(results), &results.notices, &[]))?;
+    save_chart(&chart, &run.figure("metrics"))
+}
+
+/// Nothing where LPIPS was not measured.
+fn draw_plane(run: &RunFolder, results: &Results) -> Result<Vec<PathBuf>> {
+    let columns = results.columns();
+    let column = |metric: &str| columns.iter().position(|name| name.starts_with(metric));
+    let (Some(psnr), Some(lpips)) = (column("psnr"), column("lpips")) else { return Ok(Vec::new()) };
+    let judged = results.methods.iter().map(|method| {
+        let means = method.mean(columns.len());
+        Judged { name: method.name.clone(), psnr: means[psnr], lpips: means[lpips] }
+    });
+    let heading = heading(title(results), &results.notices, &[]);
+    let chart = plane(&judged.collect::<Vec<_>>(), [&columns[psnr], &columns[lpips]], &heading)?;
+    save_chart(&chart, &run.figure("plane"))
+}
+
+fn title(results: &Results) -> String {
+    let pictures = results.methods.first().map_or(0, |method| method.rows.len());
+    format!("×{}, mean of {pictures} pictures", results.scale)
+}
+
+/// Grids, patches, differences and spectra; and a row for each picture on one page.
+fn draw_views(run: &RunFolder, results: &Results, figures: &mut Figures) {
+    let judged = results.methods.last().context("metrics.json: expected a method, found none");
+    let views = match judged.and_then(|judged| views(run, judged, VIEWS)) {
+        Ok(views) => views,
+        Err(error) => return figures.missing.push(format!("grids and zoomed patches: {error:#}")),
+    };
+    let mut whole = Vec::new();
+    for view in &views {
+        match Versions::read(run, results, view) {
+            Ok(versions) => {
+                figures.add(&view.title(), draw_view(run, results, view, &versions));
+                whole.extend(view.quarter.is_none().then_some(versions));
+            }
+            Err(error) => figures.missing.push(format!("figures of {}: {error:#}", view.title())),
+        }
+    }
+    let groups: Vec<_> = whole.iter().map(Versions::row).collect();
+    if !groups.is_empty() {
+        let heading = heading(format!("×{}", results.scale), &results.notices, &numbers(results, ""));
+        let path = run.figure("grids.png");
+        figures.add("page of grids", grid(&groups, &heading).and_then(|page| save(&page, &path)).map(|()| vec![path]));
+    }
+}
+
+/// What the numbers under pictures are.
+fn numbers(results: &Results, of: &str) -> Vec<String> {
+    let metrics = |protocol: &abbe_eval::Protocol| Score::METRICS.map(|metric| protocol.metric(metric)).join(" / ");
+    results.protocols.first().map(|protocol| format!("Numbers: {}{of}", metrics(protocol))).into_iter().collect()
+}
+
+fn draw_view(run: &RunFolder, results: &Results, view: &View, versions: &Versions) -> Result<Vec<PathBuf>> {
     let heading =
-        [vec!["Training loss, each term times its weight".to_owned()], results.notices.clone()].concat().join("\n");
-    let paths = ["png", "svg"].map(|ending| run.figure(&format!("curves.{ending}")));
-    save(&curves::png(&log, &heading)?, &paths[0])?;
-    write_atomic(&paths[1], curves::svg(&log, &heading)?.as_bytes())?;
-    Ok(paths)
+        |of: &str| heading(format!("{}, ×{}", view.title(), results.scale), &results.notices, &numbers(results, of));
+    let (hr, restored) = (versions.hr(), versions.restored());
+    let with_hr = [restored.clone(), vec![hr.clone()]].concat();
+    let of_whole = heading(if view.quarter.is_some() { " of the quarter" } else { " of the whole picture" });
+    let mut drawn = vec![
+        ("grid", grid(&[Group { name: String::new(), ..versions.group() }], &heading(""))?),
+        ("zoom", zoom(&hr, &with_hr, Place::MostDifferent, PATCH, &of_whole)?),
+    ];
+    let mut written = Vec::new();
+    if view.quarter.is_none() {
+        drawn.push(("difference", difference(&hr, &restored, &heading(""))?));
+        let chart: Chart = spectrum(&hr, &restored, results.scale, &heading(""))?;
+        written.extend(save_chart(&chart, &run.figure(&view.file("spectrum")))?);
+    }
+    for (kind, figure) in drawn {
+        let path = run.figure(&format!("{}.png", view.file(kind)));
+        save(&figure, &path)?;
+        written.push(path);
+    }
+    Ok(written)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io::Cursor;
 
-    use abbe_eval::Protocol;
+    use abbe_data::image::Rgb8;
+    use abbe_eval::{Method, Protocol, Row};
+    use abbe_run::write_atomic;
 
     use super::*;
 
@@ -177,7 +217,7 @@ mod tests {
         r#"{"phase":"srgan","step":0,"epoch":0,"seconds":1,"lr":1e-4,"terms":{"pixel":0.5},"raw":{}}"#;
 
     /// A finished run with six judged pictures, named 0 to 5.
-    fn finished(root: &std::path::Path) -> RunFolder {
+    pub(crate) fn finished(root: &std::path::Path) -> RunFolder {
         let run = RunFolder::create(root, false).unwrap();
         let row = |picture| Row { picture: format!("{picture}"), values: vec![24.314, 0.7123] };
         let method = |name: &str| Method { name: name.into(), rows: (0..6).map(row).collect() };
@@ -200,11 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_run_gets_five_pairs_of_figures_curves_and_an_archive() {
+    fn a_finished_run_gets_all_figures_and_an_archive() {
         let folder = tempfile::tempdir().unwrap();
         let run = finished(folder.path());
-        let written = figures(&run).unwrap();
-        assert_eq!(written.len(), 2 * FIGURES + 2);
+        let Figures { written, missing } = figures(&run);
+        assert!(missing.is_empty(), "{missing:?}");
+        // curves and metrics twice, five views with grid, patches, differences and spectra twice, the page of grids
+        assert_eq!(written.len(), 4 + 5 * 5 + 1);
         assert!(written.iter().all(|path| path.is_file()));
         assert!(std::fs::read_to_string(run.figure("curves.svg")).unwrap().contains("VGG-19 with random weights"));
         let zip = std::fs::read(results_archive(&run).unwrap()).unwrap();
@@ -216,35 +258,29 @@ mod tests {
     }
 
     #[test]
-    fn few_pictures_are_shown_in_quarters_too() {
+    fn a_stopped_run_has_its_curves_and_says_what_it_lacks() {
         let folder = tempfile::tempdir().unwrap();
         let run = finished(folder.path());
-        let rows = |pictures: std::ops::Range<usize>| {
-            pictures.map(|i| Row { picture: i.to_string(), values: vec![] }).collect::<Vec<_>>()
-        };
-        let files = |pictures| {
-            let judged = Method { name: "srgan".into(), rows: rows(pictures) };
-            views(&run, &judged).unwrap().iter().map(|view| view.file("grid")).collect::<Vec<_>>()
-        };
-        let quarters = ["grid_0_upper_left.png", "grid_1_upper_left.png", "grid_0_lower_right.png"];
-        assert_eq!(files(0..2), [&["grid_0.png", "grid_1.png"][..], &quarters].concat());
-        std::fs::remove_file(run.picture("0", "hr")).unwrap(); // five whole pictures are enough: no size is asked for
-        assert_eq!(files(0..6).len(), FIGURES);
-        // A quarter of 5x4 LR pixels at scale 4 is 2x2 of them: rows 3 and 4, columns 2 and 3 at the lower right.
-        let lr = Rgb8::new(5, 4, (0..60).collect()).unwrap();
-        let view = View { picture: "a".into(), quarter: Some(QUARTERS[1]) };
-        assert_eq!(view.of(&lr, &lr).unwrap(), lr.crop(3, 2, 2, 2).unwrap());
-        let hr = Rgb8::new(20, 16, vec![0; 960]).unwrap();
-        assert_eq!(view.of(&hr, &lr).unwrap().size(), (8, 8));
+        std::fs::remove_file(run.metrics("json")).unwrap();
+        write_atomic(&run.manifest(), br#"{"notices": ["VGG-19 with random weights"]}"#).unwrap();
+        let Figures { written, missing } = figures(&run);
+        assert!(std::fs::read_to_string(run.figure("curves.svg")).unwrap().contains("VGG-19 with random weights"));
+        assert_eq!(written, ["png", "svg"].map(|ending| run.figure(&format!("curves.{ending}"))));
+        assert!(
+            missing.len() == 1 && missing[0].contains("metrics.json") && missing[0].contains("grids"),
+            "{missing:?}"
+        );
+        std::fs::remove_file(run.log()).unwrap();
+        assert_eq!(figures(&run).missing.len(), 2);
     }
 
     #[test]
-    fn a_missing_table_or_picture_is_named() {
+    fn a_missing_picture_is_named_and_the_others_are_drawn() {
         let folder = tempfile::tempdir().unwrap();
         let run = finished(folder.path());
         std::fs::remove_file(run.picture("3", "srgan")).unwrap();
-        assert!(format!("{:#}", figures(&run).unwrap_err()).contains("srgan.png"));
-        std::fs::remove_file(run.metrics("json")).unwrap();
-        assert!(format!("{:#}", figures(&run).unwrap_err()).contains("metrics.json"));
+        let Figures { written, missing } = figures(&run);
+        assert!(missing.len() == 1 && missing[0].contains("srgan.png"), "{missing:?}");
+        assert_eq!(written.len(), 4 + 4 * 5 + 1);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use abbe_run::RunFolder;
 use anyhow::Result;
 
-/// Draw the figures of a run again from its files, and pack its results
+/// Draw the figures of a run again from its files, and pack its results; a run that was stopped has its curves
 ///
 /// Example: abbe figures runs/demo
 #[derive(clap::Args)]
@@ -18,11 +18,12 @@ pub struct Arguments {
 /// Draws the figures.
 ///
 /// # Errors
-/// A folder without a run, a file of the run that does not read, or one that cannot be written.
+/// A folder without a run; what could not be drawn, after the rest was; an archive that cannot be written.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let folder = RunFolder::open(&arguments.run)?;
-    for path in abbe_viz::figures(&folder)?.into_iter().chain([abbe_viz::results_archive(&folder)?]) {
-        println!("{}", path.display());
-    }
+    let figures = abbe_viz::figures(&folder);
+    figures.written.iter().for_each(|path| println!("{}", path.display()));
+    figures.complete()?;
+    println!("{}", abbe_viz::results_archive(&folder)?.display());
     Ok(())
 }
