@@ -11,6 +11,8 @@ pub enum Purpose {
     Patch = 0,
     /// The degradation that makes an LR picture.
     Degradation = 1,
+    /// The pictures of a bootstrap sample.
+    Bootstrap = 2,
 }
 
 /// The random numbers that belong to one `(seed, purpose, step, index)`, the same on every machine.
