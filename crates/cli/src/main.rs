@@ -4,6 +4,7 @@ mod ascii;
 mod command;
 mod device;
 mod guard;
+mod measures;
 mod method;
 mod output;
 mod progress;
@@ -27,6 +28,7 @@ enum Command {
     Demo(command::demo::Arguments),
     Train(command::train::Arguments),
     Eval(command::eval::Arguments),
+    Score(command::score::Arguments),
     Upscale(command::upscale::Arguments),
     Figures(command::figures::Arguments),
     Inspect(command::inspect::Arguments),
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => command::demo::run(&arguments),
         Command::Train(arguments) => command::train::run(&arguments),
         Command::Eval(arguments) => command::eval::run(&arguments),
+        Command::Score(arguments) => command::score::run(&arguments),
         Command::Upscale(arguments) => command::upscale::run(&arguments),
         Command::Figures(arguments) => command::figures::run(&arguments),
         Command::Inspect(arguments) => command::inspect::run(&arguments),

@@ -7,6 +7,7 @@
 
 mod convention;
 mod evaluate;
+pub mod folders;
 mod json;
 mod measure;
 mod metric;
@@ -62,6 +63,14 @@ pub enum Error {
     NoLr {
         /// Name of the metric.
         metric: &'static str,
+    },
+    /// A picture without its other version.
+    #[error("{picture}: no picture of this name in {folder}; add it, or remove this one")]
+    NoPartner {
+        /// The picture.
+        picture: std::path::PathBuf,
+        /// Where its partner is missing.
+        folder: std::path::PathBuf,
     },
     /// The pixels do not fit the picture's size.
     #[error(transparent)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use abbe_data::image::{Conversion, Rgb8, read};
-use abbe_eval::{Method, Results, Row, Score, score};
+use abbe_eval::{Method, Results, Row, Versions, measure};
 use abbe_run::{RunFolder, read_log, write_atomic};
 use anyhow::{Context, Result, ensure};
 
@@ -130,10 +130,11 @@ fn draw_view(run: &RunFolder, results: &Results, view: &View, methods: [&str; 2]
     let (lr, hr) = (shown("lr")?, shown("hr")?);
     let restored = [shown(methods[0])?, shown(methods[1])?];
     let protocol = results.protocols.first().context("metrics.json: expected a protocol, found none")?;
-    let metrics = Score::METRICS.map(|metric| protocol.metric(metric)).join(" / ");
+    let metrics = results.metrics.iter().map(|metric| protocol.column(metric.name)).collect::<Vec<_>>().join(" / ");
     let panel_of = |i: usize| -> Result<Panel> {
-        let Score { psnr, ssim } = score(&restored[i], &hr, protocol)?;
-        Ok(panel(methods[i], &restored[i], format!("{psnr:.2} dB / {ssim:.4}")))
+        let values = measure(&Versions { sr: &restored[i], hr: &hr, lr: Some(&lr) }, protocol, &results.metrics)?;
+        let caption = results.metrics.iter().zip(values).map(|(metric, value)| metric.format_with_unit(value));
+        Ok(panel(methods[i], &restored[i], caption.collect::<Vec<_>>().join(" / ")))
     };
     let (bicubic, sr) = (panel_of(0)?, panel_of(1)?);
     let (lr, hr) = (panel("LR", &lr, String::new()), panel("HR", &hr, String::new()));
@@ -169,7 +170,7 @@ fn draw_curves(run: &RunFolder, results: &Results) -> Result<[PathBuf; 2]> {
 mod tests {
     use std::io::Cursor;
 
-    use abbe_eval::Protocol;
+    use abbe_eval::{Metric, Protocol};
 
     use super::*;
 
@@ -182,8 +183,9 @@ mod tests {
         let row = |picture| Row { picture: format!("{picture}"), values: vec![24.314, 0.7123] };
         let method = |name: &str| Method { name: name.into(), rows: (0..6).map(row).collect() };
         let methods = vec![method("bicubic"), method("srgan")];
-        let (protocols, notices) = (vec![Protocol::y_crop(4)], vec!["VGG-19 with random weights".to_owned()]);
-        let results = Results { scale: 4, lr: "bicubic".into(), protocols, methods, notices };
+        let (protocols, notices) =
+            (vec![Protocol::named("y-crop4", 4).unwrap()], vec!["VGG-19 with random weights".to_owned()]);
+        let results = Results { scale: 4, lr: "bicubic".into(), protocols, metrics: Metric::usual(), methods, notices };
         write_atomic(&run.metrics("json"), results.to_json().as_bytes()).unwrap();
         for file in [run.experiment(), run.manifest(), run.metrics("csv"), run.metrics("txt"), run.checkpoint("srgan")]
         {

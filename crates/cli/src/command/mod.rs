@@ -6,5 +6,6 @@ pub mod eval;
 pub mod figures;
 pub mod inspect;
 pub mod models;
+pub mod score;
 pub mod train;
 pub mod upscale;

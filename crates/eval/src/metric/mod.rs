@@ -118,9 +118,14 @@ impl Metric {
         METRICS.iter().take(2).collect()
     }
 
-    /// A value of this metric as papers print it: two decimals for dB, four for indices.
+    /// A value of this metric as papers print it: two decimals for dB, four for indices; without its unit.
     pub fn format(&self, value: f64) -> String {
         format!("{value:.0$}", self.digits)
+    }
+
+    /// The same with its unit, if it has one: `28.42 dB`.
+    pub fn format_with_unit(&self, value: f64) -> String {
+        [&self.format(value), self.unit].join(" ").trim_end().to_owned()
     }
 
     pub(crate) fn compute(&self) -> &Compute {
