@@ -100,7 +100,10 @@ mod tests {
         folder
     }
 
-    fn sizes(sr: &TempDir, hr: &TempDir, lr: Option<&TempDir>) -> Result<Vec<(String, (usize, usize), bool)>, Error> {
+    /// A picture's name, the size of HR, and whether there is LR.
+    type Found = (String, (usize, usize), bool);
+
+    fn sizes(sr: &TempDir, hr: &TempDir, lr: Option<&TempDir>) -> Result<Vec<Found>, Error> {
         let lr = lr.map(TempDir::path);
         let folders = Folders { sr: sr.path(), hr: hr.path(), lr, conversion: Conversion::Refuse, scale: 4 };
         for_each(&folders, |name, versions| Ok((name.to_owned(), versions.hr.size(), versions.lr.is_some())))
