@@ -158,13 +158,14 @@ impl Protocol {
     fn planes_of(&self, picture: &Rgb8, channel: Channel) -> Result<Vec<Plane>, Error> {
         let ((height, width), border) = (picture.size(), self.border);
         let (height, width) = (height - 2 * border, width - 2 * border);
-        let inside = picture.crop(border, border, height, width)?;
+        let cropped = if border > 0 { Some(picture.crop(border, border, height, width)?) } else { None };
+        let inside = cropped.as_ref().unwrap_or(picture);
         let plane = |values| Plane { height, width, values };
         let pixels = inside.pixels.as_chunks::<3>().0;
         Ok(match channel {
-            Channel::YRounded => vec![plane(color::luma_rounded(&inside))],
-            Channel::Y => vec![plane(color::luma(&inside))],
-            Channel::Luma => vec![plane(color::luma_full_range(&inside))],
+            Channel::YRounded => vec![plane(color::luma_rounded(inside))],
+            Channel::Y => vec![plane(color::luma(inside))],
+            Channel::Luma => vec![plane(color::luma_full_range(inside))],
             Channel::Rgb => {
                 Vec::from([0, 1, 2].map(|c| plane(pixels.iter().map(|pixel| f64::from(pixel[c])).collect())))
             }
