@@ -49,9 +49,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn swapped_channels_are_noticed_by_colour_alone() {
-        // Red and blue exchanged with luma kept is not to be had by a swap; so a picture whose blue and red are made alike
-        // in luma: I and Q of constant colours differ by constants, and FSIMc = FSIM · (S_I S_Q)^0.03.
+    fn a_tint_of_the_same_luma_is_noticed_by_colour_alone() {
+        // A tint adds a constant to R, G and B each. If their luma is 0, FSIM sees nothing, while I and Q differ by constants
+        // from those of grey, 0: FSIMc = FSIM · (S_I S_Q)^0.03.
         let pattern = plane(32, 32, |y, x| ((y / 4 + x / 4) % 2) as f64 * 60.0 + 90.0);
         let tinted = |[r, g, b]: [f64; 3]| [r, g, b].map(|offset| pattern.map(|value| value + offset));
         // .299 r + .587 g + .114 b = 0 for (11.4, 0, -29.9); I = .5959·11.4 + .3213·29.9 = 16.4001, Q = .2115·11.4 -
