@@ -70,6 +70,35 @@ fn eval_takes_lr_folders_and_protocols_and_writes_tables() {
 }
 
 #[test]
+fn score_measures_folders_under_several_protocols() {
+    let scratch = small_experiment();
+    for name in ["scene2", "scene3"] {
+        let hr = read(&scratch.path(&format!("test/{name}.png")), Conversion::Refuse).unwrap();
+        let brighter = hr.pixels.iter().map(|value| value.saturating_add(5)).collect();
+        scratch.picture(&format!("sr/{name}.png"), &abbe_data::image::Rgb8 { pixels: brighter, ..hr.clone() });
+        scratch.picture(&format!("same/{name}.png"), &hr);
+    }
+    let measures = "--protocol y-crop4 --protocol ntire --metrics psnr,gmsd";
+    let text = scratch.abbe(&format!("score sr same test {measures} --out out")).ok();
+    for part in ["y-crop4: ", "ntire: ", "psnr_y_crop4", "gmsd_ntire", "same - sr", "inf*"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let json: Value =
+        serde_json::from_str(&scratch.abbe(&format!("score sr same test {measures} --json")).ok()).unwrap();
+    assert_eq!((&json["protocols"][1]["border"], &json["metrics"][1]["better"]), (&10.into(), &"lower".into()));
+    assert_eq!(json["methods"][1]["pictures"][0]["gmsd_ntire"], 0.0);
+    let registered = scratch.abbe("score sr test --register").ok();
+    assert!(registered.contains("sr scene2: shift +0.00 +0.00, gain"), "{registered}");
+    scratch.abbe("score sr test --metrics lr_psnr").fails_with(&["scene2", "lr_psnr needs the LR pictures"]);
+    scratch.abbe("score sr test --metrics mse").fails_with(&["`mse`", "haarpsi"]);
+    scratch.abbe("score sr test --protocol lab").fails_with(&["`lab`", "basicsr-y"]);
+    scratch.picture("sr/extra.png", &abbe_data::image::Rgb8 { height: 20, width: 20, pixels: vec![0; 1200] });
+    scratch.abbe("score sr test").fails_with(&["extra.png", "no picture of this name"]);
+    scratch.picture("test/extra.png", &abbe_data::image::Rgb8 { height: 20, width: 22, pixels: vec![0; 1320] });
+    scratch.abbe("score sr test").fails_with(&["extra", "20x20", "20x22"]);
+}
+
+#[test]
 fn upscale_takes_folders_and_inspect_lists_tensors() {
     let scratch = small_experiment();
     scratch.abbe("train small.toml --out run").ok();

@@ -4,6 +4,7 @@ mod ascii;
 mod command;
 mod device;
 mod guard;
+mod measures;
 mod method;
 mod output;
 mod progress;
@@ -28,6 +29,7 @@ enum Command {
     Train(command::train::Arguments),
     Eval(command::eval::Arguments),
     Fetch(command::fetch::Arguments),
+    Score(command::score::Arguments),
     Upscale(command::upscale::Arguments),
     Figures(command::figures::Arguments),
     Inspect(command::inspect::Arguments),
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => command::train::run(&arguments),
         Command::Eval(arguments) => command::eval::run(&arguments),
         Command::Fetch(arguments) => command::fetch::run(&arguments),
+        Command::Score(arguments) => command::score::run(&arguments),
         Command::Upscale(arguments) => command::upscale::run(&arguments),
         Command::Figures(arguments) => command::figures::run(&arguments),
         Command::Inspect(arguments) => command::inspect::run(&arguments),

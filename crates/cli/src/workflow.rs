@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
 use abbe_data::store::{self, Area};
-use abbe_eval::{Protocol, Results, Upscaler, evaluate};
+use abbe_eval::{Metric, Protocol, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
@@ -14,6 +14,7 @@ use tch::Device;
 
 use crate::device::DeviceArgument;
 use crate::guard::guard;
+use crate::measures::usual_protocols;
 use crate::{progress, stop};
 
 /// Runs `experiment` and writes everything into `out`. Whatever can be checked is checked before `out` is touched.
@@ -28,7 +29,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     eprintln!("data.train: {pictures} pictures from {}", experiment.data.train.hr.display());
     let test = read_test_pairs(&experiment.data.test, experiment)?;
     check_apart(&train, &test)?;
-    check_judgeable(&test, &protocols(experiment))?;
+    check_judgeable(&test, &usual_protocols(experiment.scale)?)?;
     check_start(experiment, out)?;
     let networks = Networks::new(experiment, at)?;
     networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
@@ -80,7 +81,7 @@ fn judge(
     test: &[Pair],
     notices: &[String],
 ) -> Result<Results> {
-    let protocols = protocols(experiment);
+    let (protocols, metrics) = (usual_protocols(experiment.scale)?, Metric::usual());
     for pair in test {
         abbe_viz::save(&pair.hr, &folder.picture(&pair.name, "hr"))?;
         abbe_viz::save(&pair.lr, &folder.picture(&pair.name, "lr"))?;
@@ -99,11 +100,11 @@ fn judge(
             stop::check()?;
             abbe_viz::save(sr, &folder.picture(&pair.name, name))
         };
-        methods.push(evaluate(name, upscaler, test, experiment.scale, &protocols, keep)?);
+        methods.push(evaluate(name, upscaler, test, experiment.scale, &protocols, &metrics, keep)?);
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&experiment.data.test);
-    let results = Results { scale: experiment.scale, lr, protocols, methods, notices: notices.to_vec() };
+    let results = Results { scale: experiment.scale, lr, protocols, metrics, methods, notices: notices.to_vec() };
     write_tables(&results, |ending| folder.metrics(ending))?;
     Ok(results)
 }
@@ -141,15 +142,11 @@ fn check_apart(train: &store::Store, test: &[Pair]) -> Result<()> {
     Ok(())
 }
 
-/// How every run is judged: Y with the scale as border, and RGB whole.
-fn protocols(experiment: &Experiment) -> Vec<Protocol> {
-    vec![Protocol::y_crop(experiment.scale), Protocol::RGB]
-}
-
 /// A picture too small for a protocol would be noticed only after training.
 fn check_judgeable(test: &[Pair], protocols: &[Protocol]) -> Result<()> {
     for pair in test {
-        let fits = protocols.iter().try_for_each(|protocol| protocol.check(pair.hr.size()));
+        let fits =
+            protocols.iter().try_for_each(|protocol| abbe_eval::check(pair.hr.size(), protocol, &Metric::usual()));
         fits.with_context(|| format!("data.test: `{}`", pair.name))?;
     }
     Ok(())

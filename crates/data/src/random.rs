@@ -15,6 +15,8 @@ pub enum Purpose {
     Jitter = 2,
     /// The noise of an LR training patch.
     Noise = 3,
+    /// The pictures of a bootstrap sample.
+    Bootstrap = 4,
 }
 
 /// The random numbers that belong to one `(seed, purpose, step, index)`, the same on every machine.

@@ -6,7 +6,7 @@ use abbe_data::resample::{self, Border};
 use abbe_infer::{notice, upscale};
 use abbe_models::SrModel;
 
-use crate::{Error, Method, Protocol, Row};
+use crate::{Error, Method, Metric, Protocol, Row, Versions};
 
 /// What turns LR into SR.
 pub enum Upscaler {
@@ -51,6 +51,7 @@ pub fn evaluate<E: From<Error>>(
     pairs: &[Pair],
     scale: usize,
     protocols: &[Protocol],
+    metrics: &[&Metric],
     mut keep: impl FnMut(&Pair, &Rgb8) -> Result<(), E>,
 ) -> Result<Method, E> {
     let mut rows = Vec::new();
@@ -58,7 +59,8 @@ pub fn evaluate<E: From<Error>>(
         let named = |error| Error::Picture { picture: pair.name.clone(), source: Box::new(error) };
         let sr = upscaler.upscale(&pair.lr, scale).map_err(named)?;
         keep(pair, &sr)?;
-        rows.push(Row::score(&pair.name, &sr, &pair.hr, protocols)?);
+        let versions = Versions { sr: &sr, hr: &pair.hr, lr: Some(&pair.lr) };
+        rows.push(Row::measure(&pair.name, &versions, protocols, metrics)?);
     }
     Ok(Method { name: name.to_owned(), rows })
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::{Error, Method, Protocol, Results, Row};
+use crate::statistics::{Difference, RESAMPLES, SEED};
+use crate::{Error, Method, Metric, Protocol, Results, Row};
 
 /// How the method `bicubic` interpolates ([`Upscaler::Bicubic`](crate::Upscaler::Bicubic)).
 const BICUBIC: &str = "MATLAB imresize, 8-bit passes, mirrored border";
@@ -20,23 +21,31 @@ impl Results {
             "bicubic": BICUBIC,
             "notices": self.notices,
             "protocols": self.protocols.iter().map(Protocol::convention).collect::<Vec<_>>(),
+            "metrics": self.metrics,
             "methods": self.methods.iter().map(|method| method_json(method, &columns)).collect::<Vec<_>>(),
+            "differences": json!({
+                "interval": "95 %, percentiles of the bootstrap over pictures",
+                "resamples": RESAMPLES,
+                "seed": SEED,
+                "pairs": self.pairs().iter().map(|pair| pair_json(*pair, &columns)).collect::<Vec<_>>(),
+            }),
         });
         format!("{table:#}\n")
     }
 
-    /// Reads what [`Results::to_json`] wrote; means are taken anew.
+    /// Reads what [`Results::to_json`] wrote; means and differences are taken anew.
     ///
     /// # Errors
     /// The key that is missing or of another kind; a name of a method or picture that is no plain file name, because files
     /// are named after them.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let table: Value = serde_json::from_str(text).map_err(|error| Error::Table(error.to_string()))?;
-        let protocols = list(&table, "protocols")?.iter().map(|protocol| string(protocol, "protocol")?.parse());
+        let metric = |metric: &Value| Metric::named(&string(metric, "name")?);
         let mut results = Self {
             scale: number(&table, "scale")? as usize,
             lr: string(&table, "lr")?,
-            protocols: protocols.collect::<Result<_, _>>()?,
+            protocols: list(&table, "protocols")?.iter().map(read_protocol).collect::<Result<_, _>>()?,
+            metrics: list(&table, "metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
             methods: Vec::new(),
             notices: list(&table, "notices")?.iter().filter_map(|notice| Some(notice.as_str()?.to_owned())).collect(),
         };
@@ -56,14 +65,29 @@ fn method_json(method: &Method, columns: &[String]) -> Value {
     json!({
         "name": method.name,
         "mean": values(columns, &method.mean(columns.len())),
+        "standard_deviation": values(columns, &method.deviation(columns.len())),
         "pictures": method.rows.iter().map(row).collect::<Vec<_>>(),
     })
+}
+
+fn pair_json([a, b]: [&Method; 2], columns: &[String]) -> Value {
+    let difference = |found: &Difference| json!({ "mean": found.mean, "interval": found.interval });
+    let differences = a.minus(b, columns.len());
+    let by_column = columns.iter().cloned().zip(differences.iter().map(|found| found.as_ref().map(difference).into()));
+    let mut object = Map::from_iter([("method".to_owned(), json!(a.name)), ("minus".to_owned(), json!(b.name))]);
+    object.extend(by_column);
+    Value::Object(object)
 }
 
 /// Numbers by column; `inf`, `-inf` and `NaN`, which JSON cannot write, as strings.
 fn values(columns: &[String], values: &[f64]) -> Map<String, Value> {
     let value = |&value: &f64| if value.is_finite() { json!(value) } else { json!(value.to_string()) };
     columns.iter().cloned().zip(values.iter().map(value)).collect()
+}
+
+fn read_protocol(protocol: &Value) -> Result<Protocol, Error> {
+    serde_json::from_value(protocol["settings"].clone())
+        .map_err(|error| Error::Table(format!("expected a protocol at `settings`: {error}")))
 }
 
 fn read_method(method: &Value, columns: &[String]) -> Result<Method, Error> {
@@ -114,6 +138,12 @@ mod tests {
         assert_eq!(json["methods"][1]["mean"]["psnr_y_crop4"], "inf");
         assert_eq!(json["methods"][0]["pictures"][1]["ssim_rgb"], 0.75);
         assert_eq!(json["protocols"][0]["border"], 4);
+        assert_eq!((&json["metrics"][1]["name"], &json["metrics"][1]["better"]), (&json!("ssim"), &json!("higher")));
+        assert_eq!(json["methods"][0]["standard_deviation"]["psnr_rgb"], 0.5f64.sqrt());
+        let pair = &json["differences"]["pairs"][0];
+        assert_eq!((&pair["method"], &pair["minus"]), (&json!("SRGAN"), &json!("bicubic")));
+        assert_eq!(pair["psnr_rgb"], json!({ "mean": 0.0, "interval": [-0.5, 0.5] }));
+        assert_eq!(pair["psnr_y_crop4"], Value::Null);
         assert_eq!(json["bicubic"], "MATLAB imresize, 8-bit passes, mirrored border");
         assert_eq!(json["notices"][0], "VGG-19 with random weights (seed 0)");
         assert_eq!((&json["scale"], &json["lr"]), (&json!(4), &json!("bicubic, antialiased")));

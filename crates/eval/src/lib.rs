@@ -5,16 +5,25 @@
 //! A number without its convention is worth nothing: every metric is named after its [`Protocol`] (`psnr_y_crop4`), and
 //! the JSON of a table carries each [`Convention`] in full.
 
+mod convention;
 mod evaluate;
+pub mod folders;
 mod json;
+mod measure;
 mod metric;
 mod protocol;
-mod score;
+mod registration;
+pub mod statistics;
 mod table;
+mod text;
 
+pub use convention::Convention;
 pub use evaluate::{Upscaler, evaluate};
-pub use protocol::{Channel, Convention, Protocol, Ssim};
-pub use score::{Score, score};
+pub use measure::{Versions, check, measure};
+pub use metric::ssim::{Variant, Window};
+pub use metric::{Better, METRICS, Metric};
+pub use protocol::{Channel, Grey, Protocol};
+pub use registration::{Registration, register};
 pub use table::{Method, Results, Row};
 
 /// Why a picture could not be scored, or a protocol not be understood.
@@ -32,10 +41,10 @@ pub enum Error {
         /// Size of the reference picture.
         hr: (usize, usize),
     },
-    /// Too few pixels are left for the SSIM window once the protocol's border is cut.
+    /// Too few pixels are left for a metric once the protocol's border is cut.
     #[error(
-        "the picture is {height}x{width} (height x width), and protocol {protocol} needs at least {least}x{least}: its \
-         border on every side around the window of SSIM; leave the picture out or use a smaller border"
+        "the picture is {height}x{width} (height x width), and {metric} under protocol {protocol} needs at least \
+         {least}x{least}: leave the picture or the metric out, or use a smaller border"
     )]
     TooSmall {
         /// Height of the picture in pixels.
@@ -44,19 +53,48 @@ pub enum Error {
         width: usize,
         /// Name of the protocol.
         protocol: String,
+        /// Name of the metric.
+        metric: &'static str,
         /// Shortest side that a picture may have, in pixels.
         least: usize,
+    },
+    /// A metric that compares with LR pictures, where there are none.
+    #[error("{metric} needs the LR pictures: name their folder, or leave the metric out")]
+    NoLr {
+        /// Name of the metric.
+        metric: &'static str,
+    },
+    /// A picture without its other version.
+    #[error("{picture}: no picture of this name in {folder}; add it, or remove this one")]
+    NoPartner {
+        /// The picture.
+        picture: std::path::PathBuf,
+        /// Where its partner is missing.
+        folder: std::path::PathBuf,
     },
     /// The pixels do not fit the picture's size.
     #[error(transparent)]
     Data(#[from] abbe_data::Error),
-    /// A protocol's name follows none of the known patterns.
+    /// A protocol's name is none of the known ones.
     #[error(
-        "unknown protocol `{0}`: expected `y-cropN` or `rgb-cropN` with N the border in pixels, or `y`, `rgb` for none"
+        "unknown protocol `{0}`: expected {names}, each alone or followed by -cropN with N the border in pixels, or a file \
+         of settings that ends in .toml",
+        names = Protocol::names().collect::<Vec<_>>().join(", ")
     )]
     UnknownProtocol(String),
+    /// A file of settings that gives no protocol.
+    #[error("{path}: {reason}; settings are `about`, `channel`, `border`, `peak`, `ssim` and, if need be, `grey`")]
+    ProtocolFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A metric's name is none of the known ones.
+    #[error("unknown metric `{0}`: expected {names}", names = METRICS.each_ref().map(|metric| metric.name).join(", "))]
+    UnknownMetric(String),
     /// A file that should hold a table of results does not.
-    #[error("not a table of results: {0}; it is written by `abbe train`, `abbe demo` and `abbe eval`")]
+    #[error("not a table of results: {0}; it is written by `abbe train`, `abbe demo`, `abbe eval` and `abbe score`")]
     Table(String),
     /// A network that enlarges by another factor than was asked for.
     #[error("the network enlarges {network} times, {asked} times was asked for: choose another network or scale")]

@@ -1,11 +1,10 @@
-//! Tables of results: per picture and mean, as CSV, aligned text and JSON.
+//! Tables of results: per picture and mean, as CSV. The text form is in `text.rs`, JSON in `json.rs`.
 //!
 //! The PSNR of equal pictures is infinite. CSV writes it as `inf`, JSON (which has no such number) as the string
 //! `"inf"`; Python's `float()`, pandas and Rust's `f64::from_str` read both back.
 
-use abbe_data::image::Rgb8;
-
-use crate::{Error, Protocol, Score, score};
+use crate::statistics::{Difference, deviation, mean};
+use crate::{Error, Metric, Protocol, Versions, measure};
 
 /// Metrics of several methods on the same pictures.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +13,10 @@ pub struct Results {
     pub scale: usize,
     /// How lr was made, in words.
     pub lr: String,
-    /// The protocols; they give the columns.
+    /// The protocols; with the metrics they give the columns.
     pub protocols: Vec<Protocol>,
+    /// The metrics taken under each protocol.
+    pub metrics: Vec<&'static Metric>,
     /// The methods, in the order of the table.
     pub methods: Vec<Method>,
     /// What every reader of the numbers must know, e.g. "VGG-19 with random weights (seed 0)".
@@ -41,33 +42,62 @@ pub struct Row {
 }
 
 impl Row {
-    /// Scores `sr` against `hr` under each protocol.
+    /// Measures a picture under each protocol.
     ///
     /// # Errors
-    /// Those of [`score()`], with the picture's name.
-    pub fn score(picture: &str, sr: &Rgb8, hr: &Rgb8, protocols: &[Protocol]) -> Result<Self, Error> {
-        let scores: Result<Vec<Score>, Error> = protocols.iter().map(|protocol| score(sr, hr, protocol)).collect();
-        let scores = scores.map_err(|e| Error::Picture { picture: picture.to_owned(), source: Box::new(e) })?;
-        Ok(Self { picture: picture.to_owned(), values: scores.iter().flat_map(Score::values).collect() })
+    /// Those of [`measure()`], with the picture's name.
+    pub fn measure(
+        name: &str,
+        versions: &Versions,
+        protocols: &[Protocol],
+        metrics: &[&Metric],
+    ) -> Result<Self, Error> {
+        let values: Result<Vec<_>, _> = protocols.iter().map(|protocol| measure(versions, protocol, metrics)).collect();
+        let values = values.map_err(|error| Error::Picture { picture: name.to_owned(), source: Box::new(error) })?;
+        Ok(Self { picture: name.to_owned(), values: values.concat() })
     }
 }
 
 impl Method {
+    /// The values of one column, picture by picture.
+    pub fn column(&self, column: usize) -> Vec<f64> {
+        self.rows.iter().filter_map(|row| row.values.get(column).copied()).collect()
+    }
+
     /// Means of the per-picture values, one per column; NaN where there are no pictures.
     pub fn mean(&self, columns: usize) -> Vec<f64> {
-        let mean = |column| {
-            let values: Vec<f64> = self.rows.iter().filter_map(|row| row.values.get(column).copied()).collect();
-            values.iter().sum::<f64>() / values.len() as f64
-        };
-        (0..columns).map(mean).collect()
+        (0..columns).map(|column| mean(&self.column(column))).collect()
+    }
+
+    /// Standard deviations of the per-picture values, one per column.
+    pub fn deviation(&self, columns: usize) -> Vec<f64> {
+        (0..columns).map(|column| deviation(&self.column(column))).collect()
+    }
+
+    /// By how much this method's values lie above another's on the same pictures, one difference per column; `None` where
+    /// the pictures are not the same, and where values are infinite.
+    pub fn minus(&self, other: &Self, columns: usize) -> Vec<Option<Difference>> {
+        let pictures = |method: &Self| Vec::from_iter(method.rows.iter().map(|row| row.picture.clone()));
+        let same = pictures(self) == pictures(other);
+        let between = |column| Difference::between(&self.column(column), &other.column(column));
+        (0..columns).map(|column| same.then(|| between(column)).flatten()).collect()
     }
 }
 
 impl Results {
     /// Names of the columns: `psnr_y_crop4`, `ssim_y_crop4`, ... for each protocol in turn.
     pub fn columns(&self) -> Vec<String> {
-        let names = |protocol: &Protocol| Score::METRICS.map(|metric| protocol.metric(metric));
+        let names =
+            |protocol: &Protocol| Vec::from_iter(self.metrics.iter().map(|metric| protocol.column(metric.name)));
         self.protocols.iter().flat_map(names).collect()
+    }
+
+    /// Every method with each one before it, the later first; none where there is one picture.
+    pub fn pairs(&self) -> Vec<[&Method; 2]> {
+        let several = self.methods.iter().all(|method| method.rows.len() > 1);
+        let methods = if several { &self.methods[..] } else { &[] };
+        let before = |(at, later)| methods[..at].iter().map(move |earlier| [later, earlier]);
+        methods.iter().enumerate().flat_map(before).collect()
     }
 
     /// One line per method and picture and one `mean` per method, every digit kept. The last column repeats the notices,
@@ -84,26 +114,6 @@ impl Results {
         }
         csv
     }
-
-    /// The means as an aligned table, the best of each column marked with `*`, the notices below.
-    pub fn to_text(&self) -> String {
-        let columns = self.columns();
-        let mut lines = vec![[vec![String::new()], columns.clone()].concat()];
-        lines.extend(
-            self.methods.iter().map(|m| [vec![m.name.clone()], cells(&columns, &m.mean(columns.len()))].concat()),
-        );
-        for column in 1..=columns.len() {
-            mark_best(&mut lines, column);
-        }
-        let pictures = self.methods.iter().map(|method| method.rows.len()).max().unwrap_or(0);
-        let mut text =
-            format!("x{}, pictures: {pictures} (means below), lr: {}\n\n{}\n", self.scale, self.lr, aligned(&lines));
-        text += "* best of its column. psnr in dB; higher is better for every metric.\n";
-        for notice in &self.notices {
-            text += &format!("Notice: {notice}\n");
-        }
-        text
-    }
 }
 
 /// One line of CSV after RFC 4180: a cell with a comma, quote or line break is quoted, quotes are doubled.
@@ -117,44 +127,10 @@ fn csv_line(labels: &[&str], values: &[impl ToString], notices: &str) -> String 
     quoted.collect::<Vec<_>>().join(",") + "\n"
 }
 
-/// Two decimals for dB, four for indices, as papers print them.
-fn cells(columns: &[String], values: &[f64]) -> Vec<String> {
-    let cell = |(column, value): (&String, &f64)| {
-        let decimals = if column.starts_with("psnr") { 2 } else { 4 };
-        format!("{value:.decimals$}")
-    };
-    columns.iter().zip(values).map(cell).collect()
-}
-
-/// Appends `*` to the largest value below the header, a blank to the others. What prints alike is marked alike.
-fn mark_best(lines: &mut [Vec<String>], column: usize) {
-    let value = |line: &Vec<String>| line[column].parse::<f64>().unwrap_or(f64::NAN);
-    let best = lines.iter().skip(1).map(value).fold(f64::NAN, f64::max);
-    for (row, line) in lines.iter_mut().enumerate() {
-        let mark = if row > 0 && value(line) == best { '*' } else { ' ' };
-        line[column].push(mark);
-    }
-}
-
-/// The first column flush left, the others flush right, two blanks between.
-fn aligned(lines: &[Vec<String>]) -> String {
-    let columns = lines.first().map_or(0, Vec::len);
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        let mut row = format!("{:<1$}", line[0], widths[0]);
-        for (cell, width) in line.iter().zip(&widths).skip(1) {
-            row += &format!("  {cell:>width$}");
-        }
-        text += row.trim_end();
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use abbe_data::image::Rgb8;
+
     use super::*;
 
     pub(crate) fn results() -> Results {
@@ -163,7 +139,8 @@ pub(crate) mod tests {
         Results {
             scale: 4,
             lr: "bicubic, antialiased".into(),
-            protocols: vec![Protocol::y_crop(4), Protocol::RGB],
+            protocols: ["y-crop4", "rgb"].map(|name| Protocol::named(name, 4).unwrap()).to_vec(),
+            metrics: Metric::usual(),
             methods: vec![
                 method("bicubic", vec![row("a.png", [28.0, 0.8, 26.0, 0.7]), row("b, c.png", [30.0, 0.9, 27.0, 0.75])]),
                 method(
@@ -180,6 +157,23 @@ pub(crate) mod tests {
         // (28 + 30) / 2 = 29 dB, although pooling the errors of both pictures first would give 28.89 dB
         assert_eq!(results().methods[0].mean(4)[0], 29.0);
         assert_eq!(results().methods[1].mean(4)[0], f64::INFINITY);
+        // Two values apart by 2 have the deviation sqrt(1 + 1) = 1.4142.
+        assert!((results().methods[0].deviation(4)[0] - 2f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn methods_are_compared_picture_by_picture() {
+        // 0.5 and -0.5 dB: of two pictures drawn twice, both are one and the same in a quarter of the draws each.
+        let [bicubic, srgan] = &results().methods[..] else { panic!() };
+        let differences = srgan.minus(bicubic, 4);
+        assert_eq!(differences[2], Some(Difference { mean: 0.0, interval: [-0.5, 0.5] }));
+        assert_eq!(differences[0], None);
+        let other = Method { rows: vec![srgan.rows[1].clone(), srgan.rows[0].clone()], ..srgan.clone() };
+        assert_eq!(other.minus(bicubic, 4)[2], None);
+        assert_eq!(
+            results().pairs().iter().map(|[a, b]| [&a.name, &b.name]).collect::<Vec<_>>(),
+            [["SRGAN", "bicubic"]]
+        );
     }
 
     #[test]
@@ -194,24 +188,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn text_marks_the_best_of_each_column() {
-        let expected = "\
-x4, pictures: 2 (means below), lr: bicubic, antialiased
-
-         psnr_y_crop4   ssim_y_crop4   psnr_rgb   ssim_rgb
-bicubic         29.00         0.8500*     26.50*    0.7250*
-SRGAN             inf*        0.8500*     26.50*    0.7250*
-
-* best of its column. psnr in dB; higher is better for every metric.
-Notice: VGG-19 with random weights (seed 0)
-";
-        assert_eq!(results().to_text(), expected);
-    }
-
-    #[test]
     fn an_error_names_its_picture() {
         let small = Rgb8 { height: 5, width: 5, pixels: vec![0; 75] };
-        let error = Row::score("a.png", &small, &small, &[Protocol::RGB]).unwrap_err();
+        let (versions, protocols) = (Versions { sr: &small, hr: &small, lr: None }, results().protocols);
+        let error = Row::measure("a.png", &versions, &protocols, &Metric::usual()).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(error.to_string() == "a.png" && cause.contains("5x5"), "{error}: {cause}");
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use abbe_eval::{Results, Score};
+use abbe_eval::{Better, Results};
 use abbe_run::{RunFolder, read_log};
 use anyhow::{Context, Result, ensure};
 
@@ -120,7 +120,7 @@ fn draw_bars(run: &RunFolder, results: &Results) -> Result<Vec<PathBuf>> {
     let means: Vec<Vec<f64>> = results.methods.iter().map(|method| method.mean(columns.len())).collect();
     let metric = |(column, name): (usize, &String)| Metric {
         name: name.clone(),
-        higher_is_better: !name.starts_with("lpips"),
+        higher_is_better: results.metrics[column % results.metrics.len()].better == Better::Higher,
         values: means.iter().map(|means| means.get(column).copied().filter(|mean| !mean.is_nan())).collect(),
     };
     let metrics: Vec<Metric> = columns.iter().enumerate().map(metric).collect();
@@ -175,8 +175,8 @@ fn draw_views(run: &RunFolder, results: &Results, figures: &mut Figures) {
 
 /// What the numbers under pictures are.
 fn numbers(results: &Results, of: &str) -> Vec<String> {
-    let metrics = |protocol: &abbe_eval::Protocol| Score::METRICS.map(|metric| protocol.metric(metric)).join(" / ");
-    results.protocols.first().map(|protocol| format!("Numbers: {}{of}", metrics(protocol))).into_iter().collect()
+    let metrics = &results.columns()[..results.metrics.len()]; // those of the first protocol
+    if metrics.is_empty() { Vec::new() } else { vec![format!("Numbers: {}{of}", metrics.join(" / "))] }
 }
 
 fn draw_view(run: &RunFolder, results: &Results, view: &View, versions: &Versions) -> Result<Vec<PathBuf>> {
@@ -222,8 +222,16 @@ pub(crate) mod tests {
         let row = |picture| Row { picture: format!("{picture}"), values: vec![24.314, 0.7123] };
         let method = |name: &str| Method { name: name.into(), rows: (0..6).map(row).collect() };
         let methods = vec![method("bicubic"), method("srgan")];
-        let (protocols, notices) = (vec![Protocol::y_crop(4)], vec!["VGG-19 with random weights".to_owned()]);
-        let results = Results { scale: 4, lr: "bicubic".into(), protocols, methods, notices };
+        let (protocols, notices) =
+            (vec![Protocol::named("y-crop4", 4).unwrap()], vec!["VGG-19 with random weights".to_owned()]);
+        let results = Results {
+            scale: 4,
+            lr: "bicubic".into(),
+            protocols,
+            metrics: abbe_eval::Metric::usual(),
+            methods,
+            notices,
+        };
         write_atomic(&run.metrics("json"), results.to_json().as_bytes()).unwrap();
         for file in [run.experiment(), run.manifest(), run.metrics("csv"), run.metrics("txt"), run.checkpoint("srgan")]
         {

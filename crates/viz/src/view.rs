@@ -1,7 +1,7 @@
 //! What of a run's judged pictures its figures show.
 
 use abbe_data::image::{Conversion, Rgb8, read};
-use abbe_eval::{Method, Results, Row, Score, score};
+use abbe_eval::{Method, Results, Row, measure};
 use abbe_run::RunFolder;
 use anyhow::{Context, Result};
 
@@ -96,8 +96,11 @@ impl Versions {
         let mut restored = Vec::new();
         for method in shown(&results.methods) {
             let picture = view.of(&open(&method.name)?, &whole_lr)?;
-            let Score { psnr, ssim } = score(&picture, &hr, protocol)?;
-            restored.push((method.name.clone(), picture, format!("{psnr:.2} dB / {ssim:.4}")));
+            let versions = abbe_eval::Versions { sr: &picture, hr: &hr, lr: Some(&lr) };
+            let values = measure(&versions, protocol, &results.metrics)?;
+            let caption = results.metrics.iter().zip(values).map(|(metric, value)| metric.format_with_unit(value));
+            let caption = caption.collect::<Vec<_>>().join(" / ");
+            restored.push((method.name.clone(), picture, caption));
         }
         Ok(Self { name: view.title(), lr, hr, restored })
     }

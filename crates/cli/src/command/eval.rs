@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use abbe_data::image::Conversion;
 use abbe_data::pair::{self, Lr, Pair, Source};
 use abbe_data::resample::Border;
-use abbe_eval::{Protocol, Results, evaluate};
+use abbe_eval::{Results, evaluate};
 use abbe_hub::{Catalogue, Folders, Places, dataset};
 use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
+use crate::measures::MeasureArguments;
 use crate::method::CheckpointArguments;
 use crate::{method, progress, stop, workflow};
 
-/// Judge models on pictures: PSNR and SSIM of each picture and their means
+/// Judge models on pictures: metrics of each picture and their means
 ///
 /// Example: abbe eval --model bicubic --model runs/demo/checkpoints/srgan_final.pth --hr photographs/test
 #[derive(clap::Args)]
@@ -33,9 +34,8 @@ pub struct Arguments {
     /// How many times larger HR is than LR
     #[arg(long, default_value_t = 4, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(2..=8))]
     scale: usize,
-    /// y, rgb, y-cropN or rgb-cropN; may be given several times [default: y-crop<scale> and rgb]
-    #[arg(long = "protocol", value_name = "P")]
-    protocols: Vec<Protocol>,
+    #[command(flatten)]
+    measures: MeasureArguments,
     /// Accept grey (made three channels), 16-bit (rounded) and transparent pictures (alpha is dropped)
     #[arg(long)]
     convert: bool,
@@ -69,6 +69,7 @@ impl Arguments {
 /// # Errors
 /// What is wrong with a model, a picture or the folder to write to.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    let (protocols, metrics) = arguments.measures.choice(arguments.scale)?;
     let device = arguments.device.find()?;
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let folders = arguments.folders()?;
@@ -79,13 +80,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let open = |model: &String| method::open(model, &choice, device);
     let models = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
     let pairs = pair::load(&source, arguments.scale)?;
-    let mut protocols = arguments.protocols.clone();
-    if protocols.is_empty() {
-        protocols = vec![Protocol::y_crop(arguments.scale), Protocol::RGB];
-    }
-    for (index, protocol) in protocols.iter().enumerate() {
-        ensure!(!protocols[..index].contains(protocol), "--protocol {protocol}: given twice");
-    }
     let bar = progress::bar("evaluation", (pairs.len() * models.len()) as u64);
     let mut methods = Vec::new();
     for (name, model) in names.iter().zip(&models) {
@@ -93,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             bar.inc(1);
             stop::check()
         };
-        methods.push(evaluate(name, &model.upscaler, &pairs, arguments.scale, &protocols, keep)?);
+        methods.push(evaluate(name, &model.upscaler, &pairs, arguments.scale, &protocols, &metrics, keep)?);
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&source);
@@ -102,7 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         model.notices.iter().chain(&tiled).map(|notice| format!("{name}: {notice}")).collect::<Vec<_>>()
     };
     let notices = names.iter().zip(&models).flat_map(said).collect();
-    let results = Results { scale: arguments.scale, lr, protocols, methods, notices };
+    let results = Results { scale: arguments.scale, lr, protocols, metrics, methods, notices };
     if let Some(out) = &arguments.out {
         let path = |ending: &str| out.join(format!("metrics.{ending}"));
         workflow::write_tables(&results, path).context("the tables")?;

@@ -8,5 +8,6 @@ pub mod fetch;
 pub mod figures;
 pub mod inspect;
 pub mod models;
+pub mod score;
 pub mod train;
 pub mod upscale;

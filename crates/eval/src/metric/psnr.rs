@@ -1,15 +1,14 @@
 //! Peak signal-to-noise ratio.
 
-use super::{PEAK, Plane};
+use super::Plane;
+use crate::Protocol;
 
 /// `10 log10(peak² / MSE)` in dB, the mean squared error taken over all samples of all planes together (the usual
 /// reading for RGB; it is not the mean of three ratios). Equal pictures give positive infinity.
-///
-/// `a` and `b` hold the same number of planes of the same sizes.
-pub(crate) fn psnr(a: &[Plane], b: &[Plane]) -> f64 {
-    let samples: usize = a.iter().map(|plane| plane.values.len()).sum();
-    let squares: f64 = a.iter().zip(b).map(|(a, b)| squared_error(&a.values, &b.values)).sum();
-    10.0 * (PEAK * PEAK * samples as f64 / squares).log10()
+pub(crate) fn psnr(sr: &[Plane], hr: &[Plane], protocol: &Protocol) -> f64 {
+    let samples: usize = sr.iter().map(|plane| plane.values.len()).sum();
+    let squares: f64 = sr.iter().zip(hr).map(|(sr, hr)| squared_error(&sr.values, &hr.values)).sum();
+    10.0 * (protocol.peak * protocol.peak * samples as f64 / squares).log10()
 }
 
 fn squared_error(a: &[f64], b: &[f64]) -> f64 {
@@ -18,13 +17,17 @@ fn squared_error(a: &[f64], b: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::plane;
+    use super::super::plane::tests::plane;
     use super::*;
+
+    fn of(a: &[Plane], b: &[Plane]) -> f64 {
+        psnr(a, b, &Protocol::named("rgb", 4).unwrap())
+    }
 
     #[test]
     fn equal_planes_are_infinitely_close() {
         let a = [plane(3, 4, |y, x| (y * x) as f64)];
-        assert_eq!(psnr(&a, &a), f64::INFINITY);
+        assert_eq!(of(&a, &a), f64::INFINITY);
     }
 
     #[test]
@@ -32,7 +35,10 @@ mod tests {
         // error 25.5 everywhere: MSE = 255²/100, so 10 log10(100) = 20 dB
         let a = [plane(5, 7, |_, x| x as f64)];
         let b = [plane(5, 7, |_, x| x as f64 + 25.5)];
-        assert!((psnr(&a, &b) - 20.0).abs() < 1e-12);
+        assert!((of(&a, &b) - 20.0).abs() < 1e-12);
+        // A peak of 219 instead of 255 takes 20 log10(255 / 219) = 1.3219 dB.
+        let protocol = Protocol { peak: 219.0, ..Protocol::named("rgb", 4).unwrap() };
+        assert!((psnr(&a, &b, &protocol) - (20.0 - 1.321_94)).abs() < 1e-4);
     }
 
     #[test]
@@ -41,6 +47,6 @@ mod tests {
         let black = plane(2, 2, |_, _| 0.0);
         let a = [black.clone(), black.clone(), black.clone()];
         let b = [black.clone(), plane(2, 2, |_, _| 25.5), black];
-        assert!((psnr(&a, &b) - 24.771_212_547_196_624).abs() < 1e-9);
+        assert!((of(&a, &b) - 24.771_212_547_196_624).abs() < 1e-9);
     }
 }

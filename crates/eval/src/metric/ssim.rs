@@ -1,81 +1,200 @@
 //! Structural similarity after Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
-//! structural similarity", IEEE Transactions on Image Processing 13(4), 2004.
+//! structural similarity", IEEE Transactions on Image Processing 13(4), 2004, as several tools compute it.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-use super::{PEAK, Plane};
+use super::filter::{gaussian, slide, weighted_sum};
+use super::plane::{Edge, Plane};
+use crate::Protocol;
 
-/// Side of the square Gaussian window, in pixels.
-pub(crate) const WINDOW: usize = 11;
-/// Standard deviation of the window, in pixels.
-pub(crate) const SIGMA: f64 = 1.5;
+/// Longest side of a window, in pixels.
+pub(crate) const LEAST: usize = 11;
 /// The constants that steady the two quotients, relative to the peak.
-pub(crate) const K: (f64, f64) = (0.01, 0.03);
+const K: [f64; 2] = [0.01, 0.03];
+/// Rows of windows that are summed on one thread.
+const STRIP: usize = 32;
 
-/// Weighted means under a window: of a, b, a², b² and ab.
-type Moments = [f64; 5];
-
-/// Mean SSIM of two planes over every position where the window lies wholly inside them ("valid"), with weighted
-/// population variances and no downsampling beforehand. In [-1, 1]; 1 for equal planes.
-///
-/// `a` and `b` have the same size, at least [`WINDOW`] in both directions.
-pub(crate) fn ssim(a: &Plane, b: &Plane) -> f64 {
-    let window = gaussian();
-    let (rows, columns) = (a.height - WINDOW + 1, a.width - WINDOW + 1);
-    // The rows are summed in order afterwards, so that the number of threads cannot change the result.
-    let sums: Vec<f64> = (0..rows).into_par_iter().map(|y| row_sum(a, b, y, &window)).collect();
-    sums.iter().sum::<f64>() / (rows * columns) as f64
+/// The definitions of SSIM that are in use; their results differ in the second decimal. For RGB all give the mean of the
+/// three channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// The paper's: a Gaussian of 11x11 with sigma 1.5, wherever it lies wholly inside; population variances.
+    Gaussian,
+    /// MATLAB's built-in `ssim`: the same window everywhere, the outermost pixels repeated beyond the edges.
+    Matlab,
+    /// torchmetrics 1.9.0: the same window everywhere, the picture mirrored beyond the edges.
+    Torchmetrics,
+    /// scikit-image 0.26.0 by default: means over 7x7, wherever they lie wholly inside; sample variances.
+    ScikitImage,
+    /// pyiqa 0.1.16: the paper's, of samples rounded to whole numbers, the contrast term not below 0.
+    Pyiqa,
 }
 
-/// The one-dimensional window; its outer product with itself is the window of the paper.
-fn gaussian() -> [f64; WINDOW] {
-    let centre = (WINDOW / 2) as f64;
-    let taps: [f64; WINDOW] = std::array::from_fn(|i| (-(i as f64 - centre).powi(2) / (2.0 * SIGMA * SIGMA)).exp());
-    let sum: f64 = taps.iter().sum();
-    taps.map(|tap| tap / sum)
+/// A variant's parameters, in full.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Window {
+    /// Shape of the window: `gaussian` or `uniform`.
+    pub shape: &'static str,
+    /// Side of the window in pixels.
+    pub size: usize,
+    /// Standard deviation of a Gaussian window in pixels.
+    pub sigma: Option<f64>,
+    /// Constants of the luminance term and of the contrast and structure term, relative to the peak.
+    pub k: [f64; 2],
+    /// Which positions of the window count.
+    pub region: &'static str,
+    /// Normalisation of variances and covariance.
+    pub variance: &'static str,
+    /// How channels are pooled.
+    pub channels: &'static str,
+    /// Anything else that the tool does.
+    pub notes: &'static str,
 }
 
-/// Sum of the index over the windows whose top row is `y`: the columns are filtered first, then along the row.
-fn row_sum(a: &Plane, b: &Plane, y: usize, window: &[f64; WINDOW]) -> f64 {
-    let mut columns: Vec<Moments> = vec![[0.0; 5]; a.width];
-    for (dy, weight) in window.iter().enumerate() {
-        for ((moments, &a), &b) in columns.iter_mut().zip(a.row(y + dy)).zip(b.row(y + dy)) {
-            add(moments, *weight, &[a, b, a * a, b * b, a * b]);
+impl Variant {
+    /// The parameters spelt out.
+    pub fn window(self) -> Window {
+        let uniform = self == Self::ScikitImage;
+        let region = match self.edge() {
+            None => "valid: the window lies wholly inside the picture",
+            Some(Edge::Replicate) => "every pixel; beyond the edges the outermost pixels are repeated",
+            Some(_) => "every pixel; beyond the edges the picture is mirrored, without its outermost pixels",
+        };
+        Window {
+            shape: if uniform { "uniform" } else { "gaussian" },
+            size: self.taps().len(),
+            sigma: (!uniform).then_some(1.5),
+            k: K,
+            region,
+            variance: if uniform { "sample (n - 1)" } else { "population" },
+            channels: "mean",
+            notes: match self {
+                Self::Pyiqa => "samples are rounded to whole numbers; the contrast term is not below 0",
+                _ => "",
+            },
         }
     }
-    columns.windows(WINDOW).map(|columns| index(&weighted(columns, window))).sum()
-}
 
-fn weighted(columns: &[Moments], window: &[f64; WINDOW]) -> Moments {
-    let mut sum = [0.0; 5];
-    for (moments, weight) in columns.iter().zip(window) {
-        add(&mut sum, *weight, moments);
+    /// The window in one dimension; its outer product with itself is the window.
+    fn taps(self) -> Vec<f64> {
+        match self {
+            Self::ScikitImage => vec![1.0 / 7.0; 7],
+            _ => gaussian(11, 1.5),
+        }
     }
-    sum
-}
 
-fn add(sum: &mut Moments, weight: f64, moments: &Moments) {
-    for (sum, moment) in sum.iter_mut().zip(moments) {
-        *sum += weight * moment;
+    /// What lies beyond the edges; `None` where the window stays inside.
+    fn edge(self) -> Option<Edge> {
+        match self {
+            Self::Matlab => Some(Edge::Replicate),
+            Self::Torchmetrics => Some(Edge::Reflect),
+            _ => None,
+        }
     }
 }
 
-/// Equation 13 of the paper.
-fn index(&[a, b, aa, bb, ab]: &Moments) -> f64 {
-    let (c1, c2) = ((K.0 * PEAK).powi(2), (K.1 * PEAK).powi(2));
-    let (var_a, var_b, covariance) = (aa - a * a, bb - b * b, ab - a * b);
-    (2.0 * a * b + c1) * (2.0 * covariance + c2) / ((a * a + b * b + c1) * (var_a + var_b + c2))
+/// Mean SSIM over all positions of the window and all planes, in [-1, 1]; 1 for equal planes.
+pub(crate) fn ssim(sr: &[Plane], hr: &[Plane], protocol: &Protocol, variant: Variant) -> f64 {
+    let of = |plane: &Plane| match (variant, variant.edge()) {
+        (_, Some(edge)) => Some(plane.padded(LEAST / 2, LEAST / 2, edge)),
+        (Variant::Pyiqa, _) => Some(plane.map(f64::round_ties_even)),
+        _ => None,
+    };
+    let terms = Terms::new(variant, protocol.peak);
+    let similarity = |(sr, hr): (&Plane, &Plane)| match (of(sr), of(hr)) {
+        (Some(sr), Some(hr)) => terms.mean(&sr, &hr)[0],
+        _ => terms.mean(sr, hr)[0],
+    };
+    sr.iter().zip(hr).map(similarity).sum::<f64>() / sr.len() as f64
+}
+
+/// What is taken at each position of the window.
+pub(crate) struct Terms {
+    taps: Vec<f64>,
+    c: [f64; 2],
+    /// Sample variance over population variance.
+    sample: f64,
+    /// The least contrast term.
+    least: f64,
+}
+
+impl Terms {
+    pub(crate) fn new(variant: Variant, peak: f64) -> Self {
+        Self {
+            taps: variant.taps(),
+            c: K.map(|k| (k * peak).powi(2)),
+            sample: if variant == Variant::ScikitImage { 49.0 / 48.0 } else { 1.0 },
+            least: if variant == Variant::Pyiqa { 0.0 } else { f64::NEG_INFINITY },
+        }
+    }
+
+    /// Means of SSIM and of its contrast and structure term over every position where the window lies wholly inside.
+    pub(crate) fn mean(&self, a: &Plane, b: &Plane) -> [f64; 2] {
+        let (rows, columns) = (a.height - self.taps.len() + 1, a.width - self.taps.len() + 1);
+        // The strips are summed in order afterwards, so that the number of threads cannot change the result.
+        let strips = (0..rows.div_ceil(STRIP)).into_par_iter();
+        let sums =
+            Vec::from_iter(strips.map(|s| self.strip(a, b, s * STRIP, rows.min((s + 1) * STRIP))).collect::<Vec<_>>());
+        [0, 1].map(|term| sums.iter().map(|sum| sum[term]).sum::<f64>() / (rows * columns) as f64)
+    }
+
+    /// The sums of the two over the windows whose top row is in `first..end`.
+    ///
+    /// Four means under the window suffice: of a, b, a² + b² and ab.
+    fn strip(&self, a: &Plane, b: &Plane, first: usize, end: usize) -> [f64; 2] {
+        let (size, width) = (self.taps.len(), a.width);
+        let samples = first * width..(end + size - 1) * width;
+        let (a, b) = (&a.values[samples.clone()], &b.values[samples]);
+        let squares = Vec::from_iter(a.iter().zip(b).map(|(a, b)| a * a + b * b));
+        let products = Vec::from_iter(a.iter().zip(b).map(|(a, b)| a * b));
+        let mut line = vec![0.0; width];
+        let mut means = [(); 4].map(|()| vec![0.0; width - size + 1]);
+        let mut sum = [0.0; 2];
+        for y in 0..end - first {
+            for (plane, mean) in [a, b, &squares, &products].into_iter().zip(&mut means) {
+                let rows = Vec::from_iter((y..y + size).map(|row| &plane[row * width..(row + 1) * width]));
+                weighted_sum(&rows, &self.taps, &mut line);
+                slide(&line, &self.taps, mean);
+            }
+            let [a, b, squares, products] = &means;
+            for (((a, b), squares), products) in a.iter().zip(b).zip(squares).zip(products) {
+                let [similarity, contrast] = self.at(*a, *b, *squares, *products);
+                sum = [sum[0] + similarity, sum[1] + contrast];
+            }
+        }
+        sum
+    }
+
+    /// Equation 13 of the paper, and its second factor.
+    fn at(&self, a: f64, b: f64, squares: f64, products: f64) -> [f64; 2] {
+        let [c1, c2] = self.c;
+        let (variances, covariance) = (self.sample * (squares - (a * a + b * b)), self.sample * (products - a * b));
+        let contrast = ((2.0 * covariance + c2) / (variances + c2)).max(self.least);
+        [(2.0 * a * b + c1) / (a * a + b * b + c1) * contrast, contrast]
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::plane;
+    use super::super::plane::tests::plane;
     use super::*;
+
+    const ALL: [Variant; 5] =
+        [Variant::Gaussian, Variant::Matlab, Variant::Torchmetrics, Variant::ScikitImage, Variant::Pyiqa];
+
+    fn of(a: &Plane, b: &Plane, variant: Variant) -> f64 {
+        let protocol = Protocol::named("y", 4).unwrap();
+        ssim(std::slice::from_ref(a), std::slice::from_ref(b), &protocol, variant)
+    }
 
     #[test]
     fn equal_planes_give_exactly_one() {
-        let a = plane(13, 17, |y, x| ((y * 31 + x * 17) % 256) as f64);
-        assert_eq!(ssim(&a, &a), 1.0);
+        let a = plane(45, 17, |y, x| ((y * 31 + x * 17) % 256) as f64);
+        for variant in ALL {
+            assert_eq!(of(&a, &a, variant), 1.0, "{variant:?}");
+        }
     }
 
     #[test]
@@ -83,33 +202,47 @@ mod tests {
         // Without variance the second quotient is c2/c2 = 1; with means 100 and 110, c1 = 2.55² = 6.5025:
         // (2·100·110 + 6.5025) / (100² + 110² + 6.5025) = 22006.5025 / 22106.5025 = 0.99547644
         let (a, b) = (plane(11, 12, |_, _| 100.0), plane(11, 12, |_, _| 110.0));
-        assert!((ssim(&a, &b) - 22_006.502_5 / 22_106.502_5).abs() < 1e-9);
+        for variant in ALL {
+            assert!((of(&a, &b, variant) - 22_006.502_5 / 22_106.502_5).abs() < 1e-9, "{variant:?}");
+        }
     }
 
     #[test]
-    fn reversed_contrast_is_negative() {
+    fn reversed_contrast_is_negative_and_pyiqa_makes_it_zero() {
         // b = 255 - a has the covariance -var(a). On a checkerboard of 0 and 255 the mean is close to 127.5 and the
         // variance to 127.5² = 16256.25; c2 = 7.65² = 58.5225:
         // (-2·16256.25 + 58.5225) / (2·16256.25 + 58.5225) = -0.996406. The Gaussian's alternating sum is below 1e-4.
         let a = plane(20, 20, |y, x| if (x + y) % 2 == 0 { 0.0 } else { 255.0 });
-        let b = plane(20, 20, |y, x| 255.0 - a.row(y)[x]);
-        assert!((ssim(&a, &b) + 0.996_406).abs() < 1e-4);
+        let b = a.map(|value| 255.0 - value);
+        assert!((of(&a, &b, Variant::Gaussian) + 0.996_406).abs() < 1e-4);
+        assert_eq!(of(&a, &b, Variant::Pyiqa), 0.0);
+    }
+
+    #[test]
+    fn sample_variances_are_larger() {
+        // 7x7 window on a single one among zeros, against zeros: mean 1/49, population variance 1/49 - 1/49² = 48/49²,
+        // sample variance 49/48 of it = 1/49. With p = 1/49: c1 / (p² + c1) · c2 / (p + c2).
+        let (a, b) = (plane(11, 11, |y, x| f64::from(y == 5 && x == 5)), plane(11, 11, |_, _| 0.0));
+        let (p, c1, c2) = (1.0 / 49.0, 6.5025, 58.5225);
+        let expected = c1 / (p * p + c1) * c2 / (p + c2);
+        assert!((of(&a, &b, Variant::ScikitImage) - expected).abs() < 1e-12);
     }
 
     #[test]
     fn separable_passes_equal_the_plain_window() {
         let a = plane(12, 13, |y, x| ((y * 37 + x * 91) % 251) as f64);
         let b = plane(12, 13, |y, x| ((y * 53 + x * 29) % 241) as f64);
-        let g = gaussian();
+        let (g, terms) = (gaussian(11, 1.5), Terms::new(Variant::Gaussian, 255.0));
         let mut sum = 0.0;
         for (y, x) in (0..2).flat_map(|y| (0..3).map(move |x| (y, x))) {
-            let mut moments = [0.0; 5];
-            for (i, j) in (0..WINDOW).flat_map(|i| (0..WINDOW).map(move |j| (i, j))) {
+            let mut moments = [0.0; 4];
+            for (i, j) in (0..11).flat_map(|i| (0..11).map(move |j| (i, j))) {
                 let (p, q) = (a.row(y + i)[x + j], b.row(y + i)[x + j]);
-                add(&mut moments, g[i] * g[j], &[p, q, p * p, q * q, p * q]);
+                let terms = [p, q, p * p + q * q, p * q];
+                moments.iter_mut().zip(terms).for_each(|(sum, term)| *sum += g[i] * g[j] * term);
             }
-            sum += index(&moments);
+            sum += terms.at(moments[0], moments[1], moments[2], moments[3])[0];
         }
-        assert!((ssim(&a, &b) - sum / 6.0).abs() < 1e-12);
+        assert!((of(&a, &b, Variant::Gaussian) - sum / 6.0).abs() < 1e-12);
     }
 }

@@ -1,0 +1,75 @@
+"""Golden metrics of two pictures made by a formula, by piq, torchmetrics and scikit-image.
+
+    python3 tests/golden/metrics/peers.py        (needs numpy, torch, piq==0.8.0, torchmetrics==1.9.0, scikit-image==0.26.0)
+
+All in float64. set5.json has the same of bicubic x4 on the pictures of Set5, where ../shared has them, with the border y-crop4
+in place of y: the tables there were made in float32, whose last digits are not right. peers.json has, by size and protocol, every metric that these libraries have; rgb is the three channels in
+[0, 1] with the libraries' defaults, y is the rounded Y of BT.601 over 255 as a picture of one channel.
+crates/eval/src/metric/tests.rs makes the same pictures and demands the same.
+"""
+import json
+from pathlib import Path
+
+import numpy as np
+import piq
+import torch
+from make import bicubic, read_png
+from skimage.metrics import structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+HERE = Path(__file__).parent
+SET5 = HERE.parents[3] / "shared/data/Set5"
+SIZES = [(183, 177), (391, 402)]
+
+
+def hr(y, x, c):
+    return (3 * y * y + 2 * x * x + 7 * x * y + 40 * c * x) // 64 % 256
+
+
+def sr(y, x, c):
+    return (3 * hr(y, x, c) + hr(y, x + 1, c)) // 4
+
+
+def luma(picture):
+    r, g, b = (picture[..., channel : channel + 1] for channel in range(3))
+    return np.floor(16 + (65.481 * r + 128.553 * g + 24.966 * b) / 255 + 0.5)
+
+
+def scores(a, b):
+    colour = a.shape[2] == 3
+    x, y = (torch.from_numpy(picture / 255).permute(2, 0, 1)[None] for picture in (a, b))
+    found = {
+        "ms_ssim": piq.multi_scale_ssim(x, y),
+        "gmsd": piq.gmsd(x, y),
+        "vifp": piq.vif_p(x, y),
+        "haarpsi": piq.haarpsi(x, y),
+        "fsim": piq.fsim(x, y, chromatic=False),
+        "mdsi": piq.mdsi(x, y),
+        "ssim_torchmetrics": structural_similarity_index_measure(x, y, data_range=1.0),
+        "ssim_skimage": structural_similarity(a, b, data_range=255, channel_axis=2),
+    }
+    if colour:
+        found["fsimc"] = piq.fsim(x, y)
+    return {name: float(value) for name, value in found.items()}
+
+
+def write(name, golden):
+    (HERE / name).write_text(json.dumps(golden, indent=2) + "\n")
+
+
+def of_formula(size):
+    at = np.meshgrid(*map(np.arange, size), np.arange(3), indexing="ij")
+    pictures = [version(*at).astype(np.float64) for version in (sr, hr)]
+    return {"rgb": scores(*pictures), "y": scores(*map(luma, pictures))}
+
+
+def of_set5(path):
+    hr, lr = read_png(path), read_png(SET5 / "LR_x4" / path.name)
+    pictures = [picture.astype(np.float64) for picture in (bicubic(lr, *hr.shape[:2], "symmetric"), hr)]
+    return {"rgb": scores(*pictures), "y-crop4": scores(*(luma(picture)[4:-4, 4:-4] for picture in pictures))}
+
+
+if __name__ == "__main__":
+    write("peers.json", {"x".join(map(str, size)): of_formula(size) for size in SIZES})
+    if SET5.is_dir():
+        write("set5.json", {path.name: of_set5(path) for path in sorted((SET5 / "HR_x4").iterdir())})
