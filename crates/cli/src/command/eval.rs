@@ -7,7 +7,7 @@ use abbe_data::pair::{self, Lr, Pair, Source};
 use abbe_data::resample::Border;
 use abbe_eval::{Results, evaluate};
 use abbe_hub::{Catalogue, Folders, Places, dataset};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::device::DeviceArgument;
 use crate::measures::MeasureArguments;
