@@ -107,13 +107,16 @@ impl Protocol {
         }
         let unknown = || Error::UnknownProtocol(name.to_owned());
         let (base, border) = match name.rsplit_once("-crop") {
-            Some((base, border)) => (base, Some(border.parse().map_err(|_| unknown())?)),
+            Some((base, border)) => (base, Some(border.parse::<usize>().map_err(|_| unknown())?)),
             None => (name, None),
         };
         let (_, text) = FILES.iter().find(|(known, _)| *known == base).ok_or_else(unknown)?;
-        let mut protocol = Self::parse(name, text, scale).map_err(|_| unknown())?;
-        protocol.border = border.unwrap_or(protocol.border);
-        Ok(protocol)
+        let protocol = Self::parse(base, text, scale).map_err(|_| unknown())?;
+        // A border that the protocol has anyway makes no other protocol of it.
+        Ok(match border.filter(|border| *border != protocol.border) {
+            Some(border) => Self { name: format!("{base}-crop{border}"), border, ..protocol },
+            None => protocol,
+        })
     }
 
     fn read(path: &Path, scale: usize) -> Result<Self, Error> {
@@ -193,6 +196,7 @@ mod tests {
         }
         let borders = ["y", "y-crop4", "rgb-crop2", "basicsr-y", "ntire"].map(|name| named(name).border);
         assert_eq!(borders, [0, 4, 2, 4, 10]);
+        assert_eq!(named("y-crop0"), named("y"));
         for name in ["", "Y", "y-crop", "y-crop-1", "lab", "y_crop4"] {
             assert!(Protocol::named(name, 4).unwrap_err().to_string().contains(&format!("`{name}`")));
         }
