@@ -46,7 +46,7 @@ pub fn load(source: &Source, scale: usize, room: &Room, report: &mut dyn FnMut(&
         return Store::load(source, scale);
     }
     let path = path(room.folder, source, scale);
-    let size = format!("{:.1} GiB of pictures", needed as f64 / (1u64 << 30) as f64);
+    let size = format!("{} MiB of pictures", needed.div_ceil(1 << 20));
     let why = match open(&path, source, scale, room.map) {
         Ok(store) => {
             report(&format!("{size} are mapped from {}", path.display()));

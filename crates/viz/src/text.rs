@@ -50,7 +50,9 @@ impl Line {
             let fitting = line.placed(&font).take_while(|(_, end)| end.ceil() as usize + 2 <= width).count().max(1);
             let end = rest.char_indices().nth(fitting).map_or(rest.len(), |(end, _)| end);
             let (mut head, mut tail) = rest.split_at(end);
-            if let (false, Some(at)) = (tail.is_empty() || tail.starts_with(' '), head.rfind(BREAKS)) {
+            if let (false, Some(at)) =
+                (tail.is_empty() || tail.starts_with(' '), head.rfind(' ').or_else(|| head.rfind(BREAKS)))
+            {
                 (head, tail) = rest.split_at(at + 1); // every one of BREAKS is one byte long
             }
             lines.push(Self { text: head.trim_end().to_owned(), ..line });
