@@ -169,7 +169,8 @@ impl Stamp {
 
 /// The source with whole paths, and without the degradation, which is no part of what is stored.
 fn resolved(source: &Source) -> Source {
-    let whole = |path: &Path| absolute(path).unwrap_or_else(|_| path.into());
+    // Its components, so that `DIR/` is `DIR`.
+    let whole = |path: &Path| absolute(path).unwrap_or_else(|_| path.into()).components().collect();
     let lr = match &source.lr {
         Lr::Folder(folder) => Lr::Folder(whole(folder)),
         Lr::Degrade(_) => Lr::Degrade(String::new()),

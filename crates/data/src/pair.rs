@@ -138,21 +138,24 @@ impl Files {
 /// degradation that fails. Of several errors the first by name is returned.
 pub fn load(source: &Source, scale: usize) -> Result<Vec<Pair>, Error> {
     let degradation = source.lr.degradation(scale)?;
-    let pair = |(index, files): (usize, &Files)| -> Result<Pair, Error> {
+    let pair = |files: &Files| -> Result<Pair, Error> {
         let (hr, lr) = files.read(source, scale)?;
         let lr = match (lr, &degradation) {
-            (None, Some(config)) => degraded(config, &hr, scale, index as u64)?,
+            (None, Some(config)) => degraded(config, &hr, scale, &files.name)?,
             (None, None) => return Err(Error::NoLr { name: files.name.clone() }),
             (Some(lr), _) => lr,
         };
         Ok(Pair { name: files.name.clone(), hr, lr })
     };
-    let pairs: Vec<_> = files(source, scale)?.par_iter().enumerate().map(pair).collect();
+    let pairs: Vec<_> = files(source, scale)?.par_iter().map(pair).collect();
     pairs.into_iter().collect()
 }
 
-/// The one LR picture of the picture number `index`; its step is one that no training reaches.
-fn degraded(config: &degrade::Config, hr: &Rgb8, scale: usize, index: u64) -> Result<Rgb8, Error> {
+/// The one LR picture of the picture of this name, whichever pictures are beside it; its step is one that no training
+/// reaches.
+fn degraded(config: &degrade::Config, hr: &Rgb8, scale: usize, name: &str) -> Result<Rgb8, Error> {
+    let digest = Sha256::digest(name.as_bytes());
+    let index = u64::from_le_bytes(std::array::from_fn(|i| digest[i]));
     let draws = Draws::new(0, Purpose::Degradation, u64::MAX, index);
     Ok(degrade(config, &Planes::from(hr), scale, draws)?.lr)
 }

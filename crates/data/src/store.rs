@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::image::Rgb8;
+use crate::image::{MAX_DECODED_BYTES, Rgb8};
 use crate::pair::{self, Digest, Files, Pair, Source};
 
 /// A block of bytes that threads share.
@@ -60,7 +60,9 @@ impl Store {
     /// Decodes the pictures of a source into memory, with all threads; errors as those of [`pair::load`].
     pub fn load(source: &Source, scale: usize) -> Result<Self, Error> {
         let files = pair::files(source, scale)?;
-        let mut bytes = Vec::with_capacity(size(&files, source, scale)? as usize);
+        let mut bytes = Vec::new();
+        // What is not there now may be there when it is needed.
+        let _ = bytes.try_reserve_exact(usize::try_from(size(&files, source, scale)?).unwrap_or(usize::MAX));
         let entries = pack(&files, source, scale, 0, |more| {
             bytes.extend_from_slice(more);
             Ok(())
@@ -175,12 +177,13 @@ pub(crate) fn pack(
 /// Bytes that the pictures of a source take in a store, as their files' headers say; a little more than needed, since
 /// each is counted whole.
 ///
-/// Errors: [`Error::Read`] and [`Error::Decode`].
+/// Errors: [`Error::Read`], [`Error::Decode`] and [`Error::TooLarge`].
 pub(crate) fn size(files: &[Files], source: &Source, scale: usize) -> Result<u64, Error> {
     let sizes: Vec<Result<u64, Error>> = files.par_iter().map(|files| pixels_in(&files.hr)).collect();
-    let pixels = sizes.into_iter().sum::<Result<u64, Error>>()?;
+    let pixels = sizes.into_iter().try_fold(0_u64, |all, pixels| pixels.map(|pixels| all.saturating_add(pixels)))?;
     let lr_share = if source.lr.is_stored() { scale.pow(2) as u64 } else { u64::MAX };
-    Ok(3 * (pixels + pixels / lr_share) + (2 * ALIGNMENT * files.len()) as u64)
+    let values = pixels.saturating_add(pixels / lr_share).saturating_mul(3);
+    Ok(values.saturating_add((2 * ALIGNMENT * files.len()) as u64))
 }
 
 /// Pixels of the picture in a file.
@@ -189,7 +192,13 @@ fn pixels_in(path: &Path) -> Result<u64, Error> {
     let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(unreadable)?;
     let undecodable = |error: ::image::ImageError| Error::Decode { path: path.into(), reason: error.to_string() };
     let (width, height) = reader.into_dimensions().map_err(undecodable)?;
-    Ok(u64::from(width) * u64::from(height))
+    let (pixels, size) = (u64::from(width) * u64::from(height), (height as usize, width as usize));
+    match pixels.saturating_mul(3) {
+        bytes if bytes > MAX_DECODED_BYTES => {
+            Err(Error::TooLarge { path: path.into(), size, bytes, limit: MAX_DECODED_BYTES })
+        }
+        _ => Ok(pixels),
+    }
 }
 
 #[cfg(test)]

@@ -176,7 +176,25 @@ impl Dataset {
             }
             part.check().map_err(|reason| format!("part `{}`: {reason}", part.name))?;
         }
-        Ok(())
+        let folders: Vec<_> = self.parts.iter().flat_map(|part| part.form.folders()).map(Path::new).collect();
+        let meets = |(index, folder): (usize, &&Path)| {
+            folders[..index].iter().any(|other| folder.starts_with(other) || other.starts_with(folder))
+        };
+        match folders.iter().enumerate().find(|place| meets(*place)) {
+            Some((_, folder)) => Err(format!("`{}` is, or lies in, the folder of two parts", folder.display())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Form {
+    /// What appears on the disc, below the data.
+    fn folders(&self) -> Vec<&str> {
+        match self {
+            Form::Zip(folder) | Form::Tar(folder) | Form::Tgz(folder) => vec![folder],
+            Form::Parquet(columns) => columns.values().map(String::as_str).collect(),
+            Form::Weights(_) => Vec::new(),
+        }
     }
 }
 

@@ -75,6 +75,10 @@ impl Client {
             let response = ask(&at, token.filter(|_| server(&at) == server(url)))?;
             let next = Some(response.headers()).filter(|_| response.status().is_redirection());
             match next.and_then(|header| target(&at, header)).filter(|next| may(next)) {
+                Some(next) if at.starts_with("https://") && !next.starts_with("https://") => {
+                    let found = format!("a redirect to {}, which nothing protects", next.escape_debug());
+                    return Err(Failure::Final(Error::Protocol { url: url.into(), found }));
+                }
                 Some(next) => at = next,
                 None => return Ok(response),
             }

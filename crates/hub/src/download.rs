@@ -8,6 +8,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use ureq::Body;
@@ -208,14 +209,20 @@ impl Lock {
     pub fn of(target: &Path, observer: Observer) -> Result<Self, Error> {
         let path = sibling(target, ".lock");
         let file = File::create(&path).map_err(Error::io("write", &path))?;
-        match file.try_lock() {
-            Ok(()) => return Ok(Lock { file, path }),
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
-            Err(TryLockError::WouldBlock) => {}
+        let mut waited = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { file, path }),
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+                Err(TryLockError::WouldBlock) if waited => tell(observer, Event::Advance(0))?, // it may break off
+                Err(TryLockError::WouldBlock) => {
+                    waited = true;
+                    let note = format!("another process is fetching {}: waiting for it", target.display());
+                    tell(observer, Event::Note(&note))?;
+                }
+            }
+            thread::sleep(PAUSE);
         }
-        tell(observer, Event::Note(&format!("another process is fetching {}: waiting for it", target.display())))?;
-        file.lock().map_err(Error::io("lock", &path))?;
-        Ok(Lock { file, path })
     }
 
     /// Removes the file too, once what it guarded is whole: whoever waits for it then finds that, and needs no lock.

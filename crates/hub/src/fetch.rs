@@ -149,9 +149,11 @@ impl Fetcher<'_> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
         }
-        for cached in self.hub_files()? {
-            fs::copy(&cached, &part).and_then(|_| fs::rename(&part, path)).map_err(Error::io("write", path))?;
+        let lock = Lock::of(path, self.observer)?;
+        for cached in self.hub_files()?.iter().filter(|_| !path.is_file()) {
+            fs::copy(cached, &part).and_then(|_| fs::rename(&part, path)).map_err(Error::io("write", path))?;
         }
+        lock.remove();
         digest::sha256(path)
     }
 

@@ -207,7 +207,7 @@ fn incomplete<'a>(file: &'a str, files: &[String]) -> Option<(&'a str, usize, us
         Some((before.rsplit_once('-')?.0, digits))
     };
     let (name, digits) = split(file)?;
-    let of_same = |other: &&String| other.starts_with(name) && other.contains(&format!("-of-{digits}"));
+    let of_same = |other: &&String| other.starts_with(&format!("{name}-")) && other.contains(&format!("-of-{digits}"));
     let (wanted, found) = (digits.parse().ok()?, files.iter().filter(of_same).count());
     (wanted != found).then_some((file, wanted, found))
 }

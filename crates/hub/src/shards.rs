@@ -7,6 +7,7 @@ mod column;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use parquet::errors::ParquetError;
@@ -19,6 +20,9 @@ use column::{Cells, Column, careful};
 
 /// Rows in memory at once.
 const ROWS: usize = 8;
+
+/// Rows of a table at most: five million pictures.
+const MOST_ROWS: usize = 5_000_000;
 
 /// A file of the table.
 struct Shard {
@@ -69,6 +73,15 @@ impl Shard {
             return Err(wrong("its index points out of the file"));
         }
         Ok(Shard { path: path.into(), reader })
+    }
+
+    /// How many rows it has; an error where its groups of rows do not make as many as it says.
+    fn rows(&self) -> Result<usize, Error> {
+        let metadata = self.reader.metadata();
+        let said = metadata.file_metadata().num_rows();
+        let of_groups = metadata.row_groups().iter().try_fold(0_i64, |rows, group| rows.checked_add(group.num_rows()));
+        let rows = usize::try_from(said).ok().filter(|_| of_groups == Some(said));
+        rows.ok_or_else(|| self.wrong(format!("expected a table of {said} rows, found other numbers in its groups")))
     }
 
     fn wrong(&self, reason: String) -> Error {
@@ -123,7 +136,8 @@ impl Shard {
             let ending = ending(bytes).ok_or_else(|| wrong("expected a PNG, JPEG, WebP, BMP or TIFF file"))?;
             let name = names.next().ok_or_else(|| wrong("there are more rows than the file says"))?;
             let path = root.join(format!("{name}.{ending}"));
-            fs::write(&path, bytes).map_err(Error::io("write", &path))?;
+            let written = File::create_new(&path).and_then(|mut file| file.write_all(bytes));
+            written.map_err(Error::io("write", &path))?;
             row += 1;
             tell(observer, Event::Advance(1))
         })?;
@@ -133,8 +147,11 @@ impl Shard {
 
 /// A name for every row of the table.
 fn names(shards: &[Shard], columns: &[(&str, PathBuf)]) -> Result<Vec<String>, Error> {
-    let rows = |shard: &Shard| usize::try_from(shard.reader.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let rows: usize = shards.iter().map(rows).sum();
+    let add = |rows: usize, shard: &Shard| Ok(rows.saturating_add(shard.rows()?));
+    let rows = shards.iter().try_fold(0, add)?;
+    if let (Some(first), false) = (shards.first(), (1..=MOST_ROWS).contains(&rows)) {
+        return Err(first.wrong(format!("expected 1 to {MOST_ROWS} rows in all, found {rows}")));
+    }
     for (column, _) in columns {
         if let Some(names) = names_of(shards, column)?.filter(|names| names.len() == rows) {
             return Ok(names);
@@ -151,7 +168,7 @@ fn names_of(shards: &[Shard], column: &str) -> Result<Option<Vec<String>>, Error
         let Some(leaf) = shard.column(column)?.path else { return Ok(None) };
         shard.cells(column, leaf, |path| {
             let stem = path.and_then(stem);
-            fine &= stem.as_ref().is_some_and(|stem| seen.insert(stem.clone()));
+            fine &= stem.as_ref().is_some_and(|stem| seen.insert(stem.to_lowercase()));
             names.extend(stem);
             Ok(())
         })?;

@@ -147,7 +147,10 @@ fn finding(owner: &Seen, other: &Seen, splits: &[Split], found: &Match, scale: f
         correlation: found.correlation,
         edges: found.edges,
     };
-    Finding { copy_of: Some(original), ..Finding::new(Severity::Warning, kind, &split.name, &owner.file, message) }
+    // Training refuses pictures that are judged on as they are.
+    let stops = kind == Kind::Leakage && found.identical;
+    let severity = if stops { Severity::Error } else { Severity::Warning };
+    Finding { copy_of: Some(original), ..Finding::new(severity, kind, &split.name, &owner.file, message) }
 }
 
 /// Registers one picture in the other, where their hashes propose it.

@@ -20,9 +20,12 @@ pub struct Fit {
     pub mean: f64,
     /// The largest.
     pub max: u8,
-    /// Correlation with the LR picture, -1 to 1; 1 for two pictures without contrast.
+    /// Correlation with the LR picture, -1 to 1; where one has no contrast, 1 if they differ by no more than noise, else 0.
     pub correlation: f64,
 }
+
+/// Levels by which noise and compression make pictures of the same thing differ on average, at most.
+const NOISE: f64 = 8.0;
 
 impl Fit {
     /// Whether the LR picture was made so: at most a value in a hundred differs, or none by more than a level (tools weigh
@@ -33,7 +36,7 @@ impl Fit {
 
     /// Whether the LR picture shows something else.
     pub fn is_other_picture(&self) -> bool {
-        self.correlation < 0.5
+        !self.is_known() && self.correlation < 0.5 && self.mean > NOISE
     }
 
     /// Whether its samples lie beside their places.
@@ -156,8 +159,9 @@ fn compare(recipe: &Recipe, pairs: impl Iterator<Item = (f64, u8)>) -> Fit {
     }
     let n = count as f64;
     let [a, b, aa, bb, ab] = moments.map(|moment| moment / n);
-    let spread = ((aa - a * a) * (bb - b * b)).sqrt();
-    let correlation = if spread > 0.0 { (ab - a * b) / spread } else { 1.0 };
+    let spread = ((aa - a * a).max(0.0) * (bb - b * b).max(0.0)).sqrt();
+    let alike = if total as f64 / n > NOISE { 0.0 } else { 1.0 }; // where one of them has no contrast
+    let correlation = if spread > 0.0 { (ab - a * b) / spread } else { alike };
     Fit { recipe: *recipe, identical: same as f64 / n, mean: total as f64 / n, max, correlation }
 }
 

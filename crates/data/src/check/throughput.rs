@@ -11,7 +11,7 @@ use crate::Error;
 use crate::image::{Conversion, read};
 use crate::pair::Pair;
 use crate::patches::{self, Sampler};
-use crate::resample::{Border, bicubic};
+use crate::resample::{Border, Method, Resampler};
 use crate::throughput::patches_per_second;
 
 /// The side of HR patches where none is asked for: it fits every usual scale.
@@ -73,6 +73,7 @@ fn pair(path: &Path, scale: usize) -> Option<Pair> {
     let whole = read(path, Conversion::Convert).ok()?;
     let (height, width) = (whole.height / scale, whole.width / scale);
     let hr = whole.crop(0, 0, height * scale, width * scale).ok()?;
-    let lr = bicubic(&hr, height, width, Border::Replicate);
+    let resampler = Resampler::to_size(hr.size(), (height, width), &Method::bicubic(Border::Replicate)).ok()?;
+    let lr = resampler.rgb8(&hr).ok()?;
     Some(Pair { name: String::new(), hr, lr })
 }

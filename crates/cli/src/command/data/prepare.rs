@@ -16,8 +16,8 @@ use crate::stop;
 
 /// Decode the pictures of a folder once: HR and LR, packed into a file that training maps into memory
 ///
-/// Training finds the file when the experiment has the same folder, LR, conversion and scale, and `cache = "DIR"` under
-/// [data]; it is made again when the pictures have changed.
+/// Training maps the file when the pictures take more than the experiment's `memory_gib`, and it has the same folder, LR,
+/// conversion and scale, and `cache = "DIR"` under [data]; the file is made again when the pictures have changed.
 ///
 /// Example: abbe data prepare --hr DIV2K_train_HR --scale 4 -o cache
 #[derive(clap::Args)]
