@@ -2,7 +2,10 @@
 //! that lie there.
 
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{Builder, JoinHandle};
 
 use abbe_data::loader::{Batch, Loader};
 use abbe_data::patches::Sampler;
@@ -10,7 +13,6 @@ use abbe_data::square::{Square, Strides};
 use anyhow::{Context, Result};
 use tch::{Device, Kind, Tensor};
 
-use crate::experiment::Data;
 use crate::session::Setup;
 
 /// Bytes that go to the device at a time: on their way they are in memory twice.
@@ -26,7 +28,7 @@ pub(crate) struct Pictures {
 
 /// What gives the batches of a phase, in order: lr `[N, 3, h, w]` and hr `[N, 3, H, W]`, f32 in [0, 1], channels last.
 pub(crate) enum Batches {
-    Loaded { loader: Loader, device: Device },
+    Loaded { ahead: Ahead, device: Device },
     Gathered { pictures: Pictures, steps: Range<u64>, count: usize },
 }
 
@@ -40,14 +42,16 @@ impl Pictures {
         Ok(Self { sampler, device, resident })
     }
 
-    /// The batches of `steps`.
+    /// The batches of `steps`, `count` patches each, made by `workers` threads.
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub(crate) fn batches(&self, data: &Data, steps: Range<u64>) -> Result<Batches> {
-        let (sampler, device, count) = (Arc::clone(&self.sampler), self.device, data.batch);
+    pub(crate) fn batches(&self, steps: Range<u64>, count: usize, workers: usize) -> Result<Batches> {
+        let (sampler, device) = (Arc::clone(&self.sampler), self.device);
         Ok(match &self.resident {
-            None => Batches::Loaded { loader: Loader::new(sampler, count, steps, data.workers)?, device },
+            None => {
+                Batches::Loaded { ahead: Ahead::new(Loader::new(sampler, count, steps, workers)?, device)?, device }
+            }
             Some(bytes) => {
                 let pictures = Self { sampler, device, resident: Some(bytes.shallow_clone()) };
                 Batches::Gathered { pictures, steps, count }
@@ -61,7 +65,7 @@ impl Pictures {
     /// A degradation that fails.
     pub(crate) fn batch(&self, step: u64, count: usize) -> Result<(Tensor, Tensor)> {
         match &self.resident {
-            None => Ok(moved(&Batch::of(&self.sampler, step, count)?, self.device)),
+            None => Ok(moved(&host(&Batch::of(&self.sampler, step, count)?, self.device), self.device)),
             Some(bytes) => self.gathered(bytes, step, count),
         }
     }
@@ -80,31 +84,66 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Loaded { loader, device } => Some(match loader.next()? {
-                Ok(batch) => Ok(moved(batch, *device)),
-                Err(error) => Err(error.into()),
-            }),
+            Self::Loaded { ahead, device } => Some(ahead.next()?.map(|batch| moved(&batch, *device))),
             Self::Gathered { pictures, steps, count } => Some(pictures.batch(steps.next()?, *count)),
         }
     }
 }
 
-/// A batch of the loader on the device.
-fn moved(batch: &Batch, device: Device) -> (Tensor, Tensor) {
-    let tensor = |values: &[f32], side: usize| {
-        let side = side as i64;
-        let pixels = Tensor::from_slice(values).view([batch.count as i64, side, side, 3]);
-        to_device(pixels, device).permute([0, 3, 1, 2])
-    };
-    (tensor(&batch.lr, batch.lr_side), tensor(&batch.hr, batch.hr_side))
+/// Turns the loader's batches into tensors on a thread of its own, so that the trainer only starts the copy to the device.
+pub(crate) struct Ahead {
+    receiver: Receiver<Result<[Tensor; 2]>>,
+    thread: Option<JoinHandle<()>>,
 }
 
-/// A GPU copies by itself from memory that is pinned, while the CPU goes on.
-fn to_device(host: Tensor, device: Device) -> Tensor {
-    match device {
-        Device::Cuda(_) => host.pin_memory(device).to_device_(device, host.kind(), true, false),
-        _ => host.to_device(device),
+impl Ahead {
+    /// One batch waits for the trainer while the next is made.
+    fn new(mut loader: Loader, device: Device) -> Result<Self> {
+        let (sender, receiver) = sync_channel(1);
+        let work = move || {
+            while let Some(batch) = loader.next() {
+                let tensors = batch.map(|batch| host(batch, device)).map_err(anyhow::Error::from);
+                if sender.send(tensors).is_err() {
+                    break; // the trainer is gone
+                }
+            }
+        };
+        let thread = Builder::new().name("batches".into()).spawn(work).context("the thread of the batches")?;
+        Ok(Self { receiver, thread: Some(thread) })
     }
+
+    fn next(&mut self) -> Option<Result<[Tensor; 2]>> {
+        self.receiver.recv().map(Some).unwrap_or_else(|_| {
+            // A thread that panicked has not come to the end: its panic goes on here.
+            self.thread.take()?.join().unwrap_or_else(|panic| resume_unwind(panic));
+            None
+        })
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.receiver = sync_channel(0).1; // a thread that waits for room in the queue wakes up when the queue is gone
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // its panic has been reported
+        }
+    }
+}
+
+/// lr and hr of a batch as tensors `[N, side, side, 3]`, in pinned memory for a GPU: from there it copies by itself, while
+/// the CPU goes on.
+fn host(batch: &Batch, device: Device) -> [Tensor; 2] {
+    [(&batch.lr, batch.lr_side), (&batch.hr, batch.hr_side)].map(|(values, side)| {
+        let pixels = Tensor::from_slice(values).view([batch.count as i64, side as i64, side as i64, 3]);
+        if device.is_cuda() { pixels.pin_memory(device) } else { pixels }
+    })
+}
+
+/// A batch on the device.
+fn moved(batch: &[Tensor; 2], device: Device) -> (Tensor, Tensor) {
+    let [lr, hr] =
+        batch.each_ref().map(|pixels| pixels.to_device_(device, pixels.kind(), true, false).permute([0, 3, 1, 2]));
+    (lr, hr)
 }
 
 /// Bytes as a tensor on the device, `[length]`.
@@ -167,6 +206,19 @@ mod tests {
             assert!(a == b, "step {step}");
             assert_eq!(a.1.stride(), b.1.stride());
         }
+    }
+
+    #[test]
+    fn batches_come_ahead_in_order_and_the_threads_end_early_or_late() {
+        let pictures = pictures();
+        for taken in [1, 7] {
+            let batches = pictures.batches(3..10, COUNT, 2).unwrap();
+            for (step, batch) in (3..).zip(batches.take(taken)) {
+                assert!(batch.unwrap() == pictures.batch(step, COUNT).unwrap(), "step {step}");
+            }
+            assert_eq!(Arc::strong_count(&pictures.sampler), 1);
+        }
+        assert_eq!(pictures.batches(3..10, COUNT, 1).unwrap().count(), 7);
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When the system refuses a thread.
     pub(crate) fn batches(&self, index: usize) -> Result<Batches> {
-        self.pictures.batches(&self.setup.experiment.data, self.numbers(index))
+        let data = &self.setup.experiment.data;
+        self.pictures.batches(self.numbers(index), data.batch, data.workers)
     }
 
     /// The first batch of a phase: lr and hr.

@@ -76,9 +76,10 @@ fn open(path: &Path) -> Result<Box<dyn ImageDecoder>, Error> {
     let file = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut reader = ImageReader::new(file).with_guessed_format().map_err(unreadable)?;
     match reader.format() {
-        // The reader would limit the profile to a small part of the pixels' bytes, and drop it without an error.
+        // The reader would limit the profile to a small part of the pixels' bytes, and drop it without an error. Unlimited by
+        // it, the decoder reads profiles of up to 8 MiB.
         Some(ImageFormat::Tiff) => return Ok(Box::new(TiffDecoder::new(reader.into_inner()).map_err(undecodable)?)),
-        Some(ImageFormat::Jpeg) => check_jpeg(path, &fs::read(path).map_err(unreadable)?)?,
+        Some(ImageFormat::Jpeg) => check_jpeg(path)?,
         _ => {}
     }
     reader.limits(at_most(MAX_METADATA_BYTES));
@@ -91,8 +92,15 @@ fn at_most(bytes: u64) -> Limits {
     limits
 }
 
-fn check_jpeg(path: &Path, file: &[u8]) -> Result<(), Error> {
-    let markers = markers(file);
+/// The file is read whole here and by its decoder: the header cannot tell how long it is.
+fn check_jpeg(path: &Path) -> Result<(), Error> {
+    let unreadable = |source| Error::Read { path: path.into(), source };
+    let length = fs::metadata(path).map_err(unreadable)?.len();
+    if length > MAX_DECODED_BYTES {
+        let reason = format!("the file has {length} bytes, at most {MAX_DECODED_BYTES} are read of a JPEG");
+        return Err(Error::Decode { path: path.into(), reason });
+    }
+    let markers = markers(&fs::read(path).map_err(unreadable)?);
     if markers.components == Some(4) {
         return Err(Error::Pixels { path: path.into(), found: "CMYK" });
     }

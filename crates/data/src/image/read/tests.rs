@@ -177,6 +177,16 @@ fn headers_of_other_formats_that_claim_too_much_are_refused() {
 }
 
 #[test]
+fn a_jpeg_too_long_is_refused_before_it_is_read() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("long.jpg");
+    fs::write(&path, noise("jpg")).unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 40).unwrap(); // a hole takes no disk
+    let message = read_picture(&path).unwrap_err().to_string();
+    assert!(message.contains("long.jpg") && message.contains("1099511627776 bytes"), "{message}");
+}
+
+#[test]
 fn cmyk_is_refused() {
     for (name, file) in [("cmyk.jpg", CMYK_JPEG), ("cmyk.tif", CMYK_TIFF)] {
         let message = complaint(name, file);

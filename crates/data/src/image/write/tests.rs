@@ -71,6 +71,16 @@ fn tiff_gives_everything_back_but_exif() {
 }
 
 #[test]
+fn a_long_profile_is_not_lost() {
+    let mut picture = whole(eight(45), None);
+    picture.icc = Some([icc(b"RGB "), vec![7; 3 << 20]].concat());
+    for format in [Format::Png, Format::Tiff, JPEG, Format::WebP] {
+        let (back, lost) = through(&picture, format);
+        assert!(back.icc == picture.icc && !lost.contains(&Loss::Profile), "{format:?}");
+    }
+}
+
+#[test]
 fn webp_gives_eight_bits_back() {
     for alpha in [None, Some(eight(15))] {
         let picture = whole(eight(45), alpha);
