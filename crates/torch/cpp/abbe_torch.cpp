@@ -1,15 +1,25 @@
 // The few calls into libtorch that tch does not offer. Each is extern "C", takes tch's own tensor pointers (at::Tensor*),
 // lets no exception through, and returns null or a message that the caller frees with abbe_free_message.
 
+#include <ATen/Context.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
+#include <ATen/ops/_foreach_lerp.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
 #include <torch/headeronly/version.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <mutex>
 #include <vector>
 
 namespace {
@@ -20,6 +30,9 @@ std::vector<at::Tensor> list(at::Tensor *const *tensors, size_t count) {
   for (size_t i = 0; i < count; ++i) out.push_back(*tensors[i]);
   return out;
 }
+
+// The CPU, or the GPU of this number.
+at::Device device(int gpu) { return gpu < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, gpu); }
 
 template <typename Call>
 char *message_of(Call call) {
@@ -59,6 +72,84 @@ char *abbe_fused_sgd(at::Tensor *const *params, at::Tensor *const *grads, at::Te
   return message_of([&] {
     at::_fused_sgd_(list(params, count), list(grads, count), list(buffers, buffers ? count : 0), weight_decay, momentum,
                     lr, /*dampening=*/0.0, nesterov, /*maximize=*/false, /*is_first_step=*/false);
+  });
+}
+
+// The norm of all gradients together, a new scalar in `norm` that the caller owns; where it is above `most`, every gradient is
+// scaled by most / (norm + 1e-6), as torch.nn.utils.clip_grad_norm_ does.
+char *abbe_clip_norm(at::Tensor *const *grads, size_t count, double most, at::Tensor **norm) {
+  return message_of([&] {
+    auto all = list(grads, count);
+    auto total = at::linalg_vector_norm(at::stack(at::_foreach_norm(all, 2)), 2);
+    if (std::isfinite(most)) at::_foreach_mul_(all, (most / (total + 1e-6)).clamp_max(1.0));
+    *norm = new at::Tensor(total);
+  });
+}
+
+// Moves every tensor of `from` towards its partner in `to` by this part of the way.
+char *abbe_lerp(at::Tensor *const *from, at::Tensor *const *to, size_t count, double weight) {
+  return message_of([&] { at::_foreach_lerp_(list(from, count), list(to, count), weight); });
+}
+
+// Multiplies every gradient with the scalar `inverse_scale`, and sets the scalar `found` to 1 if one is not finite.
+char *abbe_unscale(at::Tensor *const *grads, size_t count, at::Tensor *found, at::Tensor *inverse_scale) {
+  return message_of([&] { at::_amp_foreach_non_finite_check_and_unscale_(list(grads, count), *found, *inverse_scale); });
+}
+
+// Switches autocast to this type (a c10::ScalarType) and tells what was set before.
+char *abbe_autocast_enter(int gpu, signed char type, bool *was_on, signed char *was_type) {
+  return message_of([&] {
+    auto kind = device(gpu).type();
+    *was_on = at::autocast::is_autocast_enabled(kind);
+    *was_type = static_cast<signed char>(at::autocast::get_autocast_dtype(kind));
+    at::autocast::set_autocast_enabled(kind, true);
+    at::autocast::set_autocast_dtype(kind, static_cast<at::ScalarType>(type));
+    at::autocast::increment_nesting();
+  });
+}
+
+// Sets autocast back. Past the outermost region the weights that were converted in it are forgotten: they will change.
+char *abbe_autocast_exit(int gpu, bool was_on, signed char was_type) {
+  return message_of([&] {
+    auto kind = device(gpu).type();
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(kind, was_on);
+    at::autocast::set_autocast_dtype(kind, static_cast<at::ScalarType>(was_type));
+  });
+}
+
+// The state of libtorch's random numbers on a device: a new byte tensor that the caller owns.
+char *abbe_generator_state(int gpu, at::Tensor **state) {
+  return message_of([&] {
+    auto generator = at::globalContext().defaultGenerator(device(gpu));
+    std::lock_guard<std::mutex> lock(generator.mutex());
+    *state = new at::Tensor(generator.get_state());
+  });
+}
+
+char *abbe_set_generator_state(int gpu, at::Tensor *state) {
+  return message_of([&] {
+    auto generator = at::globalContext().defaultGenerator(device(gpu));
+    std::lock_guard<std::mutex> lock(generator.mutex());
+    generator.set_state(*state);
+  });
+}
+
+// Algorithms that give the same bits every time; an operation that has none is an error where it runs.
+char *abbe_deterministic(bool on) {
+  return message_of([&] {
+    auto &context = at::globalContext();
+    context.setDeterministicAlgorithms(on, /*warn_only=*/false);
+    context.setDeterministicCuDNN(on);
+    context.setBenchmarkCuDNN(!on);
+  });
+}
+
+// Whether float32 products on a GPU may round their factors to TensorFloat-32.
+char *abbe_allow_tf32(bool on) {
+  return message_of([&] {
+    at::globalContext().setAllowTF32CuBLAS(on);
+    at::globalContext().setAllowTF32CuDNN(on);
   });
 }
 

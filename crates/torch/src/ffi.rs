@@ -1,9 +1,9 @@
 //! The C interface of `cpp/abbe_torch.cpp`, each call wrapped once. All unsafe code that calls C++ is here.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int};
 
-use tch::{TchError, Tensor};
+use tch::{Device, TchError, Tensor};
 use torch_sys::C_tensor;
 
 use crate::adam::AdamConfig;
@@ -34,6 +34,20 @@ unsafe extern "C" {
         weight_decay: f64,
         nesterov: bool,
     ) -> *mut c_char;
+    fn abbe_clip_norm(grads: *const *const C_tensor, count: usize, most: f64, norm: *mut *mut C_tensor) -> *mut c_char;
+    fn abbe_lerp(from: *const *const C_tensor, to: *const *const C_tensor, count: usize, weight: f64) -> *mut c_char;
+    fn abbe_unscale(
+        grads: *const *const C_tensor,
+        count: usize,
+        found: *const C_tensor,
+        inverse_scale: *const C_tensor,
+    ) -> *mut c_char;
+    fn abbe_autocast_enter(gpu: c_int, kind: i8, was_on: *mut bool, was_kind: *mut i8) -> *mut c_char;
+    fn abbe_autocast_exit(gpu: c_int, was_on: bool, was_kind: i8) -> *mut c_char;
+    fn abbe_generator_state(gpu: c_int, state: *mut *mut C_tensor) -> *mut c_char;
+    fn abbe_set_generator_state(gpu: c_int, state: *const C_tensor) -> *mut c_char;
+    fn abbe_deterministic(on: bool) -> *mut c_char;
+    fn abbe_allow_tf32(on: bool) -> *mut c_char;
     fn abbe_libtorch_version() -> *const c_char;
     fn abbe_free_message(message: *mut c_char);
 }
@@ -103,6 +117,84 @@ pub(crate) fn fused_sgd(lists: &SgdLists, config: &SgdConfig) -> Result<(), TchE
         )
     };
     checked(message)
+}
+
+/// The norm of all `grads` together, a scalar; they are scaled down to `most` where it is above.
+pub(crate) fn clip_norm(grads: &[&Tensor], most: f64) -> Result<Tensor, TchError> {
+    let (grads, mut norm) = (pointers(grads), std::ptr::null_mut());
+    // SAFETY: the pointers come from live tensors, and the call writes at most one new tensor, which `owned` takes.
+    checked(unsafe { abbe_clip_norm(grads.as_ptr(), grads.len(), most, &raw mut norm) }).map(|()| owned(norm))
+}
+
+/// Moves each of `from` towards its partner in `to`, equally many, by this part of the way.
+pub(crate) fn lerp(from: &[&Tensor], to: &[&Tensor], weight: f64) -> Result<(), TchError> {
+    assert_eq!(from.len(), to.len(), "a list of pairs");
+    let (from, to) = (pointers(from), pointers(to));
+    // SAFETY: the pointers come from live tensors, equally many in both arrays.
+    checked(unsafe { abbe_lerp(from.as_ptr(), to.as_ptr(), from.len(), weight) })
+}
+
+/// Multiplies `grads` with the scalar `inverse_scale`; the scalar `found` becomes 1 where one of them is not finite.
+pub(crate) fn unscale(grads: &[&Tensor], found: &Tensor, inverse_scale: &Tensor) -> Result<(), TchError> {
+    let grads = pointers(grads);
+    // SAFETY: all pointers come from live tensors.
+    checked(unsafe { abbe_unscale(grads.as_ptr(), grads.len(), found.as_ptr(), inverse_scale.as_ptr()) })
+}
+
+/// What autocast was set to on a device: whether it was on, and its type's number.
+pub(crate) type Autocast = (bool, i8);
+
+/// Switches autocast on for the type with this number of c10's.
+pub(crate) fn autocast_enter(device: Device, kind: i8) -> Result<Autocast, TchError> {
+    let (mut was_on, mut was_kind) = (false, 0);
+    // SAFETY: the two out-pointers are to locals.
+    checked(unsafe { abbe_autocast_enter(gpu(device), kind, &raw mut was_on, &raw mut was_kind) })?;
+    Ok((was_on, was_kind))
+}
+
+/// Sets autocast back to what it was.
+pub(crate) fn autocast_exit(device: Device, (was_on, was_kind): Autocast) -> Result<(), TchError> {
+    // SAFETY: plain values.
+    checked(unsafe { abbe_autocast_exit(gpu(device), was_on, was_kind) })
+}
+
+/// The state of a device's random numbers, bytes on the CPU.
+pub(crate) fn generator_state(device: Device) -> Result<Tensor, TchError> {
+    let mut state = std::ptr::null_mut();
+    // SAFETY: the call writes at most one new tensor, which `owned` takes.
+    checked(unsafe { abbe_generator_state(gpu(device), &raw mut state) }).map(|()| owned(state))
+}
+
+/// Puts back the state of a device's random numbers.
+pub(crate) fn set_generator_state(device: Device, state: &Tensor) -> Result<(), TchError> {
+    // SAFETY: the pointer comes from a live tensor; libtorch checks what it holds.
+    checked(unsafe { abbe_set_generator_state(gpu(device), state.as_ptr()) })
+}
+
+/// Asks for algorithms that give the same bits every time.
+pub(crate) fn deterministic(on: bool) -> Result<(), TchError> {
+    // SAFETY: a plain value.
+    checked(unsafe { abbe_deterministic(on) })
+}
+
+/// Allows TensorFloat-32, or not.
+pub(crate) fn allow_tf32(on: bool) -> Result<(), TchError> {
+    // SAFETY: a plain value.
+    checked(unsafe { abbe_allow_tf32(on) })
+}
+
+/// The number of a GPU, -1 for the CPU.
+fn gpu(device: Device) -> c_int {
+    match device {
+        Device::Cuda(index) => index as c_int,
+        _ => -1,
+    }
+}
+
+/// A tensor that a call of ours has made.
+fn owned(tensor: *mut C_tensor) -> Tensor {
+    // SAFETY: the call succeeded, so it points to a new at::Tensor, which nothing else frees.
+    unsafe { Tensor::from_ptr(tensor) }
 }
 
 /// What a call of ours returned, as a result.

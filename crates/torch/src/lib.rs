@@ -4,17 +4,25 @@
 //! Never: a network, a picture, what is in a file. It is the only crate with unsafe code and the only one with C++.
 
 mod adam;
+mod autocast;
 mod device;
 mod ffi;
+mod gradient;
 mod layout;
 mod map;
+mod random;
 mod restore;
+mod rmsprop;
 mod sgd;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
+pub use autocast::autocast;
 pub use device::{DeviceError, parse_device};
 pub use ffi::libtorch_version;
+pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, unscale_gradients};
 pub use layout::channels_last;
 pub use map::MappedFile;
+pub use random::{allow_tf32, generator_state, set_deterministic, set_generator_state};
 pub use restore::RestoreError;
+pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropState};
 pub use sgd::{Sgd, SgdConfig};
