@@ -164,6 +164,11 @@ impl Error {
     }
 }
 
+/// What others say of an error, which may quote a file or a server.
+pub(crate) fn escaped(error: impl std::fmt::Display) -> String {
+    error.to_string().escape_debug().to_string()
+}
+
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
