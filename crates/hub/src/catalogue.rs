@@ -167,7 +167,9 @@ impl Dataset {
         }
         for scale in self.lr.keys() {
             let number = scale.strip_prefix('x').and_then(|number| number.parse::<usize>().ok());
-            number.filter(|&number| number >= 2).ok_or(format!("lr: expected keys such as x4, found `{scale}`"))?;
+            number
+                .filter(|&number| number >= 2)
+                .ok_or(format!("lr: expected keys such as x4, found `{}`", scale.escape_debug()))?;
         }
         for (index, part) in self.parts.iter().enumerate() {
             is_name(&part.name)?;
@@ -210,7 +212,14 @@ impl Part {
                 return Err(format!("url: expected https:// or http://, found `{}`", url.escape_debug()));
             }
             Source::Url(url) => {
-                is_below(file_name(url)).map_err(|_| "url: expected one that ends in a file's name".to_owned())?;
+                let file = file_name(url);
+                is_below(file).map_err(|_| "url: expected one that ends in a file's name".to_owned())?;
+                // The file lies among the folders for a while.
+                if self.form.folders().iter().any(|folder| Path::new(folder).starts_with(file)) {
+                    return Err(format!(
+                        "the file `{file}` of the url would lie where a folder is to be; name another folder"
+                    ));
+                }
             }
             Source::Hub { repo, file, revision } => {
                 [repo, file, revision].into_iter().try_for_each(|text| is_below(text))?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::catalogue::{Form, Part, Source, file_name};
@@ -91,6 +92,9 @@ impl Fetcher<'_> {
 
     /// Runs `make`, in one process at a time, unless all `folders` are there; gives whether they were.
     fn once(&self, folders: &[&Path], make: impl FnOnce() -> Result<(), Error>) -> Result<bool, Error> {
+        if let Some(file) = folders.iter().find(|folder| folder.is_file()) {
+            return Err(Error::io("make the folder", file)(ErrorKind::NotADirectory.into()));
+        }
         let all_there = || folders.iter().all(|folder| folder.exists());
         if all_there() {
             return Ok(true);

@@ -63,6 +63,7 @@ impl<'a> Target<'a> {
         let mut contents = contents.take(self.allowance.left() + 1);
         let written = match self.create(&path) {
             Ok(file) => copy(&mut contents, file),
+            Err(error) if is_of_names(&error) => Err(Side::Archive(error)),
             Err(error) => Err(Side::Disc(error)),
         };
         let written = written.map_err(|side| match side {
@@ -103,6 +104,12 @@ fn copy(from: &mut impl Read, mut to: File) -> Result<u64, Side> {
         to.write_all(&buffer[..read]).map_err(Side::Disc)?;
         written += read as u64;
     }
+}
+
+/// Whether it is the names in the archive that make this: one too long, or two that are one to this disc.
+fn is_of_names(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, NotADirectory};
+    matches!(error.kind(), AlreadyExists | InvalidFilename | NotADirectory)
 }
 
 /// The relative path of an entry; absent for what is left out.

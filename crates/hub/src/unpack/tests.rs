@@ -92,6 +92,7 @@ fn what_leaves_the_folder_comes_twice_or_is_a_link_is_refused() {
         );
     }
     assert!(said(&[(b"a.png", file, b"1"), (b"./a.png", file, b"2")]).contains("comes twice"));
+    assert!(said(&[(b"a", file, b"1"), (b"a/b.png", file, b"2")]).contains("`a/b.png`: cannot be unpacked"));
     assert!(said(&[(b"caf\xe9", file, b"1")]).contains("`caf\\xe9`: expected a name in UTF-8"));
     for (kind, word) in [(EntryType::Symlink, "a link"), (EntryType::Link, "a link"), (EntryType::Char, "neither file")]
     {
