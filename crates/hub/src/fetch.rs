@@ -164,9 +164,7 @@ impl Fetcher<'_> {
     /// The part's files in the hub's cache, at least one.
     fn hub_files(&self) -> Result<Vec<PathBuf>, Error> {
         let Source::Hub { repo, file, revision } = &self.part.source else { return Ok(Vec::new()) };
-        let repository = Repository::new(&self.client, self.places, repo, revision)?;
-        let fetch = |file: &String| repository.file(file, self.observer);
-        let files = repository.files(file)?.iter().map(fetch).collect::<Result<Vec<_>, _>>()?;
+        let files = Repository::new(&self.client, self.places, self.observer, repo, revision)?.fetch(file)?;
         files.iter().try_for_each(|path| self.expect(path))?;
         Ok(files)
     }
