@@ -4,6 +4,7 @@
 //! and `path`.
 
 mod column;
+mod pages;
 
 use std::collections::HashSet;
 use std::fs::{self, File};

@@ -3,12 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::RowGroupReader;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+
+use super::pages::Pages;
 
 /// Which leaves of the schema a column of pictures is made of.
 pub struct Column {
@@ -62,10 +64,9 @@ impl Cells {
     /// At the first row.
     pub fn open(group: &dyn RowGroupReader, leaf: usize) -> Result<Self> {
         let present = group.metadata().column(leaf).column_descr().max_def_level();
-        match careful(|| group.get_column_reader(leaf))? {
-            ColumnReader::ByteArrayColumnReader(reader) => Ok(Cells { reader, present }),
-            _ => Err(ParquetError::General("expected byte arrays".into())),
-        }
+        let column = group.metadata().column(leaf).column_descr_ptr();
+        let pages = careful(|| group.get_column_page_reader(leaf))?;
+        Ok(Cells { reader: ColumnReaderImpl::new(column, Box::new(Pages(pages))), present })
     }
 
     /// The next values, at most `rows` of them, `None` for null; empty at the end.
