@@ -99,6 +99,9 @@ impl<'a> Repository<'a> {
         let mut found: Vec<String> = files.iter().filter(fits).cloned().collect();
         found.sort();
         let repo = self.repo.url();
+        if found.is_empty() && self.places.offline {
+            return Err(self.offline(pattern));
+        }
         if found.is_empty() {
             let there = files.iter().take(20).map(escaped).collect::<Vec<_>>().join(", ");
             let (revision, file) = (self.repo.revision().into(), pattern.into());

@@ -183,6 +183,8 @@ fn all_shards_are_of_one_commit() {
     machine.places.offline = true;
     assert_eq!(second(&machine, &shards), png("new"));
     has(&machine.notes.lock().unwrap().join("\n"), &["datasets/owner/set", "`*.parquet`", "the 2 in the hub's cache"]);
+    let other = part(hub_shards("other*.parquet"), form.clone(), None);
+    has(&machine.fetch(&other).unwrap_err(), &["other*.parquet is not in the hub's cache", "HF_HUB_OFFLINE"]);
     let source = Source::Hub { repo: "owner/set".into(), file: "*.parquet".into(), revision: COMMIT.into() };
     assert_eq!(second(&machine, &part(source, form, None)), png("old"));
 }
