@@ -122,7 +122,9 @@ impl Catalogue {
 
     fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Catalogue { path: path.into(), reason };
-        let catalogue: Catalogue = toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().into()))?;
+        let shown =
+            |error: toml::de::Error| error.to_string().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+        let catalogue: Catalogue = toml::from_str(text).map_err(|error| wrong(shown(error).trim_end().into()))?;
         for (index, dataset) in catalogue.datasets.iter().enumerate() {
             let said = |reason: String| wrong(format!("`{}`: {reason}", dataset.name.escape_debug()));
             if catalogue.datasets[..index].iter().any(|earlier| earlier.name == dataset.name) {

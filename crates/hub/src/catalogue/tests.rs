@@ -80,6 +80,7 @@ fn a_wrong_row_is_named_with_its_file() {
         ("0123456789abcdef", "0123456789ABCDEF", "0123456789ABCDEF"),
         ("0123456789abcdef", "0123", "`0123`"),
         ("licence", "license", "license"),
+        ("my own", "my \u{1b}own", "my \u{fffd}own"),
     ] {
         let error = said(&ROW.replace(right, wrong));
         assert!(error.contains("own.toml") && error.contains(part), "{error}");

@@ -30,14 +30,16 @@ pub fn encoded(file: &str) -> String {
 /// Of a shard, `NAME-00003-of-00020.parquet`: `NAME`, and the digits of how many there are.
 pub fn shard(file: &str) -> Option<(&str, &str)> {
     let (before, after) = file.rsplit_once("-of-")?;
-    let digits = after.split(|character: char| !character.is_ascii_digit()).next()?;
+    let digits =
+        after.split(|character: char| !character.is_ascii_digit()).next().filter(|digits| !digits.is_empty())?;
     Some((before.rsplit_once('-')?.0, digits))
 }
 
 /// A shard that is not among as many as it says: itself, that number, and those there.
 pub fn incomplete<'a>(file: &'a str, files: &[String]) -> Option<(&'a str, usize, usize)> {
     let (name, digits) = shard(file)?;
-    let of_same = |other: &&String| other.starts_with(&format!("{name}-")) && other.contains(&format!("-of-{digits}"));
+    let (begin, end) = (format!("{name}-"), format!("-of-{digits}"));
+    let of_same = |other: &&String| other.starts_with(&begin) && other.contains(&end);
     let (wanted, found) = (digits.parse().ok()?, files.iter().filter(of_same).count());
     (wanted != found).then_some((file, wanted, found))
 }
@@ -61,6 +63,7 @@ mod tests {
         };
         assert_eq!(missing(&["train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"]), None);
         assert_eq!(missing(&["train-00000-of-00002", "test-00000-of-00001"]), Some((2, 1)));
+        assert_eq!((shard("a-0-of-2.x"), shard("all-of-them.x"), shard("a-0-of-x")), (Some(("a", "2")), None, None));
         assert_eq!(missing(&["0000", "0001", "train"]), None);
     }
 }

@@ -22,11 +22,6 @@ impl Allowance {
         Allowance { limit, left: limit }
     }
 
-    /// Bytes in all.
-    pub fn limit(&self) -> u64 {
-        self.limit
-    }
-
     /// Bytes that may still come.
     pub fn left(&self) -> u64 {
         self.left
@@ -53,12 +48,12 @@ mod tests {
     #[test]
     fn fifty_times_and_64_mib_may_come_out_and_no_byte_more() {
         let mut allowance = Allowance::of(1000);
-        assert_eq!(allowance.limit(), 50_000 + 67_108_864);
+        assert_eq!(allowance.left(), 50_000 + 67_108_864);
         allowance.take(50_000).unwrap();
         assert_eq!(allowance.left(), 67_108_864);
         assert!(allowance.take(67_108_865).unwrap_err().contains("67158864 bytes"));
         allowance.take(67_108_864).unwrap();
         assert!(allowance.check(0).is_ok() && allowance.check(1).is_err());
-        assert_eq!(Allowance::of(u64::MAX).limit(), 1_099_511_627_776);
+        assert_eq!(Allowance::of(u64::MAX).left(), 1_099_511_627_776);
     }
 }

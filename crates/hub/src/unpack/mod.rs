@@ -47,8 +47,8 @@ pub fn unpack(archive: &Path, kind: Kind, folder: &Path, observer: Observer) -> 
     let mut target = Target::new(root.clone(), size, observer);
     let result = match kind {
         Kind::Zip => zip::unpack(&file, &mut target),
-        Kind::Tar => tar::unpack(file, &mut target),
-        Kind::Tgz => tar::unpack(MultiGzDecoder::new(file), &mut target),
+        Kind::Tar => tar::unpack(file, size, &mut target),
+        Kind::Tgz => tar::unpack(MultiGzDecoder::new(file), size, &mut target),
     };
     tell(observer, Event::End)?;
     target.failure()?;

@@ -5,21 +5,21 @@ use std::io::{self, ErrorKind, Read};
 
 use tar::{Archive, Entry, EntryType};
 
-use super::Refusal;
 use super::target::Target;
+use super::{Allowance, Refusal};
 use crate::error::escaped;
 
 /// Bytes before the contents of an entry at most: its header, a long name, and what else others keep with a file. The `tar`
 /// crate (0.4) has all of that in memory at once.
 const MOST_HEADERS: u64 = 1 << 20;
 
-/// Writes all entries to `target`.
+/// Writes all entries of an archive of `size` bytes, which `reader` may have decompressed, to `target`.
 ///
 /// The archive must end as POSIX.1-2017 demands (pax, "ustar Interchange Format"), with two blocks of zeros, for without them
 /// one that was cut off between two entries looks whole.
-pub fn unpack(reader: impl Read, target: &mut Target) -> Result<(), Refusal> {
+pub fn unpack(reader: impl Read, size: u64, target: &mut Target) -> Result<(), Refusal> {
     let headers = Cell::new(MOST_HEADERS);
-    let mut archive = Archive::new(Metered { reader: target.limited(reader), left: &headers });
+    let mut archive = Archive::new(Metered { reader, allowance: Allowance::of(size), headers: &headers });
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
         headers.set(u64::MAX);
@@ -59,18 +59,20 @@ fn broken(error: io::Error) -> Refusal {
     (String::new(), format!("expected a tar archive: {}", escaped(error)))
 }
 
-/// A reader that gives so many bytes and then an error.
+/// A reader that ends with an error where too much comes out, or too much before one entry.
 struct Metered<'a, R> {
     reader: R,
-    left: &'a Cell<u64>,
+    allowance: Allowance,
+    headers: &'a Cell<u64>,
 }
 
 impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        let left = self.left.get().checked_sub(read as u64);
+        self.allowance.take(read as u64).map_err(io::Error::other)?;
+        let left = self.headers.get().checked_sub(read as u64);
         let many = || io::Error::other(format!("more than {MOST_HEADERS} bytes of headers before one entry"));
-        self.left.set(left.ok_or_else(many)?);
+        self.headers.set(left.ok_or_else(many)?);
         Ok(read)
     }
 }

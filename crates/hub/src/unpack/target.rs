@@ -38,11 +38,6 @@ impl<'a> Target<'a> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// The reader cut off where a bomb would go on.
-    pub fn limited<R: Read>(&self, reader: R) -> impl Read + use<R> {
-        reader.take(self.allowance.limit())
-    }
-
     /// Writes one entry of `size` bytes, as the archive says, unless it is of the kind that is left out; `odd` says what it
     /// is when it is no plain file.
     pub fn add(&mut self, name: &[u8], odd: Option<&str>, size: u64, contents: &mut impl Read) -> Result<(), Refusal> {

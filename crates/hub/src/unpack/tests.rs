@@ -117,6 +117,9 @@ fn a_bomb_is_refused() {
         let error = unpacked(bytes, kind).unwrap_err();
         assert!(error.contains("`b`: more than ") && error.contains("bomb"), "{error}");
     }
+    // What follows the end of an archive counts too.
+    let long = [tar_of(&[(b"a", EntryType::Regular, b"1")]), vec![0; 80 << 20]].concat();
+    assert!(unpacked(&gzip(&long), Kind::Tgz).unwrap_err().contains("bomb"));
     // One whose directory says that it is small.
     let mut lying = zip_of(&[("a", &vec![0; 80 << 20])]);
     let directory = lying.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap();
