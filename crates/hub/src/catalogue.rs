@@ -122,7 +122,9 @@ impl Catalogue {
 
     fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Catalogue { path: path.into(), reason };
-        let catalogue: Catalogue = toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().into()))?;
+        let shown =
+            |error: toml::de::Error| error.to_string().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+        let catalogue: Catalogue = toml::from_str(text).map_err(|error| wrong(shown(error).trim_end().into()))?;
         for (index, dataset) in catalogue.datasets.iter().enumerate() {
             let said = |reason: String| wrong(format!("`{}`: {reason}", dataset.name.escape_debug()));
             if catalogue.datasets[..index].iter().any(|earlier| earlier.name == dataset.name) {
@@ -167,7 +169,9 @@ impl Dataset {
         }
         for scale in self.lr.keys() {
             let number = scale.strip_prefix('x').and_then(|number| number.parse::<usize>().ok());
-            number.filter(|&number| number >= 2).ok_or(format!("lr: expected keys such as x4, found `{scale}`"))?;
+            number
+                .filter(|&number| number >= 2)
+                .ok_or(format!("lr: expected keys such as x4, found `{}`", scale.escape_debug()))?;
         }
         for (index, part) in self.parts.iter().enumerate() {
             is_name(&part.name)?;
@@ -210,7 +214,14 @@ impl Part {
                 return Err(format!("url: expected https:// or http://, found `{}`", url.escape_debug()));
             }
             Source::Url(url) => {
-                is_below(file_name(url)).map_err(|_| "url: expected one that ends in a file's name".to_owned())?;
+                let file = file_name(url);
+                is_below(file).map_err(|_| "url: expected one that ends in a file's name".to_owned())?;
+                // The file lies among the folders for a while.
+                if self.form.folders().iter().any(|folder| Path::new(folder).starts_with(file)) {
+                    return Err(format!(
+                        "the file `{file}` of the url would lie where a folder is to be; name another folder"
+                    ));
+                }
             }
             Source::Hub { repo, file, revision } => {
                 [repo, file, revision].into_iter().try_for_each(|text| is_below(text))?;

@@ -7,6 +7,7 @@ use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::{Agent, Body};
 
 use crate::Error;
+use crate::error::escaped;
 
 /// How long a connection may take, and how long a server may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,14 +77,15 @@ impl Client {
             let next = Some(response.headers()).filter(|_| response.status().is_redirection());
             match next.and_then(|header| target(&at, header)).filter(|next| may(next)) {
                 Some(next) if at.starts_with("https://") && !next.starts_with("https://") => {
-                    let found = format!("a redirect to {}, which nothing protects", next.escape_debug());
-                    return Err(Failure::Final(Error::Protocol { url: url.into(), found }));
+                    let reason = format!("leads to {}, which nothing protects", next.escape_debug());
+                    return Err(Failure::Final(Error::Redirect { url: url.into(), reason }));
                 }
                 Some(next) => at = next,
                 None => return Ok(response),
             }
         }
-        Err(Failure::Final(Error::Protocol { url: url.into(), found: format!("more than {REDIRECTS} redirects") }))
+        let reason = format!("leads through more than {REDIRECTS} redirects");
+        Err(Failure::Final(Error::Redirect { url: url.into(), reason }))
     }
 
     fn once(
@@ -103,7 +105,7 @@ impl Client {
         if is_this_machine(url) {
             request = request.config().proxy(None).build(); // a proxy could not reach it
         }
-        request.call().map_err(|error| Failure::Transport(error.to_string()))
+        request.call().map_err(|error| Failure::Transport(escaped(error)))
     }
 }
 

@@ -17,6 +17,7 @@ use ureq::http::{HeaderMap, Response};
 use crate::Error;
 use crate::client::{Client, Failure, refusal};
 use crate::digest::{self, sibling};
+use crate::error::escaped;
 use crate::event::{Event, Observer, tell};
 
 /// So many attempts in a row that bring nothing new are the last.
@@ -52,6 +53,7 @@ pub fn download(client: &Client, job: &Download, observer: Observer) -> Result<S
     }
     let lock = Lock::of(job.to, observer)?;
     if job.to.is_file() {
+        lock.remove();
         return digest::sha256(job.to); // another process was faster
     }
     let part = Part::of(job.to);
@@ -59,8 +61,8 @@ pub fn download(client: &Client, job: &Download, observer: Observer) -> Result<S
     let found = digest::sha256(&part.bytes)?;
     if let Some(expected) = job.expected.filter(|expected| !found.starts_with(expected)) {
         part.discard();
-        let done =
-            "what arrived was removed: run the same command again; if that does not help, the file is another one now";
+        let done = "what arrived was removed: run the same command again; if that does not help, the file is another one now: \
+             correct the catalogue, or remove the .sha256 beside it, which says what was seen first";
         return Err(Error::Hash { path: job.to.into(), expected: expected.into(), found, done });
     }
     fs::rename(&part.bytes, job.to).map_err(Error::io("write", job.to))?;
@@ -97,12 +99,14 @@ impl Part {
 
     /// Opens the file to be written from `start` on, for the bytes of the file that is called `tag`.
     fn open(&self, start: u64, tag: Option<String>) -> Result<File, Error> {
-        if start == 0 {
-            fs::write(&self.tag, tag.unwrap_or_default()).map_err(Error::io("write", &self.tag))?;
-        }
         let mut options = OpenOptions::new();
         let options = if start == 0 { options.write(true).truncate(true) } else { options.append(true) };
-        options.create(true).open(&self.bytes).map_err(Error::io("write", &self.bytes))
+        let file = options.create(true).open(&self.bytes).map_err(Error::io("write", &self.bytes))?;
+        if start == 0 {
+            // Only now: other bytes must never bear this tag.
+            fs::write(&self.tag, tag.unwrap_or_default()).map_err(Error::io("write", &self.tag))?;
+        }
+        Ok(file)
     }
 }
 
@@ -166,7 +170,7 @@ fn append(
     tell(observer, Event::Begin { what: &format!("fetching {name}"), total, done: start })?;
     let (mut body, mut buffer, mut have) = (response.into_body().into_reader(), vec![0; 1 << 16], start);
     loop {
-        let read = body.read(&mut buffer).map_err(|error| Failure::Transport(error.to_string()))?;
+        let read = body.read(&mut buffer).map_err(|error| Failure::Transport(escaped(error)))?;
         if read == 0 {
             break;
         }
@@ -234,6 +238,7 @@ impl Lock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::ControlFlow;
 
     fn header(name: &str, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
@@ -253,6 +258,18 @@ mod tests {
         assert_eq!(tag_of(&header("etag", "\"a\"")).as_deref(), Some("\"a\""));
         assert_eq!(tag_of(&header("etag", "W/\"a\"")), None);
         assert_eq!(tag_of(&header("last-modified", "Mon, 1 Jan")).as_deref(), Some("Mon, 1 Jan"));
+    }
+
+    #[test]
+    fn a_file_that_another_process_brought_meanwhile_needs_neither_network_nor_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = &folder.path().join("w.pth");
+        fs::write(to, "abc").unwrap();
+        let url = "http://127.0.0.1:9/w.pth"; // nobody listens there
+        let job = Download { url, token: None, of_hub: false, expected: None, to, by_hand: "" };
+        let found = download(&Client::new(), &job, &|_| ControlFlow::Continue(())).unwrap();
+        assert!(found.starts_with("ba7816bf"), "{found}"); // FIPS 180-4's example
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -58,6 +58,14 @@ pub enum Error {
         /// How to go without: `or ...`.
         by_hand: String,
     },
+    /// An answer that sends one where one must not or cannot go.
+    #[error("{url}: {reason}; correct the address in a catalogue of your own (or HF_ENDPOINT where it is set)")]
+    Redirect {
+        /// What was asked for.
+        url: String,
+        /// Where it leads.
+        reason: String,
+    },
     /// An answer that does not follow the hub's protocol.
     #[error("{url}: expected an answer of the Hugging Face hub, found {found}; check HF_ENDPOINT")]
     Protocol {
@@ -164,6 +172,11 @@ impl Error {
     }
 }
 
+/// What others say of an error, which may quote a file or a server.
+pub(crate) fn escaped(error: impl std::fmt::Display) -> String {
+    error.to_string().escape_debug().to_string()
+}
+
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -172,6 +185,7 @@ fn advice(source: &io::Error) -> &'static str {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; check its permissions, or name another folder"
         }
+        ErrorKind::NotADirectory => "; a file is in the way: move it away, and run the same command again",
         _ => "",
     }
 }

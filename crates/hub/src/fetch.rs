@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::catalogue::{Form, Part, Source, file_name};
@@ -91,6 +92,9 @@ impl Fetcher<'_> {
 
     /// Runs `make`, in one process at a time, unless all `folders` are there; gives whether they were.
     fn once(&self, folders: &[&Path], make: impl FnOnce() -> Result<(), Error>) -> Result<bool, Error> {
+        if let Some(file) = folders.iter().find(|folder| folder.is_file()) {
+            return Err(Error::io("make the folder", file)(ErrorKind::NotADirectory.into()));
+        }
         let all_there = || folders.iter().all(|folder| folder.exists());
         if all_there() {
             return Ok(true);
@@ -160,9 +164,7 @@ impl Fetcher<'_> {
     /// The part's files in the hub's cache, at least one.
     fn hub_files(&self) -> Result<Vec<PathBuf>, Error> {
         let Source::Hub { repo, file, revision } = &self.part.source else { return Ok(Vec::new()) };
-        let repository = Repository::new(&self.client, self.places, repo, revision)?;
-        let fetch = |file: &String| repository.file(file, self.observer);
-        let files = repository.files(file)?.iter().map(fetch).collect::<Result<Vec<_>, _>>()?;
+        let files = Repository::new(&self.client, self.places, self.observer, repo, revision)?.fetch(file)?;
         files.iter().try_for_each(|path| self.expect(path))?;
         Ok(files)
     }

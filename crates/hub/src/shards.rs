@@ -4,6 +4,7 @@
 //! and `path`.
 
 mod column;
+mod pages;
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -14,8 +15,9 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::Error;
+use crate::error::escaped;
 use crate::event::{Event, Observer, tell};
-use crate::unpack::beside;
+use crate::unpack::{Allowance, beside};
 use column::{Cells, Column, careful};
 
 /// Rows in memory at once.
@@ -24,9 +26,13 @@ const ROWS: usize = 8;
 /// Rows of a table at most: five million pictures.
 const MOST_ROWS: usize = 5_000_000;
 
+/// Bytes of a name at most: discs take 255 (`NAME_MAX` of Linux), some of which the ending needs.
+const MOST_NAME: usize = 240;
+
 /// A file of the table.
 struct Shard {
     path: PathBuf,
+    length: u64,
     reader: SerializedFileReader<File>,
 }
 
@@ -35,9 +41,12 @@ struct Shard {
 /// All pictures of a row bear one name, so that LR and HR find each other: the name of the file in the first column that
 /// gives every row another one, else the number of the row, from 0. What the bytes begin with decides the ending.
 ///
+/// All pictures together may have 50 times the bytes of the shards and 64 MiB more, as may what a shard says that one of its
+/// columns unpacks to.
+///
 /// # Errors
-/// A shard that is none, a column that is not there or not of pictures, a row without a picture, the disc, the observer.
-/// Folders that were not there before are then not there.
+/// A shard that is none, a column that is not there or not of pictures, a row without a picture, more bytes than may come out,
+/// the disc, the observer. Folders that were not there before are then not there.
 pub fn extract(shards: &[PathBuf], columns: &[(&str, PathBuf)], observer: Observer) -> Result<usize, Error> {
     let shards = shards.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>, _>>()?;
     let names = names(&shards, columns)?;
@@ -45,12 +54,13 @@ pub fn extract(shards: &[PathBuf], columns: &[(&str, PathBuf)], observer: Observ
     let parcels = columns.iter().map(|(_, folder)| beside(folder)).collect::<Result<Vec<_>, _>>()?;
     let total = Some((names.len() * columns.len()) as u64);
     tell(observer, Event::Begin { what: "writing pictures", total, done: 0 })?;
+    let mut allowance = Allowance::of(shards.iter().map(|shard| shard.length).sum());
     for ((column, _), parcel) in columns.iter().zip(&parcels) {
         let root = parcel.path().join("all");
         fs::create_dir(&root).map_err(Error::io("make the folder", &root))?;
         let mut rest = names.as_slice();
         for shard in &shards {
-            rest = shard.write(column, rest, &root, observer)?;
+            rest = shard.write(column, rest, &root, &mut allowance, observer)?;
         }
     }
     tell(observer, Event::End)?;
@@ -66,13 +76,13 @@ impl Shard {
         let length = file.metadata().map_err(Error::io("read", path))?.len();
         let wrong =
             |reason: &str| Error::Parquet { path: path.into(), reason: format!("expected a Parquet file: {reason}") };
-        let said = |error: ParquetError| wrong(&error.to_string().escape_debug().to_string());
+        let said = |error: ParquetError| wrong(&escaped(error));
         let reader = careful(|| SerializedFileReader::new(file)).map_err(said)?;
         let mut chunks = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
         if !chunks.all(|chunk| column::is_within(chunk, length)) {
             return Err(wrong("its index points out of the file"));
         }
-        Ok(Shard { path: path.into(), reader })
+        Ok(Shard { path: path.into(), length, reader })
     }
 
     /// How many rows it has; an error where its groups of rows do not make as many as it says.
@@ -101,9 +111,10 @@ impl Shard {
         leaf: usize,
         mut each: impl FnMut(Option<&[u8]>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let broken = |error: ParquetError| {
-            self.wrong(format!("column `{}`: {}", name.escape_debug(), error.to_string().escape_debug()))
-        };
+        let wrong = |reason: String| self.wrong(format!("column `{}`: {reason}", name.escape_debug()));
+        let broken = |error: ParquetError| wrong(escaped(error));
+        let (size, allowance) = (column::size(self.reader.metadata(), leaf), Allowance::of(self.length));
+        allowance.check(size).map_err(wrong)?;
         for group in 0..self.reader.num_row_groups() {
             let group = careful(|| self.reader.get_row_group(group)).map_err(broken)?;
             let mut cells = Cells::open(&*group, leaf).map_err(broken)?;
@@ -111,7 +122,7 @@ impl Shard {
             while left > 0 {
                 let values = cells.next(ROWS.min(left)).map_err(broken)?;
                 if values.is_empty() {
-                    return Err(self.wrong(format!("column `{}` ends {left} rows early", name.escape_debug())));
+                    return Err(wrong(format!("ends {left} rows early")));
                 }
                 left -= values.len();
                 values.iter().try_for_each(|value| each(value.as_ref().map(|value| value.data())))?;
@@ -126,6 +137,7 @@ impl Shard {
         column: &str,
         names: &'n [String],
         root: &Path,
+        allowance: &mut Allowance,
         observer: Observer,
     ) -> Result<&'n [String], Error> {
         let mut names = names.iter();
@@ -135,6 +147,7 @@ impl Shard {
             let bytes = bytes.ok_or_else(|| wrong("expected the bytes of a picture, found none"))?;
             let ending = ending(bytes).ok_or_else(|| wrong("expected a PNG, JPEG, WebP, BMP or TIFF file"))?;
             let name = names.next().ok_or_else(|| wrong("there are more rows than the file says"))?;
+            allowance.take(bytes.len() as u64).map_err(|reason| wrong(&reason))?;
             let path = root.join(format!("{name}.{ending}"));
             let written = File::create_new(&path).and_then(|mut file| file.write_all(bytes));
             written.map_err(Error::io("write", &path))?;
@@ -167,8 +180,8 @@ fn names_of(shards: &[Shard], column: &str) -> Result<Option<Vec<String>>, Error
     for shard in shards {
         let Some(leaf) = shard.column(column)?.path else { return Ok(None) };
         shard.cells(column, leaf, |path| {
-            let stem = path.and_then(stem);
-            fine &= stem.as_ref().is_some_and(|stem| seen.insert(stem.to_lowercase()));
+            let stem = path.and_then(stem).filter(|stem| seen.insert(stem.to_lowercase()));
+            fine &= stem.is_some();
             names.extend(stem);
             Ok(())
         })?;
@@ -180,7 +193,8 @@ fn names_of(shards: &[Shard], column: &str) -> Result<Option<Vec<String>>, Error
 fn stem(path: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(path).ok()?.rsplit(['/', '\\']).next()?;
     let stem = Path::new(name).file_stem()?.to_str()?;
-    let plain = !stem.starts_with('.') && !stem.contains(':') && !stem.chars().any(char::is_control);
+    let plain =
+        stem.len() <= MOST_NAME && !stem.starts_with('.') && !stem.contains(':') && !stem.chars().any(char::is_control);
     plain.then(|| stem.to_owned())
 }
 
@@ -207,7 +221,7 @@ mod tests {
         {
             assert_eq!(stem(path.as_bytes()).as_deref(), Some(name), "{path}");
         }
-        for path in [&b""[..], b"a/", b"..", b".png", b"a\nb.png", b"a:b.png", b"caf\xe9.png"] {
+        for path in [&[b'a'; 241][..], b"", b"a/", b"..", b".png", b"a\nb.png", b"a:b.png", b"caf\xe9.png"] {
             assert_eq!(stem(path), None, "{}", path.escape_ascii());
         }
     }

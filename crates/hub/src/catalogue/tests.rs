@@ -74,9 +74,13 @@ fn a_wrong_row_is_named_with_its_file() {
         ("https://", "ftp://", "ftp"),
         ("example.org", "example.org/\\u0007", "\\u{7}"),
         ("mine.zip", "", "file's name"),
+        ("mine.zip", "mine", "`mine` of the url"),
+        ("zip = \"mine\"", "zip = \"mine.zip/HR\"", "`mine.zip` of the url"),
+        ("x4 =", "\"a\\u0007\" =", "a\\u{7}"),
         ("0123456789abcdef", "0123456789ABCDEF", "0123456789ABCDEF"),
         ("0123456789abcdef", "0123", "`0123`"),
         ("licence", "license", "license"),
+        ("my own", "my \u{1b}own", "my \u{fffd}own"),
     ] {
         let error = said(&ROW.replace(right, wrong));
         assert!(error.contains("own.toml") && error.contains(part), "{error}");

@@ -3,12 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::RowGroupReader;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+
+use super::pages::Pages;
 
 /// Which leaves of the schema a column of pictures is made of.
 pub struct Column {
@@ -62,10 +64,9 @@ impl Cells {
     /// At the first row.
     pub fn open(group: &dyn RowGroupReader, leaf: usize) -> Result<Self> {
         let present = group.metadata().column(leaf).column_descr().max_def_level();
-        match careful(|| group.get_column_reader(leaf))? {
-            ColumnReader::ByteArrayColumnReader(reader) => Ok(Cells { reader, present }),
-            _ => Err(ParquetError::General("expected byte arrays".into())),
-        }
+        let column = group.metadata().column(leaf).column_descr_ptr();
+        let pages = careful(|| group.get_column_page_reader(leaf))?;
+        Ok(Cells { reader: ColumnReaderImpl::new(column, Box::new(Pages(pages))), present })
     }
 
     /// The next values, at most `rows` of them, `None` for null; empty at the end.
@@ -86,6 +87,12 @@ pub fn is_within(chunk: &ColumnChunkMetaData, length: u64) -> bool {
     let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
     let [start, size] = [start, chunk.compressed_size()].map(u64::try_from);
     start.is_ok_and(|start| size.is_ok_and(|size| start.checked_add(size).is_some_and(|end| end <= length)))
+}
+
+/// What a column of a table unpacks to, as the table says.
+pub fn size(table: &ParquetMetaData, leaf: usize) -> u64 {
+    let sizes = table.row_groups().iter().map(|group| group.column(leaf).uncompressed_size());
+    sizes.fold(0, |sum, size| sum.saturating_add(size.try_into().unwrap_or(u64::MAX)))
 }
 
 /// Damage that the `parquet` crate (60.1) meets with a panic is an error too.

@@ -1,19 +1,20 @@
 //! Archives into folders, where the archive may be hostile: no entry leaves the folder, none is a link, none comes twice, and
 //! what comes out stays in proportion to what went in.
 
+mod allowance;
+mod tar;
 mod target;
+mod zip;
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use tar::EntryType;
 use tempfile::TempDir;
-use zip::ZipArchive;
 
 use crate::Error;
 use crate::event::{Event, Observer, tell};
+pub use allowance::Allowance;
 use target::Target;
 
 /// How an archive is packed.
@@ -45,9 +46,9 @@ pub fn unpack(archive: &Path, kind: Kind, folder: &Path, observer: Observer) -> 
     tell(observer, Event::Begin { what: &format!("unpacking {name}"), total: None, done: 0 })?;
     let mut target = Target::new(root.clone(), size, observer);
     let result = match kind {
-        Kind::Zip => unpack_zip(file, &mut target),
-        Kind::Tar => unpack_tar(file, &mut target),
-        Kind::Tgz => unpack_tar(MultiGzDecoder::new(file), &mut target),
+        Kind::Zip => zip::unpack(&file, &mut target),
+        Kind::Tar => tar::unpack(file, size, &mut target),
+        Kind::Tgz => tar::unpack(MultiGzDecoder::new(file), size, &mut target),
     };
     tell(observer, Event::End)?;
     target.failure()?;
@@ -66,38 +67,6 @@ pub fn beside(folder: &Path) -> Result<TempDir, Error> {
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
     tempfile::Builder::new().prefix(".abbe-").tempdir_in(parent).map_err(Error::io("make a folder in", parent))
-}
-
-fn unpack_zip(file: File, target: &mut Target) -> Result<(), Refusal> {
-    let whole = |error: zip::result::ZipError| (String::new(), format!("expected a zip archive: {error}"));
-    let mut archive = ZipArchive::new(file).map_err(whole)?;
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(|error| (format!("entry {index}: "), error.to_string()))?;
-        let name = entry.name_raw().to_vec();
-        let link = entry.is_symlink();
-        if entry.is_dir() {
-            continue;
-        }
-        target.add(&name, link.then_some("a link"), entry.size(), &mut entry)?;
-    }
-    Ok(())
-}
-
-fn unpack_tar(reader: impl Read, target: &mut Target) -> Result<(), Refusal> {
-    let broken = |error: std::io::Error| (String::new(), format!("expected a tar archive: {error}"));
-    let mut archive = tar::Archive::new(target.limited(reader));
-    for entry in archive.entries().map_err(broken)? {
-        let mut entry = entry.map_err(broken)?;
-        let odd = match entry.header().entry_type() {
-            EntryType::Regular | EntryType::Continuous => None,
-            EntryType::Directory | EntryType::XGlobalHeader => continue,
-            EntryType::Symlink | EntryType::Link => Some("a link"),
-            _ => Some("neither file nor folder"),
-        };
-        let name = entry.path_bytes().into_owned();
-        target.add(&name, odd, entry.size(), &mut entry)?;
-    }
-    Ok(())
 }
 
 /// `folder`, or while it has nothing but one folder, that one.

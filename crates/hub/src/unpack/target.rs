@@ -5,18 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
-use super::Refusal;
+use super::{Allowance, Refusal};
 use crate::Error;
+use crate::error::escaped;
 use crate::event::{Event, Observer, tell};
-
-/// Pictures hardly shrink in an archive: what grows more than so many times is no archive of pictures ...
-const RATIO: u64 = 50;
-
-/// ... beyond this many bytes, which a small archive of blank pictures may well have.
-const ALLOWANCE: u64 = 64 << 20;
-
-/// The bytes that no archive may exceed.
-const MOST_BYTES: u64 = 1 << 40;
 
 /// The files that no archive may exceed: several times those of ImageNet's training half.
 const MOST_FILES: usize = 5_000_000;
@@ -24,8 +16,7 @@ const MOST_FILES: usize = 5_000_000;
 /// A folder in the making.
 pub struct Target<'a> {
     root: PathBuf,
-    limit: u64,
-    left: u64,
+    allowance: Allowance,
     seen: HashSet<PathBuf>,
     observer: Observer<'a>,
     failure: Option<Error>,
@@ -34,8 +25,7 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// For an archive of `size` bytes.
     pub fn new(root: PathBuf, size: u64, observer: Observer<'a>) -> Self {
-        let limit = size.saturating_mul(RATIO).saturating_add(ALLOWANCE).min(MOST_BYTES);
-        Target { root, limit, left: limit, seen: HashSet::new(), observer, failure: None }
+        Target { root, allowance: Allowance::of(size), seen: HashSet::new(), observer, failure: None }
     }
 
     /// Files so far.
@@ -48,47 +38,37 @@ impl<'a> Target<'a> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// The reader cut off where a bomb would go on.
-    pub fn limited<R: Read>(&self, reader: R) -> impl Read + use<R> {
-        reader.take(self.limit)
-    }
-
     /// Writes one entry of `size` bytes, as the archive says, unless it is of the kind that is left out; `odd` says what it
     /// is when it is no plain file.
     pub fn add(&mut self, name: &[u8], odd: Option<&str>, size: u64, contents: &mut impl Read) -> Result<(), Refusal> {
         let shown = format!("`{}`: ", name.escape_ascii());
         let refuse = |reason: String| (shown.clone(), reason);
-        let Some(path) = place(name).map_err(|reason| refuse(reason.into()))? else { return Ok(()) };
         if let Some(odd) = odd {
             return Err(refuse(format!("is {odd}; expected files and folders alone")));
         }
+        let Some(path) = place(name).map_err(|reason| refuse(reason.into()))? else { return Ok(()) };
         if self.seen.len() == MOST_FILES {
             return Err(refuse(format!("expected at most {MOST_FILES} files")));
         }
         if !self.seen.insert(path.clone()) {
             return Err(refuse("comes twice".into()));
         }
-        let bomb = format!("more than {} bytes would come out: a decompression bomb", self.limit);
-        if size > self.left {
-            return Err(refuse(bomb));
-        }
+        self.allowance.check(size).map_err(refuse)?;
         let path = self.root.join(path);
-        let mut contents = contents.take(self.left + 1);
+        let mut contents = contents.take(self.allowance.left() + 1);
         let written = match self.create(&path) {
             Ok(file) => copy(&mut contents, file),
+            Err(error) if is_of_names(&error) => Err(Side::Archive(error)),
             Err(error) => Err(Side::Disc(error)),
         };
         let written = written.map_err(|side| match side {
-            Side::Archive(error) => refuse(format!("cannot be unpacked: {error}")),
+            Side::Archive(error) => refuse(format!("cannot be unpacked: {}", escaped(error))),
             Side::Disc(error) => {
                 self.failure = Some(Error::io("write", &path)(error));
                 refuse("cannot be written".into())
             }
         })?;
-        if written > self.left {
-            return Err(refuse(bomb)); // the archive said less than is in it
-        }
-        self.left -= written;
+        self.allowance.take(written).map_err(refuse)?; // the archive may have said less than is in it
         tell(self.observer, Event::Advance(1)).map_err(|error| {
             self.failure = Some(error);
             refuse("was the last".into())
@@ -119,6 +99,12 @@ fn copy(from: &mut impl Read, mut to: File) -> Result<u64, Side> {
         to.write_all(&buffer[..read]).map_err(Side::Disc)?;
         written += read as u64;
     }
+}
+
+/// Whether it is the names in the archive that make this: one too long, or two that are one to this disc.
+fn is_of_names(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, NotADirectory};
+    matches!(error.kind(), AlreadyExists | InvalidFilename | NotADirectory)
 }
 
 /// The relative path of an entry; absent for what is left out.

@@ -1,10 +1,11 @@
 use std::io::{Cursor, Write};
 use std::ops::ControlFlow;
 
+use ::tar::{Builder, EntryType, Header};
+use ::zip::ZipWriter;
+use ::zip::write::SimpleFileOptions;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
 
 use super::*;
 
@@ -21,9 +22,9 @@ fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// An entry whose name and kind nobody checks, unlike `tar::Builder`'s.
 fn tar_of(entries: &[(&[u8], EntryType, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
+    let mut builder = Builder::new(Vec::new());
     for (name, kind, contents) in entries {
-        let mut header = tar::Header::new_ustar();
+        let mut header = Header::new_ustar();
         header.as_old_mut().name[..name.len()].copy_from_slice(name);
         header.set_entry_type(*kind);
         header.set_size(contents.len() as u64);
@@ -91,6 +92,7 @@ fn what_leaves_the_folder_comes_twice_or_is_a_link_is_refused() {
         );
     }
     assert!(said(&[(b"a.png", file, b"1"), (b"./a.png", file, b"2")]).contains("comes twice"));
+    assert!(said(&[(b"a", file, b"1"), (b"a/b.png", file, b"2")]).contains("`a/b.png`: cannot be unpacked"));
     assert!(said(&[(b"caf\xe9", file, b"1")]).contains("`caf\\xe9`: expected a name in UTF-8"));
     for (kind, word) in [(EntryType::Symlink, "a link"), (EntryType::Link, "a link"), (EntryType::Char, "neither file")]
     {
@@ -115,6 +117,9 @@ fn a_bomb_is_refused() {
         let error = unpacked(bytes, kind).unwrap_err();
         assert!(error.contains("`b`: more than ") && error.contains("bomb"), "{error}");
     }
+    // What follows the end of an archive counts too.
+    let long = [tar_of(&[(b"a", EntryType::Regular, b"1")]), vec![0; 80 << 20]].concat();
+    assert!(unpacked(&gzip(&long), Kind::Tgz).unwrap_err().contains("bomb"));
     // One whose directory says that it is small.
     let mut lying = zip_of(&[("a", &vec![0; 80 << 20])]);
     let directory = lying.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap();
@@ -140,4 +145,63 @@ fn what_is_broken_off_empty_or_no_archive_is_refused() {
     let at = wrong.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap() + 16;
     wrong[at] ^= 1;
     assert!(unpacked(&wrong, Kind::Zip).unwrap_err().contains("checksum"));
+}
+
+#[test]
+fn a_tar_archive_without_its_end_is_refused() {
+    let file = EntryType::Regular;
+    let tar = tar_of(&[(b"a.png", file, b"1"), (b"b.png", file, b"2")]);
+    assert_eq!(tar.len(), 6 * 512); // two headers, two blocks of contents, the two of the end
+    for blocks in [2, 4, 5] {
+        let cut = &tar[..blocks * 512];
+        for (bytes, kind) in [(cut.to_vec(), Kind::Tar), (gzip(cut), Kind::Tgz)] {
+            let error = unpacked(&bytes, kind).unwrap_err();
+            assert!(error.contains("two blocks of zeros") && error.contains("cut off"), "{blocks}: {error}");
+        }
+    }
+    // What follows the end may be anything, but in gzip that is its checksum.
+    assert_eq!(unpacked(&[tar.clone(), vec![0; 9000]].concat(), Kind::Tar).unwrap().len(), 2);
+    let mut tgz = gzip(&tar);
+    let checksum = tgz.len() - 8;
+    tgz[checksum] ^= 1;
+    assert!(unpacked(&tgz, Kind::Tgz).is_err());
+}
+
+#[test]
+fn headers_of_a_tar_archive_are_bounded() {
+    // "20 comment=aaaaaaaa\n" and so on: the length of a record counts itself.
+    let pax = |length: usize| format!("{length} comment={}\n", "a".repeat(length - 10 - length.to_string().len()));
+    let file: (&[u8], EntryType, &[u8]) = (b"a.png", EntryType::Regular, &[7; 5 << 20]);
+    let with = |kind, header: &str| unpacked(&tar_of(&[(b"x", kind, header.as_bytes()), file, file]), Kind::Tar);
+    assert!(with(EntryType::XHeader, &pax(1000)).unwrap_err().contains("`a.png`: comes twice")); // 5 MiB are no header
+    for kind in [EntryType::XHeader, EntryType::GNULongName, EntryType::GNULongLink] {
+        let error = with(kind, &pax(2 << 20)).unwrap_err();
+        assert!(error.contains("more than 1048576 bytes of headers"), "{error}");
+    }
+}
+
+#[test]
+fn a_zip_archive_with_a_name_twice_is_refused() {
+    let mut zip = zip_of(&[("a.png", b"1"), ("b.png", b"2"), ("c.png", b"3")]);
+    assert_eq!(unpacked(&zip, Kind::Zip).unwrap().len(), 3);
+    let names: Vec<usize> = (0..zip.len() - 5).filter(|&at| &zip[at..at + 5] == b"b.png").collect();
+    assert_eq!(names.len(), 2); // of the entry and in the directory
+    names.into_iter().for_each(|at| zip[at] = b'a');
+    let error = unpacked(&zip, Kind::Zip).unwrap_err();
+    assert!(error.contains("3 entries, but 2 names"), "{error}");
+}
+
+#[test]
+fn what_an_archive_is_said_to_hold_is_escaped() {
+    let mut tar = tar_of(&[(b"a\x1b[31m.png", EntryType::Regular, b"1")]);
+    tar[124..136].fill(b'z'); // its size
+    let sum: u32 = tar[..148].iter().chain(&tar[156..512]).map(|&byte| u32::from(byte)).sum::<u32>() + 8 * 32;
+    tar[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut zip = zip_of(&[("a\x1b[31m.png", b"1")]);
+    let directory = zip.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap();
+    zip[directory + 10] = 98; // a method that nobody has
+    for (bytes, kind) in [(tar, Kind::Tar), (zip, Kind::Zip)] {
+        let error = unpacked(&bytes, kind).unwrap_err();
+        assert!(error.contains("a\\u{1b}[31m.png") && !error.chars().any(char::is_control), "{error:?}");
+    }
 }

@@ -1,14 +1,17 @@
 //! Data sets of the Hugging Face hub, whose protocol the server speaks.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use abbe_hub::{Form, Part};
+use abbe_hub::{Form, Part, Source};
 
 use crate::server::{Reply, Request, Server};
 use crate::support::{Machine, bytes, files, gzip, has, hub, part, png, read, sha256, tar};
 use crate::table::{Cell, table};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+const MOVED: &str = "76543210fedcba9876543210fedcba9876543210";
 
 /// A hub of one data set, `owner/set`, whose large files lie on another server.
 struct Hub {
@@ -44,10 +47,11 @@ fn answer(request: &Request, files: &[(&str, Vec<u8>)], cdn: &str) -> Reply {
             format!("{{\"sha\":\"{COMMIT}\",\"siblings\":[{{\"rfilename\":\"README.md\"}},{}]}}", names.join(","));
         return Reply { status: 200, body: body.into(), ..Reply::default() };
     }
-    if let Some(name) = request.path.strip_prefix("/datasets/old/name/resolve/main/") {
-        return Reply::status(307).with("Location", format!("/datasets/owner/set/resolve/main/{name}"));
+    if let Some(rest) = request.path.strip_prefix("/datasets/old/name/") {
+        return Reply::status(307).with("Location", format!("/datasets/owner/set/{rest}"));
     }
-    let name = request.path.strip_prefix("/datasets/owner/set/resolve/main/").unwrap_or_default();
+    let at = |revision| request.path.strip_prefix(&format!("/datasets/owner/set/resolve/{revision}/"));
+    let name = at("main").or_else(|| at(COMMIT)).unwrap_or_default();
     let Some((name, bytes)) = files.iter().find(|(known, _)| *known == name) else { return Reply::status(404) };
     let described = Reply::status(302).with("X-Repo-Commit", COMMIT).with("X-Linked-Size", bytes.len().to_string());
     described.with("X-Linked-ETag", format!("\"{}\"", sha256(bytes))).with("Location", format!("{cdn}/cdn/{name}"))
@@ -121,6 +125,7 @@ fn shards_are_listed_and_their_pictures_written() {
     let before = hub.hub.requests().len();
     offline.fetch(&part).unwrap();
     assert_eq!((files(&offline.places.data).len(), hub.hub.requests().len()), (50, before));
+    assert!(offline.notes.lock().unwrap().is_empty()); // the names say how many there are
     // A part of the shards is not the table.
     fs::remove_dir_all(&offline.places.data).unwrap();
     fs::remove_file(
@@ -128,6 +133,75 @@ fn shards_are_listed_and_their_pictures_written() {
     )
     .unwrap();
     has(&offline.fetch(&part).unwrap_err(), &["train-00000-of-00002.parquet", "2 shards, found 1", "HF_HUB_OFFLINE"]);
+}
+
+/// A hub whose branch moves on from `COMMIT` to `MOVED` while the shards are fetched: its list is still that of `COMMIT`, or
+/// of `MOVED` once that is set, and of the shards themselves the second is already another one.
+fn moving(has_moved: Arc<AtomicBool>) -> Server {
+    let shard = |row: &str| table(&[("hr", vec![Cell::Picture(png(row), None)])]);
+    let (old, new, same) = (shard("old"), shard("new"), shard("same"));
+    Server::start(move |request, _| {
+        let now = if has_moved.load(Ordering::Relaxed) { MOVED } else { COMMIT };
+        if request.path.starts_with("/api/") {
+            let files = "[{\"rfilename\":\"0.parquet\"},{\"rfilename\":\"1.parquet\"}]";
+            let body = format!("{{\"sha\":\"{now}\",\"siblings\":{files}}}");
+            return Reply { status: 200, body: body.into(), ..Reply::default() };
+        }
+        let (commit, bytes) = match request.path.strip_prefix("/datasets/owner/set/resolve/").unwrap_or_default() {
+            "main/0.parquet" => (now, &same),
+            "main/1.parquet" => (MOVED, &new),
+            path if path == format!("{COMMIT}/1.parquet") => (COMMIT, &old),
+            path if path == format!("{MOVED}/1.parquet") => (MOVED, &new),
+            path => (if path.starts_with(COMMIT) { COMMIT } else { MOVED }, &same),
+        };
+        Reply::file(request, bytes, &sha256(bytes)).with("X-Repo-Commit", commit)
+    })
+}
+
+#[test]
+fn all_shards_are_of_one_commit() {
+    let has_moved = Arc::new(AtomicBool::new(false));
+    let server = moving(has_moved.clone());
+    let mut machine = Machine::new();
+    machine.places.endpoint = Some(server.base.clone());
+    let form = Form::Parquet([("hr".into(), "HR".into())].into());
+    let shards = part(hub_shards("*.parquet"), form.clone(), None);
+    let second = |machine: &Machine, part: &Part| {
+        machine.fetch(part).unwrap();
+        let picture = read(machine.places.data.join("HR/0001.png"));
+        fs::remove_dir_all(&machine.places.data).unwrap();
+        picture
+    };
+    assert_eq!(second(&machine, &shards), png("old"));
+    // What lies in the cache from the earlier commit is not mixed in, and what is the same is not fetched again.
+    has_moved.store(true, Ordering::Relaxed);
+    assert_eq!(second(&machine, &shards), png("new"));
+    let fetched: Vec<Request> = server.requests().into_iter().filter(|request| request.method == "GET").collect();
+    assert_eq!(fetched.iter().filter(|request| request.path.ends_with("0.parquet")).count(), 1);
+    // Offline it is the last commit, or the one that is named. That this is all of it, no name says.
+    assert!(machine.notes.lock().unwrap().is_empty());
+    machine.places.offline = true;
+    assert_eq!(second(&machine, &shards), png("new"));
+    has(&machine.notes.lock().unwrap().join("\n"), &["datasets/owner/set", "`*.parquet`", "the 2 in the hub's cache"]);
+    let other = part(hub_shards("other*.parquet"), form.clone(), None);
+    has(&machine.fetch(&other).unwrap_err(), &["other*.parquet is not in the hub's cache", "HF_HUB_OFFLINE"]);
+    let source = Source::Hub { repo: "owner/set".into(), file: "*.parquet".into(), revision: COMMIT.into() };
+    assert_eq!(second(&machine, &part(source, form, None)), png("old"));
+}
+
+#[test]
+fn another_commit_than_the_one_asked_for_is_refused() {
+    let server = Server::start(|request, _| match request.path.starts_with("/api/") {
+        true => {
+            let body = format!("{{\"sha\":\"{COMMIT}\",\"siblings\":[{{\"rfilename\":\"0.parquet\"}}]}}");
+            Reply { status: 200, body: body.into(), ..Reply::default() }
+        }
+        false => Reply::file(request, b"PAR1", "0123456789").with("X-Repo-Commit", MOVED),
+    });
+    let mut machine = Machine::new();
+    machine.places.endpoint = Some(server.base.clone());
+    let shards = part(hub_shards("*.parquet"), Form::Parquet([("hr".into(), "HR".into())].into()), None);
+    has(&machine.fetch(&shards).unwrap_err(), &["`0.parquet`", COMMIT, MOVED]);
 }
 
 fn hub_shards(file: &str) -> abbe_hub::Source {
@@ -188,12 +262,21 @@ fn a_hostile_hub_writes_nowhere() {
         has(&machine.fetch(&archive("owner/set")).unwrap_err(), &["X-Repo-Commit", "HF_ENDPOINT"]);
         assert_eq!(machine.files(), ["data/Set5/HR.lock"]);
     }
-    let listing = "{\"sha\":\"x\",\"siblings\":[{\"rfilename\":\"data/../../../out.parquet\"}]}";
-    let server = Server::start(move |_, _| Reply { status: 200, body: listing.into(), ..Reply::default() });
-    let mut machine = Machine::new();
-    machine.places.endpoint = Some(server.base.clone());
     let shards = part(hub_shards("data/*.parquet"), Form::Parquet([("a".into(), "A".into())].into()), None);
-    has(&machine.fetch(&shards).unwrap_err(), &["data/../../../out.parquet"]);
+    let mut machine = Machine::new();
+    for (commit, file, said) in [
+        (COMMIT, "data/../../../out.parquet", "`data/../../../out.parquet`"),
+        (COMMIT, "data/\\u001b[31m.parquet", "`data/\\u{1b}[31m.parquet`"),
+        ("../../../out", "data/a.parquet", "`../../../out` where a commit belongs"),
+    ] {
+        let listing = format!("{{\"sha\":\"{commit}\",\"siblings\":[{{\"rfilename\":\"{file}\"}}]}}");
+        let server = Server::start(move |_, _| Reply { status: 200, body: listing.clone().into(), ..Reply::default() });
+        machine.places.endpoint = Some(server.base.clone());
+        let error = machine.fetch(&shards).unwrap_err();
+        has(&error, &[said]);
+        assert!(!error.contains('\u{1b}'), "{error:?}");
+        assert_eq!(machine.files(), ["data/A.lock"]);
+    }
     let html = Server::start(|_, _| Reply { status: 200, body: b"<html>".into(), ..Reply::default() });
     machine.places.endpoint = Some(html.base.clone());
     has(&machine.fetch(&shards).unwrap_err(), &["expected an answer of the Hugging Face hub"]);

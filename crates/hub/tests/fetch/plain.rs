@@ -153,7 +153,7 @@ fn refusals_say_what_to_do_and_redirects_are_followed() {
     has(&said("/404"), &[&server.url("/404"), "404", "catalogue"]);
     has(&said("/401"), &["401", "torch/w.pth"]);
     has(&said("/503"), &["503", "later"]);
-    has(&said("/circle"), &["redirect"]);
+    has(&said("/circle"), &["redirect", "catalogue"]);
     machine.fetch(&weights(server.url("/moved"), None)).unwrap();
     assert_eq!(read(machine.places.torch.join("w.pth")), b"weights");
 }
@@ -185,6 +185,16 @@ fn an_archive_is_unpacked_and_removed_and_not_fetched_again() {
     assert_eq!(machine.files(), ["data/D/X4/1.png", "data/D/X4/2.png"]);
     assert!(machine.fetch(&part).unwrap().was_there);
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_file_where_the_folder_is_to_be_is_told_and_kept() {
+    let machine = Machine::new();
+    fs::create_dir_all(&machine.places.data).unwrap();
+    fs::write(machine.places.data.join("D"), "mine").unwrap();
+    let part = part(Source::Url("http://127.0.0.1:9/d.zip".into()), Form::Zip("D".into()), None);
+    has(&machine.fetch(&part).unwrap_err(), &["data/D", "cannot make the folder", "a file is in the way"]);
+    assert_eq!(machine.files(), ["data/D"]);
 }
 
 #[test]

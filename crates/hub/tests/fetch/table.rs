@@ -154,6 +154,24 @@ fn a_row_without_a_picture_is_named() {
 }
 
 #[test]
+fn a_bomb_is_refused() {
+    // 70 MiB in one picture that hardly takes any room, as the table itself says of its column; nothing is unpacked.
+    let mut large = png("a");
+    large.resize(70 << 20, 0);
+    let bytes = compressed(&[("hr", vec![Cell::Binary(large)])], Compression::ZSTD(ZstdLevel::default()));
+    let limit = |bytes: &[u8]| (bytes.len() * 50 + (64 << 20)).to_string();
+    assert!(bytes.len() < 100_000);
+    refused(&bytes, &["hr"], &["t.parquet: column `hr`: more than", &limit(&bytes), "bomb", "remove the file"]);
+    // 160 rows that share one picture of 512 KiB: a group holds it once, so that the columns are small.
+    let mut shared = png("b");
+    shared.resize(1 << 19, 0);
+    let bytes = compressed(&[("lr", vec![Cell::Binary(shared); 160])], Compression::ZSTD(ZstdLevel::default()));
+    let last = (bytes.len() * 50 + (64 << 20)) >> 19; // so many pictures fit
+    assert!((128..160).contains(&last), "{last}");
+    refused(&bytes, &["lr"], &["t.parquet: column `lr`", &format!("row {last}: more than"), &limit(&bytes), "bomb"]);
+}
+
+#[test]
 fn a_damaged_file_is_an_error_and_no_panic() {
     let good = table(&[("hr", (0..8).map(|i| picture(&i.to_string(), Some(&format!("{i}.png")))).collect())]);
     refused(b"<html>", &["hr"], &["t.parquet", "expected a Parquet file"]);
