@@ -53,6 +53,25 @@ fn leakage_is_a_warning_unless_the_check_is_strict() {
 }
 
 #[test]
+fn pictures_too_small_to_be_judged_are_errors() {
+    let scratch = pairs();
+    // SSIM takes 11 pixels, and a border of 4 is cut first: 19. Of 22 rows 20 are left at scale 4, of 19 only 16.
+    scratch.picture("set/enough.png", &scene(22, 40, 2));
+    scratch.picture("set/small.png", &scene(19, 40, 3));
+    let ended = scratch.abbe("data check --hr hr --against set");
+    let said = |part| ended.stdout.contains(part);
+    assert!(said("error: set: set/small.png: (16, 40) (height, width)") && said("takes 19x19"), "{}", ended.stdout);
+    assert!(!said("enough.png"), "{}", ended.stdout);
+    ended.fails_with(&["1 finding would break training or evaluation"]);
+    // Training stops there, too.
+    let scratch = small_experiment();
+    scratch.picture("test/small.png", &scene(19, 40, 2));
+    let ended = scratch.abbe("data check small.toml");
+    assert!(ended.stdout.contains("error: test: test/small.png: (16, 40)"), "{}", ended.stdout);
+    scratch.abbe("train small.toml --out run").fails_with(&["`small`", "16x40", "at least 19x19"]);
+}
+
+#[test]
 fn only_the_first_findings_of_a_kind_are_shown() {
     let scratch = pairs();
     (0..25).for_each(|i| drop(scratch.write(&format!("hr/text{i}.png"), "no picture")));

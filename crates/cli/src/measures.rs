@@ -48,3 +48,14 @@ impl MeasureArguments {
 pub fn usual_protocols(scale: usize) -> Result<Vec<Protocol>> {
     Ok(vec![Protocol::named(&format!("y-crop{scale}"), scale)?, Protocol::named("rgb", scale)?])
 }
+
+/// Shortest side of a picture that can be judged as usual, in pixels.
+///
+/// # Errors
+/// None: the names are known.
+pub fn least_judgeable(scale: usize) -> Result<usize> {
+    let protocols = usual_protocols(scale)?;
+    let metrics = Metric::usual();
+    let fits = |side| protocols.iter().all(|protocol| abbe_eval::check((side, side), protocol, &metrics).is_ok());
+    Ok((0..).take_while(|&side| !fits(side)).count())
+}

@@ -24,7 +24,7 @@ use crate::{progress, stop};
 pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &DeviceArgument) -> Result<()> {
     let started = Instant::now();
     let at = device.find()?;
-    let train = experiment.training_pictures(&mut |line| eprintln!("data.train: {line}"))?;
+    let train = experiment.training_pictures(&stop::STOP, &mut |line| eprintln!("data.train: {line}"))?;
     let pictures = train.entries().len();
     eprintln!("data.train: {pictures} pictures from {}", experiment.data.train.hr.display());
     let test = read_test_pairs(&experiment.data.test, experiment)?;

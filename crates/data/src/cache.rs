@@ -3,10 +3,12 @@
 //! A file begins with 64 bytes: `ABBEPACK`, the version (32 bits; all numbers are little-endian), 4 bytes of 0, the place
 //! and the length of the index (64 bits each), and the SHA-256 of the index. The pixels follow, as
 //! [`crate::store::Entry`] describes them. The index is last, in JSON: what the pictures were made from, and the entries.
+//! Paths in it are written as Rust's `Debug` writes them: no two alike, whatever bytes they have.
 
 use std::fs;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf, absolute};
+use std::sync::atomic::AtomicBool;
 use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
@@ -19,7 +21,7 @@ use crate::store::{self, Area, Bytes, Entry, Store};
 
 const MAGIC: &[u8; 8] = b"ABBEPACK";
 /// Another one whenever the format changes, or what decoding or resampling gives.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 64;
 
 /// Maps a file into memory, or reads it.
@@ -34,6 +36,8 @@ pub struct Room<'a> {
     pub folder: &'a Path,
     /// How that file is opened.
     pub map: Map,
+    /// Once it is set no more pictures are decoded: [`Error::Stopped`].
+    pub stop: &'a AtomicBool,
 }
 
 /// Opens a source: in memory if there is room, else from its cache file, which is made if it is missing, damaged or older
@@ -41,9 +45,10 @@ pub struct Room<'a> {
 ///
 /// Errors: those of [`pair::load`] and [`write`].
 pub fn load(source: &Source, scale: usize, room: &Room, report: &mut dyn FnMut(&str)) -> Result<Store, Error> {
-    let needed = store::size(&pair::files(source, scale)?, source, scale)?;
+    let files = pair::files(source, scale)?;
+    let needed = store::size(&files, source, scale)?;
     if needed <= room.memory {
-        return Store::load(source, scale);
+        return Store::decode(&files, source, scale, room.stop);
     }
     let path = path(room.folder, source, scale);
     let size = format!("{} MiB of pictures", needed.div_ceil(1 << 20));
@@ -57,7 +62,7 @@ pub fn load(source: &Source, scale: usize, room: &Room, report: &mut dyn FnMut(&
         Err(error) => return Err(error),
     };
     report(&format!("{size} are packed into {} ({why}) and mapped from there", path.display()));
-    write(&path, source, scale)?;
+    write(&path, source, scale, room.stop)?;
     open(&path, source, scale, room.map)
 }
 
@@ -71,8 +76,12 @@ pub fn path(folder: &Path, source: &Source, scale: usize) -> PathBuf {
 
 /// Writes a cache file, a few pictures at a time: to a sibling, which is synced and renamed.
 ///
-/// Errors: those of [`pair::load`], [`Error::Write`]; then there is no new file, and an old one is as it was.
-pub fn write(path: &Path, source: &Source, scale: usize) -> Result<(), Error> {
+/// What is decoded at once takes at most 1 GiB (as 8-bit RGB), or one picture if that takes more; a picture is there twice
+/// while it is cropped to a multiple of the scale or copied into the file.
+///
+/// Errors: those of [`pair::load`], [`Error::Write`], [`Error::Stopped`] once `stop` is set; then there is no new file, and
+/// an old one is as it was.
+pub fn write(path: &Path, source: &Source, scale: usize, stop: &AtomicBool) -> Result<(), Error> {
     let failed = |source| Error::Write { path: path.into(), source };
     let files = pair::files(source, scale)?;
     let made_from = Origin::of(&files, source, scale)?;
@@ -83,7 +92,7 @@ pub fn write(path: &Path, source: &Source, scale: usize) -> Result<(), Error> {
     let file = sibling.as_file_mut();
     file.write_all(&[0; HEADER]).map_err(failed)?;
     let mut end = HEADER;
-    let entries = store::pack(&files, source, scale, HEADER, |bytes| {
+    let entries = store::pack(&files, source, scale, stop, HEADER, |bytes| {
         end += bytes.len();
         file.write_all(bytes).map_err(failed)
     })?;
@@ -134,7 +143,8 @@ struct Index {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Origin {
-    source: Source,
+    /// A [`Source`], as `Debug` writes it: paths need not be UTF-8.
+    source: String,
     scale: usize,
     files: Vec<Stamp>,
 }
@@ -143,7 +153,8 @@ struct Origin {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stamp {
-    path: PathBuf,
+    /// As `Debug` writes it.
+    name: String,
     bytes: u64,
     /// When it was last changed, in nanoseconds since 1970.
     modified: u64,
@@ -153,7 +164,7 @@ impl Origin {
     fn of(files: &[Files], source: &Source, scale: usize) -> Result<Self, Error> {
         let paths = files.iter().flat_map(|files| [Some(&files.hr), files.lr.as_ref()]).flatten();
         let files = paths.map(|path| Stamp::of(path)).collect::<Result<_, _>>()?;
-        Ok(Self { source: resolved(source), scale, files })
+        Ok(Self { source: format!("{:?}", resolved(source)), scale, files })
     }
 }
 
@@ -163,7 +174,8 @@ impl Stamp {
         let metadata = fs::metadata(path).map_err(unreadable)?;
         let modified = metadata.modified().map_err(unreadable)?;
         let since = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-        Ok(Self { path: path.file_name().unwrap_or_default().into(), bytes: metadata.len(), modified: since })
+        let name = format!("{:?}", path.file_name().unwrap_or_default());
+        Ok(Self { name, bytes: metadata.len(), modified: since })
     }
 }
 
@@ -226,6 +238,8 @@ mod tests {
     use tempfile::TempDir;
 
     const SCALE: usize = 2;
+    static ON: AtomicBool = AtomicBool::new(false);
+    static STOP: AtomicBool = AtomicBool::new(true);
 
     fn read(path: &Path) -> io::Result<Bytes> {
         Ok(Arc::new(fs::read(path)?))
@@ -247,7 +261,7 @@ mod tests {
     /// The store of a source without memory, and what was reported.
     fn loaded(source: &Source, folder: &TempDir) -> (Store, String) {
         let mut said = String::new();
-        let room = Room { memory: 0, folder: folder.path(), map: read };
+        let room = Room { memory: 0, folder: folder.path(), map: read, stop: &ON };
         let store = load(source, SCALE, &room, &mut |line| said.push_str(line)).unwrap();
         (store, said)
     }
@@ -255,7 +269,7 @@ mod tests {
     #[test]
     fn memory_and_cache_hold_the_same_pictures() {
         let ((_pictures, source), caches) = (pictures(), TempDir::new().unwrap());
-        let room = Room { memory: 1 << 20, folder: caches.path(), map: read };
+        let room = Room { memory: 1 << 20, folder: caches.path(), map: read, stop: &ON };
         let held = load(&source, SCALE, &room, &mut |line| panic!("{line}")).unwrap();
         assert_eq!(fs::read_dir(caches.path()).unwrap().count(), 0);
         let (cached, said) = loaded(&source, &caches);
@@ -273,7 +287,7 @@ mod tests {
     fn every_damaged_byte_of_index_and_pictures_is_found() {
         let ((_pictures, source), caches) = (pictures(), TempDir::new().unwrap());
         let path = path(caches.path(), &source, SCALE);
-        write(&path, &source, SCALE).unwrap();
+        write(&path, &source, SCALE, &ON).unwrap();
         let whole = fs::read(&path).unwrap();
         let store = open(&path, &source, SCALE, read).unwrap();
         let of_pictures = store.entries().iter().flat_map(|entry| [entry.hr, entry.lr.unwrap()]);
@@ -315,16 +329,40 @@ mod tests {
         assert!(error.contains("have changed since"), "{error}");
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn names_of_any_bytes_are_told_apart() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let (outer, caches) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let folder = outer.path().join(OsStr::from_bytes(b"\xfe"));
+        let (raw, plain) = (folder.join(OsStr::from_bytes(b"a\xff.png")), folder.join("a\\xff.png"));
+        fs::create_dir(&folder).unwrap();
+        let pixels = (0..3 * 8 * 8).collect();
+        fs::write(&raw, encode_png(&Rgb8::new(8, 8, pixels).unwrap()).unwrap()).unwrap();
+        let lr = Lr::Bicubic { border: Border::Replicate };
+        let source = Source { hr: folder, lr, conversion: Conversion::Refuse };
+        loaded(&source, &caches);
+        assert!(loaded(&source, &caches).1.contains("are mapped from"));
+        // Another name of the same picture, size and time.
+        fs::rename(raw, plain).unwrap();
+        assert!(loaded(&source, &caches).1.contains("have changed since"));
+    }
+
     #[test]
     fn what_cannot_be_written_leaves_nothing() {
         let ((pictures, source), caches) = (pictures(), TempDir::new().unwrap());
         fs::write(pictures.path().join("d.png"), "no picture").unwrap();
         let path = path(caches.path(), &source, SCALE);
-        assert!(matches!(write(&path, &source, SCALE), Err(Error::Decode { .. })));
+        assert!(matches!(write(&path, &source, SCALE, &ON), Err(Error::Decode { .. })));
         assert_eq!(fs::read_dir(caches.path()).unwrap().count(), 0);
         fs::remove_file(pictures.path().join("d.png")).unwrap();
+        assert!(matches!(write(&path, &source, SCALE, &STOP), Err(Error::Stopped)));
+        assert_eq!(fs::read_dir(caches.path()).unwrap().count(), 0);
+        let room = Room { memory: 1 << 20, folder: caches.path(), map: read, stop: &STOP };
+        assert!(matches!(load(&source, SCALE, &room, &mut |_| ()), Err(Error::Stopped)));
         fs::create_dir_all(path.join("taken")).unwrap();
-        let error = write(&path, &source, SCALE).unwrap_err().to_string();
+        let error = write(&path, &source, SCALE, &ON).unwrap_err().to_string();
         assert!(error.contains(".abbepack: cannot be written"), "{error}");
         assert_eq!(fs::read_dir(caches.path()).unwrap().count(), 1);
     }

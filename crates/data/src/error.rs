@@ -291,6 +291,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Pictures that were not all decoded, because a stop was asked for.
+    #[error("stopped before all pictures were decoded; nothing was written")]
+    Stopped,
     /// A range of an experiment outside of its limits.
     #[error("{key}: expected [low, high] with {least} <= low <= high <= {most}, found {found:?}")]
     Range {

@@ -161,7 +161,7 @@ fn degraded(config: &degrade::Config, hr: &Rgb8, scale: usize, name: &str) -> Re
 }
 
 /// The upper left part whose sides are multiples of the scale (`modcrop` of the benchmarks' MATLAB scripts).
-fn crop_to_multiple(hr: &Rgb8, path: &Path, scale: usize) -> Result<Rgb8, Error> {
+pub(crate) fn crop_to_multiple(hr: &Rgb8, path: &Path, scale: usize) -> Result<Rgb8, Error> {
     if hr.height < scale || hr.width < scale {
         return Err(Error::TooSmall {
             picture: path.display().to_string(),

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::image::ImageReader;
 use rayon::prelude::*;
@@ -18,6 +19,9 @@ pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// Pictures begin at a multiple of this many bytes: the length of a cache line.
 const ALIGNMENT: usize = 64;
+
+/// Bytes of pixels that are decoded at once, unless one picture has more: 1 GiB.
+const AT_ONCE: u64 = 1 << 30;
 
 /// Where a picture's pixels lie: channel `c` at `(y, x)` is the byte `start + 3 * (y * width + x) + c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,11 +63,15 @@ impl Store {
 
     /// Decodes the pictures of a source into memory, with all threads; errors as those of [`pair::load`].
     pub fn load(source: &Source, scale: usize) -> Result<Self, Error> {
-        let files = pair::files(source, scale)?;
+        Self::decode(&pair::files(source, scale)?, source, scale, &AtomicBool::new(false))
+    }
+
+    /// Decodes these pictures of a source; [`Error::Stopped`] once `stop` is set.
+    pub(crate) fn decode(files: &[Files], source: &Source, scale: usize, stop: &AtomicBool) -> Result<Self, Error> {
         let mut bytes = Vec::new();
         // What is not there now may be there when it is needed.
-        let _ = bytes.try_reserve_exact(usize::try_from(size(&files, source, scale)?).unwrap_or(usize::MAX));
-        let entries = pack(&files, source, scale, 0, |more| {
+        let _ = bytes.try_reserve_exact(usize::try_from(size(files, source, scale)?).unwrap_or(usize::MAX));
+        let entries = pack(files, source, scale, stop, 0, |more| {
             bytes.extend_from_slice(more);
             Ok(())
         })?;
@@ -148,42 +156,67 @@ impl Decoded {
     }
 }
 
-/// Decodes a few pictures at a time, with all threads, and hands their bytes to `append`; the first will be at `start`.
+/// Decodes a few pictures at a time, with all threads, and hands the bytes of each to `append`; the first will be at
+/// `start`. [`Error::Stopped`] once `stop` is set.
 pub(crate) fn pack(
     files: &[Files],
     source: &Source,
     scale: usize,
+    stop: &AtomicBool,
     mut start: usize,
     mut append: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<Vec<Entry>, Error> {
     let decode = |files: &Files| {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Stopped);
+        }
         let (hr, lr) = files.read(source, scale)?;
         Ok(Decoded::new(files.name.clone(), hr, lr))
     };
+    let sizes = sizes(files, source, scale)?;
     let mut entries = Vec::with_capacity(files.len());
     let mut bytes = Vec::new();
-    for few in files.chunks(2 * rayon::current_num_threads()) {
+    while entries.len() < files.len() {
+        let few = &files[entries.len()..][..at_once(&sizes[entries.len()..])];
         let decoded: Vec<Result<Decoded, Error>> = few.par_iter().map(decode).collect();
         for decoded in decoded {
             entries.push(decoded?.append(start, &mut bytes));
+            append(&bytes)?;
+            start += bytes.len();
+            bytes.clear();
         }
-        append(&bytes)?;
-        start += bytes.len();
-        bytes.clear();
     }
     Ok(entries)
 }
 
-/// Bytes that the pictures of a source take in a store, as their files' headers say; a little more than needed, since
-/// each is counted whole.
+/// How many of the first pictures of these sizes are decoded at once: two for each thread, fewer if they take more than
+/// [`AT_ONCE`], but one at least.
+fn at_once(sizes: &[u64]) -> usize {
+    let mut sum = 0_u64;
+    let fits = |size: &&u64| {
+        sum = sum.saturating_add(**size);
+        sum <= AT_ONCE
+    };
+    sizes.iter().take(2 * rayon::current_num_threads()).take_while(fits).count().max(1)
+}
+
+/// Bytes that the pictures of a source take in a store, all of [`sizes`].
+pub(crate) fn size(files: &[Files], source: &Source, scale: usize) -> Result<u64, Error> {
+    Ok(sizes(files, source, scale)?.into_iter().fold(0, u64::saturating_add))
+}
+
+/// Bytes that each pair takes in a store, as the headers of the HR files say; a little more than needed, since they are
+/// counted whole.
 ///
 /// Errors: [`Error::Read`], [`Error::Decode`] and [`Error::TooLarge`].
-pub(crate) fn size(files: &[Files], source: &Source, scale: usize) -> Result<u64, Error> {
-    let sizes: Vec<Result<u64, Error>> = files.par_iter().map(|files| pixels_in(&files.hr)).collect();
-    let pixels = sizes.into_iter().try_fold(0_u64, |all, pixels| pixels.map(|pixels| all.saturating_add(pixels)))?;
+fn sizes(files: &[Files], source: &Source, scale: usize) -> Result<Vec<u64>, Error> {
     let lr_share = if source.lr.is_stored() { scale.pow(2) as u64 } else { u64::MAX };
-    let values = pixels.saturating_add(pixels / lr_share).saturating_mul(3);
-    Ok(values.saturating_add((2 * ALIGNMENT * files.len()) as u64))
+    let size = |files: &Files| {
+        let pixels = pixels_in(&files.hr)?;
+        Ok(pixels.saturating_add(pixels / lr_share).saturating_mul(3).saturating_add(2 * ALIGNMENT as u64))
+    };
+    let sizes: Vec<Result<u64, Error>> = files.par_iter().map(size).collect();
+    sizes.into_iter().collect()
 }
 
 /// Pixels of the picture in a file.
@@ -227,6 +260,13 @@ mod tests {
         }
         assert!(store.bytes().len() as u64 <= size(&pair::files(&source, 2).unwrap(), &source, 2).unwrap());
         assert_eq!(Store::from(pairs).bytes(), store.bytes());
+    }
+
+    #[test]
+    fn what_is_decoded_at_once_is_bounded_in_number_and_bytes() {
+        let (half, most) = (AT_ONCE / 2, 2 * rayon::current_num_threads());
+        assert_eq!([&[half, half, 1][..], &[half + 1, half], &[2 * AT_ONCE, 1], &[1]].map(at_once), [2, 1, 1, 1]);
+        assert_eq!(at_once(&vec![1; most + 1]), most);
     }
 
     #[test]

@@ -5,9 +5,9 @@
 //! split only whole pictures are compared, because training sets are often cut into overlapping pieces.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -16,7 +16,7 @@ use super::hash::{Hash, Hasher, Window};
 use super::register::{Pyramid, place};
 use super::symmetry::Symmetry;
 use super::thumb::Thumb;
-use super::{Finding, Kind, Severity, Split};
+use super::{Finding, Kind, Severity, Split, in_order};
 use crate::image::Rgb8;
 
 /// Bits of the hashes that may differ, of 63.
@@ -37,7 +37,7 @@ const COPY: f64 = 0.6;
 
 /// What is kept of a picture to find its copies: about 20 kB.
 pub(super) struct Features {
-    /// Of its size and pixels.
+    /// Of its size and pixels as it is used: of a picture and its copy that is cropped to a multiple of the scale the same.
     exact: [u8; 32],
     /// None where there is nothing to recognise.
     thumb: Option<Thumb>,
@@ -46,10 +46,11 @@ pub(super) struct Features {
 }
 
 impl Features {
-    pub fn new(picture: &Rgb8, windows: &[Window]) -> Self {
-        let sides = [picture.height, picture.width].map(|side| (side as u64).to_le_bytes());
-        let exact = Sha256::new().chain_update(sides.as_flattened()).chain_update(&picture.pixels).finalize().into();
-        let thumb = Thumb::new(picture).filter(|thumb| !thumb.is_flat());
+    /// Of a picture, and the part of it that is used.
+    pub fn new(whole: &Rgb8, used: &Rgb8, windows: &[Window]) -> Self {
+        let sides = [used.height, used.width].map(|side| (side as u64).to_le_bytes());
+        let exact = Sha256::new().chain_update(sides.as_flattened()).chain_update(&used.pixels).finalize().into();
+        let thumb = Thumb::new(whole).filter(|thumb| !thumb.is_flat());
         let hash = |thumb: &Thumb| {
             let hasher = Hasher::new(&thumb.levels()[0]);
             windows.iter().map(|window| hasher.hash(window)).collect()
@@ -73,7 +74,7 @@ pub struct Original {
     /// The other file.
     #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
-    /// Whether all pixels are the same.
+    /// Whether all pixels are the same, once both are cropped to a multiple of the scale.
     pub identical: bool,
     /// Pixels of this file for one of the other's, along a line.
     pub scale: f64,
@@ -95,13 +96,18 @@ struct Match {
     edges: f64,
 }
 
-/// Of each picture, for each split, the closest copy there.
+/// Of each picture, for each split, the closest copy there. None if `after`, which is called after each picture, broke off.
 ///
 /// Where one of the two is trained on and the other is not, the finding is on the training picture: it is the one to
 /// remove. Otherwise it is on the later one.
-pub(super) fn find(seen: &[Seen], splits: &[Split], windows: &[Window]) -> Vec<Finding> {
+pub(super) fn find(
+    seen: &[Seen],
+    splits: &[Split],
+    windows: &[Window],
+    after: &(dyn Fn() -> ControlFlow<()> + Sync),
+) -> Option<Vec<Finding>> {
     let mut closest: BTreeMap<(usize, usize), Finding> = BTreeMap::new();
-    for (first, second, found) in matches(seen, windows).iter().filter(|(.., found)| found.edges >= COPY) {
+    for (first, second, found) in matches(seen, windows, after)?.iter().filter(|(.., found)| found.edges >= COPY) {
         let trained = |index: usize| splits[seen[index].split].training;
         let first_owns = trained(*first) && !trained(*second);
         let (owner, other) = if first_owns { (*first, *second) } else { (*second, *first) };
@@ -113,17 +119,22 @@ pub(super) fn find(seen: &[Seen], splits: &[Split], windows: &[Window]) -> Vec<F
             *kept = finding;
         }
     }
-    closest.into_values().collect()
+    Some(closest.into_values().collect())
 }
 
 /// All pairs of pictures that could be registered, by their places in the list.
-fn matches(seen: &[Seen], windows: &[Window]) -> Vec<(usize, usize, Match)> {
-    let with = |first: usize| {
+fn matches(
+    seen: &[Seen],
+    windows: &[Window],
+    after: &(dyn Fn() -> ControlFlow<()> + Sync),
+) -> Option<Vec<(usize, usize, Match)>> {
+    let with = |&first: &usize| -> Vec<(usize, usize, Match)> {
         let later = first + 1..seen.len();
-        later
-            .filter_map(move |second| compare(&seen[first], &seen[second], windows).map(|found| (first, second, found)))
+        let found = |second| Some((first, second, compare(&seen[first], &seen[second], windows)?));
+        later.filter_map(found).collect()
     };
-    (0..seen.len()).into_par_iter().flat_map_iter(with).collect()
+    let all: Vec<usize> = (0..seen.len()).collect();
+    Some(in_order(&all, &with, after)?.into_iter().flatten().collect())
 }
 
 fn finding(owner: &Seen, other: &Seen, splits: &[Split], found: &Match, scale: f64) -> Finding {
@@ -201,6 +212,8 @@ fn propose(inner: &Features, outer: &Features, windows: &[Window]) -> Option<Pro
 mod tests {
     use std::path::Path;
 
+    use rayon::prelude::*;
+
     use super::*;
     use crate::folder::pictures;
     use crate::image::{Conversion, read};
@@ -217,11 +230,16 @@ mod tests {
             pictures(&data.join(folder)).unwrap().into_values().map(move |file| (split, file))
         });
         let seen = |(split, file): (usize, PathBuf)| {
-            let features = Features::new(&read(&file, Conversion::Convert).unwrap(), &windows);
+            let picture = read(&file, Conversion::Convert).unwrap();
+            let features = Features::new(&picture, &picture, &windows);
             Seen { split, file, features }
         };
         let seen: Vec<Seen> = files.collect::<Vec<_>>().into_par_iter().map(seen).collect();
-        let mut edges: Vec<f64> = matches(&seen, &windows).iter().map(|(.., found)| found.edges).collect();
+        let mut edges: Vec<f64> = matches(&seen, &windows, &|| ControlFlow::Continue(()))
+            .unwrap()
+            .iter()
+            .map(|(.., found)| found.edges)
+            .collect();
         edges.sort_by(|a, b| b.total_cmp(a));
         println!("{} pairs were registered; edges correlate to {:?}", edges.len(), &edges[..5]);
         assert!(edges[0] > 0.95 && edges[1] < 0.3, "{:?}", &edges[..5]);

@@ -9,6 +9,7 @@ use super::listing::Item;
 use super::{Finding, Kind, Settings, Severity, Split};
 use crate::Error;
 use crate::image::{Conversion, Rgb8, read};
+use crate::pair::crop_to_multiple;
 
 /// What was found out about one picture and its LR picture.
 pub(super) struct Examined {
@@ -25,17 +26,24 @@ pub(super) struct Examined {
 impl Examined {
     pub fn new(item: &Item, split: &Split, settings: &Settings, windows: &[Window]) -> Self {
         let mut examined = Self { size: None, features: None, fit: None, converted: vec![], findings: vec![] };
-        let hr = examined.read(&item.hr, split);
+        let hr = examined.read_hr(&item.hr, split, settings.scale, windows);
         let lr = item.lr.as_deref().and_then(|lr| Some((lr, examined.read(lr, split)?)));
         let Some(hr) = hr else { return examined };
-        examined.size = Some(hr.size());
-        examined.features = Some(Features::new(&hr, windows));
-        if let Err(error) = check_size(&hr, &item.hr, split, settings) {
-            examined.refuse(&item.hr, split, &error);
+        if let Some(finding) = too_small(&hr, &item.hr, split, settings) {
+            examined.findings.push(finding);
         } else if let Some((path, lr)) = lr {
             examined.check_lr((&item.hr, &hr), (path, &lr), split, settings.scale);
         }
         examined
+    }
+
+    /// The HR picture as it is used: cropped to a multiple of the scale.
+    fn read_hr(&mut self, path: &Path, split: &Split, scale: usize, windows: &[Window]) -> Option<Rgb8> {
+        let whole = self.read(path, split)?;
+        self.size = Some(whole.size());
+        let hr = crop_to_multiple(&whole, path, scale).map_err(|error| self.refuse(path, split, &error)).ok()?;
+        self.features = Some(Features::new(&whole, &hr, windows));
+        Some(hr)
     }
 
     /// The picture as 8-bit RGB, converted if it must be.
@@ -55,12 +63,11 @@ impl Examined {
         let expected = (hr.height / scale, hr.width / scale);
         if lr.size() != expected {
             let [hr_name, lr_name] = [hr_path, lr_path].map(|path| path.display().to_string());
-            let error =
-                Error::PairSize { hr: hr_name, hr_size: hr.size(), lr: lr_name, lr_size: lr.size(), scale, expected };
+            let hr_size = self.size.unwrap_or(hr.size());
+            let error = Error::PairSize { hr: hr_name, hr_size, lr: lr_name, lr_size: lr.size(), scale, expected };
             return self.refuse(lr_path, split, &error);
         }
-        let cropped = hr.crop(0, 0, expected.0 * scale, expected.1 * scale);
-        self.fit = cropped.ok().and_then(|hr| kernel::find(&hr, lr, scale));
+        self.fit = kernel::find(hr, lr, scale);
         let found = self.fit.as_ref().and_then(|fit| fit_finding(lr_path, hr_path, split, fit));
         self.findings.extend(found);
     }
@@ -70,17 +77,19 @@ impl Examined {
     }
 }
 
-/// A picture must hold a pixel of LR, and if it is trained on a patch.
-fn check_size(hr: &Rgb8, path: &Path, split: &Split, settings: &Settings) -> Result<(), Error> {
-    let Settings { scale, patch, .. } = *settings;
-    let too_small = |what, side| Error::TooSmall { picture: path.display().to_string(), size: hr.size(), what, side };
-    let least = hr.height.min(hr.width);
-    let patch = patch.filter(|_| split.training).unwrap_or(0);
-    match least {
-        _ if least < scale => Err(too_small("scale", scale)),
-        _ if least / scale * scale < patch => Err(too_small("patch", patch)),
-        _ => Ok(()),
+/// What is to be said of a picture that is trained on and holds no patch, or that is judged on and too small for it.
+fn too_small(hr: &Rgb8, path: &Path, split: &Split, settings: &Settings) -> Option<Finding> {
+    let (picture, size, least) = (path.display().to_string(), hr.size(), hr.height.min(hr.width));
+    if split.training {
+        let side = settings.patch.filter(|&patch| least < patch)?;
+        return Some(Finding::error(&split.name, path, &Error::TooSmall { picture, size, what: "patch", side }));
     }
+    let side = settings.judgeable;
+    let message = format!(
+        "{picture}: {size:?} (height, width), cropped to a multiple of the scale, is too small to be judged, which takes \
+         {side}x{side}; remove the picture"
+    );
+    (least < side).then(|| Finding::new(Severity::Error, Kind::TooSmall, &split.name, path, message))
 }
 
 fn conversion(path: &Path, split: &Split, found: &'static str) -> Finding {

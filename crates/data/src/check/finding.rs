@@ -36,7 +36,7 @@ pub enum Kind {
     ExtraLr,
     /// Sizes that are not in the ratio of the scale.
     Size,
-    /// Smaller than the scale or the patch.
+    /// Smaller than the scale, the patch, or what can be judged.
     TooSmall,
     /// The LR picture does not show what the HR picture shows.
     OtherPicture,

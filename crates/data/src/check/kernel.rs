@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::stencil::{Edge, Recipe, Rounding, Shape, rounded, sums};
 use crate::image::Rgb8;
 
-/// LR pixels in the middle of the picture on which kernels are compared, and around them that the edge may reach.
-const MIDDLE: usize = 64;
+/// The side, in LR pixels, of the patch on which kernels are compared, and how far its edge may reach into it.
+const PATCH: usize = 64;
 const MARGIN: usize = 5;
 
 /// The way of reducing that comes closest to an LR picture, and how close, over all values of the picture.
@@ -45,15 +45,16 @@ impl Fit {
     }
 }
 
-/// The best of all kernels, orders, roundings and borders; where none makes the picture, those at other places, too. None
-/// for pictures without a middle to compare.
+/// The best of all kernels, orders, roundings and borders; where none makes the picture, those at other places, too. Kernels
+/// are compared on the patch with the most contrast: where there is one colour, all make the same. None for pictures without
+/// a pixel.
 ///
 /// The sides of `hr` must be `scale` times those of `lr`.
 pub(super) fn find(hr: &Rgb8, lr: &Rgb8, scale: usize) -> Option<Fit> {
-    let middle = Middle::new(hr, lr, scale)?;
-    let mut found = middle.best([0.0; 2])?;
+    let patch = Patch::all(hr, lr, scale).max_by_key(Patch::contrast)?;
+    let mut found = patch.best([0.0; 2])?;
     if !found.is_known() {
-        let moved = [middle.best(middle.place()), middle.best_of([first_sample(scale)])];
+        let moved = [patch.best(patch.place()), patch.best_of([first_sample(scale)])];
         found = moved.into_iter().flatten().filter(|moved| moved.mean < 0.8 * found.mean).fold(found, better);
     }
     let edges = [Edge::Replicate, Edge::Mirror, Edge::Cut].map(|edge| Recipe { edge, ..found.recipe });
@@ -74,8 +75,8 @@ fn better(a: Fit, b: Fit) -> Fit {
     if b.mean < a.mean { b } else { a }
 }
 
-/// The middle of both pictures, as a picture of its own.
-struct Middle {
+/// A part of both pictures, as a picture of its own.
+struct Patch {
     hr: Rgb8,
     lr: Rgb8,
     scale: usize,
@@ -83,17 +84,30 @@ struct Middle {
     margin: (usize, usize),
 }
 
-impl Middle {
-    fn new(hr: &Rgb8, lr: &Rgb8, scale: usize) -> Option<Self> {
-        let (height, width) = (lr.height.min(MIDDLE), lr.width.min(MIDDLE));
-        let (top, left) = ((lr.height - height) / 2, (lr.width - width) / 2);
+impl Patch {
+    /// Patches whose insides cover the picture but for its own margin.
+    fn all(hr: &Rgb8, lr: &Rgb8, scale: usize) -> impl Iterator<Item = Self> {
+        let (height, width) = (lr.height.min(PATCH), lr.width.min(PATCH));
         let margin = |length: usize| MARGIN.min((length - 1) / 2);
-        Some(Self {
-            hr: hr.crop(top * scale, left * scale, height * scale, width * scale).ok()?,
-            lr: lr.crop(top, left, height, width).ok()?,
-            scale,
-            margin: (margin(height), margin(width)),
-        })
+        let patch = move |(top, left)| {
+            Some(Self {
+                hr: hr.crop(top * scale, left * scale, height * scale, width * scale).ok()?,
+                lr: lr.crop(top, left, height, width).ok()?,
+                scale,
+                margin: (margin(height), margin(width)),
+            })
+        };
+        starts(lr.height).flat_map(|top| starts(lr.width).map(move |left| (top, left))).filter_map(patch)
+    }
+
+    /// The sum of the differences between neighbouring values of LR inside.
+    fn contrast(&self) -> u64 {
+        let Self { lr, margin: (top, left), .. } = self;
+        let row = |y: usize| &lr.pixels[3 * lr.width * y..][3 * left..3 * (lr.width - left)];
+        let sum = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>();
+        let across = (*top..lr.height - top).map(|y| sum(row(y), &row(y)[3..]));
+        let down = (*top + 1..lr.height - top).map(|y| sum(row(y - 1), row(y)));
+        across.chain(down).sum()
     }
 
     /// The best at a place: first of the kernels, then of the roundings. Kernels are tried with rounding downwards, too: its
@@ -141,6 +155,12 @@ impl Middle {
         let inside = |i: usize| rows.contains(&(i / 3 / width)) && columns.contains(&(i / 3 % width));
         compare(recipe, values.filter(|&(i, _)| inside(i)).map(|(_, pair)| pair))
     }
+}
+
+/// Where patches begin on a line of LR pixels.
+fn starts(length: usize) -> impl Iterator<Item = usize> {
+    let last = length.saturating_sub(PATCH);
+    (0..last).step_by(PATCH - 2 * MARGIN).chain([last])
 }
 
 /// How close sums come, rounded, to LR values.
@@ -260,6 +280,25 @@ mod tests {
         let grey = |side: usize| Rgb8::new(side, side, vec![99; 3 * side * side]).unwrap();
         assert_eq!(find(&grey(4), &grey(1), 4).unwrap().recipe, MATLAB);
         assert_eq!(find(&grey(80), &grey(20), 4).unwrap().correlation, 1.0);
+    }
+
+    #[test]
+    fn the_kernel_is_told_where_there_is_contrast() {
+        // LR is 160 x 160; one colour in all but its outer 30 pixels, or in all but a square of 40 in the lower right corner.
+        let (frame, corner) = ([120, 120, 400], [0, 0, 480]);
+        for ([top, left, side], shape) in [(frame, Shape::Lanczos3), (corner, Shape::Box)] {
+            let mut hr = hr(6, 640);
+            for y in 0..640 {
+                let is_grey = |x: usize| match side {
+                    400 => (top..top + side).contains(&y) && (left..left + side).contains(&x),
+                    _ => y < side || x < side,
+                };
+                (0..640).filter(|&x| is_grey(x)).for_each(|x| hr.pixels[3 * (640 * y + x)..][..3].fill(99));
+            }
+            let recipe = Recipe { shape, ..MATLAB };
+            let fit = find(&hr, &made(&hr, 4, &recipe), 4).unwrap();
+            assert_eq!((fit.recipe, fit.identical), (recipe, 1.0));
+        }
     }
 
     #[test]

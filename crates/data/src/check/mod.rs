@@ -55,6 +55,8 @@ pub struct Settings {
     pub scale: usize,
     /// Side of the HR patches that are cut from training pictures, a multiple of the scale.
     pub patch: Option<usize>,
+    /// Shortest side, in HR pixels, that a picture must have to be judged on, once it is cropped to a multiple of the scale.
+    pub judgeable: usize,
     /// Patches in a batch.
     pub batch: usize,
     /// Threads of the loader.
@@ -97,7 +99,7 @@ impl Check {
     ///
     /// [`Error::Setting`] for a scale, batch or number of workers of 0, and a patch that is no multiple of the scale.
     pub fn new(mut splits: Vec<Split>, settings: Settings) -> Result<Self, Error> {
-        let Settings { scale, patch, batch, workers } = settings;
+        let Settings { scale, patch, batch, workers, .. } = settings;
         for (key, found) in [("scale", scale), ("batch", batch), ("workers", workers)] {
             if found == 0 {
                 return Err(Error::Setting { key, expected: "at least 1".into(), found });
@@ -115,20 +117,19 @@ impl Check {
         Ok(Self { splits, settings, listing })
     }
 
-    /// How many HR pictures there are to examine.
-    pub fn pictures(&self) -> usize {
-        self.listing.items.len()
+    /// How often [`Check::run`] calls `after` at most: each HR picture is examined, and compared if it can be used.
+    pub fn steps(&self) -> usize {
+        2 * self.listing.items.len()
     }
 
     /// Examines every picture, one on each processor at a time, then compares them with each other. `after` is called after
-    /// each picture and may break off; then there is no report.
-    ///
-    /// Errors: those of comparing the pictures.
-    pub fn run(self, after: &(dyn Fn() -> ControlFlow<()> + Sync)) -> Result<Option<Report>, Error> {
+    /// each picture that was examined, and each that was compared with those behind it, and may break off; then there is no
+    /// report.
+    pub fn run(self, after: &(dyn Fn() -> ControlFlow<()> + Sync)) -> Option<Report> {
         let Self { splits, settings, listing } = self;
         let windows = Window::all();
         let examine = |item: &Item| Examined::new(item, &splits[item.split], &settings, &windows);
-        let Some(examined) = in_order(&listing.items, &examine, after) else { return Ok(None) };
+        let examined = in_order(&listing.items, &examine, after)?;
         let sizes = listing.items.iter().zip(&examined).filter(|(item, _)| splits[item.split].training);
         let sizes = sizes.filter_map(|(item, examined)| Some((item.hr.as_path(), examined.size?)));
         let loader = throughput::measure(sizes, &settings).unwrap_or(None); // the findings are what was asked for
@@ -140,10 +141,10 @@ impl Check {
             findings.append(&mut examined.findings);
             seen.extend(examined.features.map(|features| Seen { split: item.split, file: item.hr, features }));
         }
-        findings.extend(copies::find(&seen, &splits, &windows));
+        findings.extend(copies::find(&seen, &splits, &windows, after)?);
         findings.sort_by_key(|finding| (finding.severity, finding.kind));
         summaries.iter_mut().for_each(|summary| summary.count(&findings));
-        Ok(Some(Report { splits: summaries, findings, loader }))
+        Some(Report { splits: summaries, findings, loader })
     }
 }
 

@@ -19,8 +19,8 @@ fn split(name: &str, hr: &Path, lr: Lr, training: bool) -> Split {
 }
 
 fn run(splits: Vec<Split>, patch: Option<usize>) -> Report {
-    let settings = Settings { scale: 4, patch, batch: 4, workers: 1 };
-    Check::new(splits, settings).unwrap().run(&|| ControlFlow::Continue(())).unwrap().unwrap()
+    let settings = Settings { scale: 4, patch, judgeable: 19, batch: 4, workers: 1 };
+    Check::new(splits, settings).unwrap().run(&|| ControlFlow::Continue(())).unwrap()
 }
 
 /// Something like a photograph: smooth, different for each seed, without repetition.
@@ -218,6 +218,17 @@ fn copies_are_found_inside_a_split_and_across() {
 }
 
 #[test]
+fn a_picture_and_its_copy_cropped_to_the_scale_are_the_same() {
+    let (train, test) = (Folder::new(), Folder::new());
+    let whole = photograph(1, 84, 100).crop(0, 0, 82, 99).unwrap();
+    train.put("whole.png", &whole);
+    test.put("cropped.png", &whole.crop(0, 0, 80, 96).unwrap());
+    let report = run(vec![split("train", train.path(), MADE, true), split("test", test.path(), MADE, false)], None);
+    assert_eq!(found(&report), findings(&[(Fatal, Kind::Leakage, "whole.png")]));
+    assert!(report.findings[0].copy_of.as_ref().unwrap().identical);
+}
+
+#[test]
 fn folders_that_are_none_are_findings() {
     let folder = Folder::new();
     fs::create_dir(folder.path().join("empty")).unwrap();
@@ -256,10 +267,10 @@ fn a_picture_that_vanishes_before_it_is_read_is_a_finding() {
     let folder = Folder::new();
     folder.put("here.png", &photograph(1, 32, 32));
     let gone = folder.put("gone.png", &photograph(2, 32, 32));
-    let settings = Settings { scale: 4, patch: None, batch: 4, workers: 1 };
+    let settings = Settings { scale: 4, patch: None, judgeable: 19, batch: 4, workers: 1 };
     let check = Check::new(vec![split("train", folder.path(), MADE, true)], settings).unwrap();
     fs::remove_file(gone).unwrap();
-    let report = check.run(&|| ControlFlow::Continue(())).unwrap().unwrap();
+    let report = check.run(&|| ControlFlow::Continue(())).unwrap();
     assert_eq!(found(&report), findings(&[(Fatal, Kind::Unreadable, "gone.png")]));
     assert_eq!(report.splits[0].readable, 1);
 }
@@ -268,13 +279,25 @@ fn a_picture_that_vanishes_before_it_is_read_is_a_finding() {
 fn a_check_can_be_broken_off_and_its_settings_must_fit() {
     let folder = Folder::new();
     folder.put("a.png", &photograph(1, 32, 32));
-    let settings = Settings { scale: 4, patch: None, batch: 4, workers: 1 };
+    let settings = Settings { scale: 4, patch: None, judgeable: 19, batch: 4, workers: 1 };
     let check = |settings| Check::new(vec![split("train", folder.path(), MADE, true)], settings);
     (0..40)
         .for_each(|i| fs::copy(folder.path().join("a.png"), folder.path().join(format!("{i}.png"))).map(drop).unwrap());
-    assert_eq!(check(settings).unwrap().pictures(), 41);
-    let stop = || ControlFlow::Break(());
-    assert_eq!(check(settings).unwrap().run(&stop).unwrap(), None);
+    assert_eq!(check(settings).unwrap().steps(), 82);
+    // While pictures are examined, and while they are compared.
+    for last in [1, 42] {
+        let calls = AtomicUsize::new(0);
+        let is_last = || calls.fetch_add(1, Ordering::Relaxed) + 1 >= last;
+        let after = || if is_last() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        assert_eq!(check(settings).unwrap().run(&after), None);
+    }
+    let calls = AtomicUsize::new(0);
+    let after = || {
+        calls.fetch_add(1, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    };
+    assert!(check(settings).unwrap().run(&after).is_some());
+    assert_eq!(calls.into_inner(), 82);
     let refused = |settings| check(settings).unwrap_err().to_string();
     assert!(refused(Settings { scale: 0, ..settings }).starts_with("scale: expected at least 1"));
     assert!(

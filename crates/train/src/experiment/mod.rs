@@ -8,6 +8,7 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use abbe_data::cache::{self, Room};
 use abbe_data::jitter::Jitter;
@@ -177,14 +178,14 @@ impl Experiment {
     }
 
     /// The training pictures, decoded: in memory, or in a cache file if `data.memory_gib` is too little; then `report` is
-    /// told so.
+    /// told so. Once `stop` is set no more are decoded.
     ///
     /// # Errors
     /// Those of [`abbe_data::cache::load`].
-    pub fn training_pictures(&self, report: &mut dyn FnMut(&str)) -> Result<Store> {
+    pub fn training_pictures(&self, stop: &AtomicBool, report: &mut dyn FnMut(&str)) -> Result<Store> {
         let memory = (self.data.memory_gib * (1u64 << 30) as f64) as u64;
-        let room =
-            Room { memory, folder: &self.data.cache_folder(), map: |path| Ok(Arc::new(MappedFile::open(path)?)) };
+        let folder = &self.data.cache_folder();
+        let room = Room { memory, folder, map: |path| Ok(Arc::new(MappedFile::open(path)?)), stop };
         cache::load(&self.data.train, self.scale, &room, report).context("data.train")
     }
 

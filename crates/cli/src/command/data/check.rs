@@ -12,14 +12,16 @@ use abbe_train::Experiment;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::ascii::{ascii_json, short};
+use crate::measures::least_judgeable;
 use crate::{progress, stop};
 
 /// Look at every picture of training and test sets: what is broken, doubled, leaking, or not what it should be
 ///
-/// Errors are what training or evaluation would stop at: files that are no whole picture, pictures that are too small, that
-/// have no partner, the wrong size or (without --convert) the wrong kind of pixels, LR pictures of something else. Warnings
-/// are what makes results doubtful: duplicates, pictures that are both trained and judged on (also rescaled, mirrored, or cut
-/// to no less than half of each side), LR pictures beside their place or made by no known kernel.
+/// Errors are what training or evaluation would stop at: files that are no whole picture, pictures that are too small (for
+/// the scale, for the patch if they are trained on, for PSNR and SSIM if they are judged on), that have no partner, the wrong
+/// size or (without --convert) the wrong kind of pixels, LR pictures of something else, pictures that are both trained and
+/// judged on as they are. Warnings are what makes results doubtful: duplicates, pictures that are judged on and, rescaled,
+/// mirrored, or cut to no less than half of each side, trained on, LR pictures beside their place or made by no known kernel.
 ///
 /// Ends with status 0 if there are no errors (with --strict: no warnings either), else with 1.
 ///
@@ -72,17 +74,17 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let (mut splits, settings) = match (&arguments.experiment, &arguments.hr) {
         (Some(experiment), _) => of_experiment(experiment)?,
-        (None, Some(hr)) => of_folders(hr, arguments),
+        (None, Some(hr)) => of_folders(hr, arguments)?,
         (None, None) => bail!("name an experiment, or a folder with --hr"),
     };
     splits.extend(arguments.against.iter().map(|folder| against(folder)));
     let check = Check::new(splits, settings)?;
-    let bar = progress::bar("check", check.pictures() as u64);
+    let bar = progress::bar("check", check.steps() as u64);
     let after = || {
         bar.inc(1);
         if stop::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let report = check.run(&after)?;
+    let report = check.run(&after);
     bar.finish_and_clear();
     stop::check()?;
     let report = report.context("the check broke off")?;
@@ -99,24 +101,27 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// The training and the test pictures.
 fn of_experiment(path: &Path) -> Result<(Vec<Split>, Settings)> {
     let Experiment { scale, data, .. } = Experiment::read(path)?;
-    let settings = Settings { scale, patch: Some(data.patch), batch: data.batch, workers: data.workers };
+    let judgeable = least_judgeable(scale)?;
+    let settings = Settings { scale, patch: Some(data.patch), judgeable, batch: data.batch, workers: data.workers };
     let train = Split { name: "train".into(), source: data.train, training: true };
     let test = Split { name: "test".into(), source: data.test, training: false };
     Ok((vec![train, test], settings))
 }
 
-fn of_folders(hr: &Path, arguments: &Arguments) -> (Vec<Split>, Settings) {
+fn of_folders(hr: &Path, arguments: &Arguments) -> Result<(Vec<Split>, Settings)> {
     let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let scale = arguments.scale.unwrap_or(4);
     let settings = Settings {
-        scale: arguments.scale.unwrap_or(4),
+        scale,
         patch: arguments.patch,
+        judgeable: least_judgeable(scale)?,
         batch: arguments.batch.unwrap_or(16),
         workers: arguments.workers.unwrap_or(processors),
     };
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let lr = arguments.lr.clone().map_or(MADE, Lr::Folder);
     let source = Source { hr: hr.into(), lr, conversion };
-    (vec![Split { name: "train".into(), source, training: true }], settings)
+    Ok((vec![Split { name: "train".into(), source, training: true }], settings))
 }
 
 /// Where LR pictures are not read, it does not matter how they are made.
