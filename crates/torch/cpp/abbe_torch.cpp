@@ -1,6 +1,9 @@
 // The few calls into libtorch that tch does not offer. Each is extern "C", takes tch's own tensor pointers (at::Tensor*),
 // lets no exception through, and returns null or a message that the caller frees with abbe_free_message.
 
+#include <ATen/Context.h>
+#include <ATen/Version.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
@@ -63,6 +66,29 @@ char *abbe_fused_sgd(at::Tensor *const *params, at::Tensor *const *grads, at::Te
 }
 
 const char *abbe_libtorch_version() { return TORCH_VERSION; }
+
+// The vector instructions of libtorch's CPU kernels, such as AVX2. The caller frees it with abbe_free_message.
+char *abbe_cpu_capability() { return strdup(at::get_cpu_capability().c_str()); }
+
+// Whether float32 convolutions and products may be computed in TF32 on a GPU.
+void abbe_allow_tf32(bool allowed) {
+  at::globalContext().setAllowTF32CuDNN(allowed);
+  at::globalContext().setAllowTF32CuBLAS(allowed);
+}
+
+// From here on this thread computes in float16 or bfloat16 where PyTorch's autocast does, on a GPU or on the CPU.
+void abbe_begin_autocast(bool cuda, bool bfloat16) {
+  auto device = cuda ? at::kCUDA : at::kCPU;
+  at::autocast::increment_nesting();
+  at::autocast::set_autocast_dtype(device, bfloat16 ? at::kBFloat16 : at::kHalf);
+  at::autocast::set_autocast_enabled(device, true);
+}
+
+// Ends it.
+void abbe_end_autocast(bool cuda) {
+  at::autocast::set_autocast_enabled(cuda ? at::kCUDA : at::kCPU, false);
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+}
 
 void abbe_free_message(char *message) { std::free(message); }
 

@@ -35,6 +35,10 @@ unsafe extern "C" {
         nesterov: bool,
     ) -> *mut c_char;
     fn abbe_libtorch_version() -> *const c_char;
+    fn abbe_cpu_capability() -> *mut c_char;
+    fn abbe_allow_tf32(allowed: bool);
+    fn abbe_begin_autocast(cuda: bool, bfloat16: bool);
+    fn abbe_end_autocast(cuda: bool);
     fn abbe_free_message(message: *mut c_char);
 }
 
@@ -110,17 +114,46 @@ fn checked(message: *mut c_char) -> Result<(), TchError> {
     if message.is_null() {
         return Ok(());
     }
-    // SAFETY: a non-null message is a C string made by strdup; it is read once and freed once.
-    let text = unsafe {
+    Err(TchError::Torch(taken(message)))
+}
+
+/// The text of a C string that a call of ours made by strdup; it must not be null, and is freed.
+fn taken(message: *mut c_char) -> String {
+    // SAFETY: the string comes from strdup; it is read once and freed once.
+    unsafe {
         let text = CStr::from_ptr(message).to_string_lossy().into_owned();
         abbe_free_message(message);
         text
-    };
-    Err(TchError::Torch(text))
+    }
 }
 
 /// The version of the libtorch that this program was compiled against, such as `2.11.0`.
 pub fn libtorch_version() -> String {
     // SAFETY: the pointer is to a string literal.
     unsafe { CStr::from_ptr(abbe_libtorch_version()) }.to_string_lossy().into_owned()
+}
+
+/// The vector instructions of libtorch's CPU kernels, such as `AVX2`; the variable `ATEN_CPU_CAPABILITY` lowers them.
+pub fn cpu_capability() -> String {
+    // SAFETY: the call takes nothing and returns a string made by strdup.
+    taken(unsafe { abbe_cpu_capability() })
+}
+
+/// Whether float32 convolutions and matrix products may be rounded to TF32 (10 bits of mantissa) on a GPU, in this whole
+/// process. PyTorch's own choice is yes for convolutions, no for products.
+pub fn allow_tf32(allowed: bool) {
+    // SAFETY: the call sets two flags of libtorch.
+    unsafe { abbe_allow_tf32(allowed) }
+}
+
+/// Begins PyTorch's autocast on this thread.
+pub(crate) fn begin_autocast(cuda: bool, bfloat16: bool) {
+    // SAFETY: the call sets flags of this thread.
+    unsafe { abbe_begin_autocast(cuda, bfloat16) }
+}
+
+/// Ends it.
+pub(crate) fn end_autocast(cuda: bool) {
+    // SAFETY: the call sets flags of this thread and frees the weights that were cast.
+    unsafe { abbe_end_autocast(cuda) }
 }
