@@ -45,7 +45,14 @@ pub enum Status {
     Failed,
     /// There is nothing to hold: the number is for information.
     Info,
+    /// It cannot be tried here, for a reason that is not Abbe's.
+    Skipped,
 }
+
+/// Why a check cannot be tried here.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Skip(pub String);
 
 /// What a check found.
 #[derive(Debug, Clone, Serialize)]
@@ -66,7 +73,7 @@ pub struct Finding {
     pub limit: Option<f64>,
     /// As in [`Check`].
     pub unit: Unit,
-    /// Why it could not be computed.
+    /// Why it could not be computed or tried.
     pub reason: Option<String>,
 }
 
@@ -122,6 +129,7 @@ impl Check {
         let status = match (&difference, self.limit) {
             (Ok(difference), Some(limit)) if *difference <= limit => Status::Ok,
             (Ok(_), None) => Status::Info,
+            (Err(error), _) if error.is::<Skip>() => Status::Skipped,
             _ => Status::Failed,
         };
         Finding {
@@ -204,6 +212,12 @@ mod tests {
             assert_eq!((finding.status, finding.difference), (Status::Failed, None));
             assert_eq!(finding.reason.unwrap(), "outer: inner");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_tried_is_skipped() {
+        let finding = judged(Some(1.0), Err(Skip("no room".into()).into()));
+        assert_eq!((finding.status, finding.reason.as_deref()), (Status::Skipped, Some("no room")));
     }
 
     #[test]

@@ -70,6 +70,7 @@ fn line(finding: &Finding) -> String {
         Status::Ok => "ok",
         Status::Failed => "FAILED",
         Status::Info => "info",
+        Status::Skipped => "skipped",
     };
     let (difference, limit) = (number(finding.difference), number(finding.limit));
     let reference = finding.reason.as_deref().unwrap_or(finding.reference);
@@ -86,16 +87,18 @@ fn shown(number: f64, unit: Unit) -> String {
 }
 
 fn row([check, device, holds, difference, limit, reference]: [&str; 6]) -> String {
-    format!("{check:<35} {device:<7} {holds:<6} {difference:>10}  {limit:>7}  {reference}")
+    format!("{check:<35} {device:<7} {holds:<7} {difference:>10}  {limit:>7}  {reference}")
 }
 
 fn conclude(findings: &[Finding], is_json: bool) -> Result<()> {
     let with = |status| findings.iter().filter(move |finding| finding.status == status);
     let failed: Vec<String> = with(Status::Failed).map(Finding::full_name).collect();
-    let asked = findings.len() - with(Status::Info).count();
-    ensure!(failed.is_empty(), "{} of {asked} references do not hold here: {}", failed.len(), failed.join(", "));
+    let (holding, skipped) = (with(Status::Ok).count(), with(Status::Skipped).count());
+    let tried = holding + failed.len();
+    ensure!(failed.is_empty(), "{} of {tried} references do not hold here: {}", failed.len(), failed.join(", "));
     if !is_json {
-        println!("\nall {asked} references hold here");
+        let skipped = if skipped > 0 { format!(", {skipped} could not be tried") } else { String::new() };
+        println!("\nall {holding} references hold here{skipped}");
     }
     Ok(())
 }
@@ -125,6 +128,7 @@ mod tests {
             finding("edsr", Status::Failed, None),
             finding("rcan", Status::Failed, Some("no memory")),
             finding("rcan-f16", Status::Info, None),
+            finding("srvgg", Status::Skipped, Some("no room")),
         ];
         let error = conclude(&findings, true).unwrap_err().to_string();
         assert_eq!(error, "2 of 3 references do not hold here: networks/edsr, networks/rcan");
