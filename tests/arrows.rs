@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Each crate with those of ours that it may use.
-const PLAN: [(&str, &[&str]); 12] = [
+const PLAN: [(&str, &[&str]); 13] = [
     ("abbe-torch", &[]),
     ("abbe-checkpoint", &[]),
     ("abbe-data", &[]),
@@ -19,6 +19,10 @@ const PLAN: [(&str, &[&str]); 12] = [
     ),
     ("abbe-viz", &["abbe-run", "abbe-eval", "abbe-data"]),
     (
+        "abbe-selfcheck",
+        &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-models", "abbe-infer", "abbe-eval", "abbe-train"],
+    ),
+    (
         "abbe",
         &[
             "abbe-torch",
@@ -31,6 +35,7 @@ const PLAN: [(&str, &[&str]); 12] = [
             "abbe-eval",
             "abbe-train",
             "abbe-viz",
+            "abbe-selfcheck",
         ],
     ),
     ("xtask", &[]),
@@ -39,7 +44,7 @@ const PLAN: [(&str, &[&str]); 12] = [
 /// What only some crates may use: libtorch where tensors are, pictures' formats, figures' drawing and the
 /// network in one crate each.
 const RESERVED: [(&str, &[&str]); 5] = [
-    ("tch", &["abbe-torch", "abbe-models", "abbe-infer", "abbe-train", "abbe"]),
+    ("tch", &["abbe-torch", "abbe-models", "abbe-infer", "abbe-train", "abbe-selfcheck", "abbe"]),
     ("torch-sys", &["abbe-torch"]),
     ("image", &["abbe-data"]),
     ("plotters", &["abbe-viz"]),

@@ -7,11 +7,11 @@ mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
 mod exchange; // checkpoints looked into and converted
 mod fetch; // data sets by name
-mod golden; // losses and Adam against PyTorch's stored numbers
 mod loader; // training pictures in memory, mapped and on the device
 mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse
 mod python; // files to and from PyTorch
+mod selfcheck; // references that hold here
 mod start; // runs that begin with files
 mod support; // scratch folders, pictures, running the program
 mod training; // a whole run, and its sequence of losses

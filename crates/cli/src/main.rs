@@ -36,6 +36,7 @@ enum Command {
     Convert(command::convert::Arguments),
     Models(command::models::Arguments),
     Data(command::data::Arguments),
+    Selfcheck(command::selfcheck::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Convert(arguments) => command::convert::run(&arguments),
         Command::Models(arguments) => command::models::run(&arguments),
         Command::Data(arguments) => command::data::run(&arguments),
+        Command::Selfcheck(arguments) => command::selfcheck::run(&arguments),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

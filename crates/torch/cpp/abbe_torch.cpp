@@ -2,6 +2,7 @@
 // lets no exception through, and returns null or a message that the caller frees with abbe_free_message.
 
 #include <ATen/Context.h>
+#include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
@@ -154,6 +155,9 @@ char *abbe_allow_tf32(bool on) {
 }
 
 const char *abbe_libtorch_version() { return TORCH_VERSION; }
+
+// The vector instructions of libtorch's CPU kernels, such as AVX2. The caller frees it with abbe_free_message.
+char *abbe_cpu_capability() { return strdup(at::get_cpu_capability().c_str()); }
 
 void abbe_free_message(char *message) { std::free(message); }
 

@@ -1,5 +1,7 @@
 //! Which device a name means. libtorch_cuda is loaded when a GPU is first asked for, so one binary serves every machine.
 
+use std::ffi::{CStr, c_char, c_int};
+
 use tch::Device;
 
 /// Why a device cannot be used.
@@ -51,6 +53,37 @@ fn load_cuda() -> Result<(), String> {
     // Kernels stay registered for the life of the process, so the library must stay loaded too.
     std::mem::forget(library);
     Ok(())
+}
+
+/// The name of the processor or GPU behind a device, as its maker gives it; none where the system does not tell.
+pub fn processor(device: Device) -> Option<String> {
+    match device {
+        Device::Cuda(index) => gpu(index),
+        _ => {
+            let known = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+            let name = known.lines().find_map(|line| line.strip_prefix("model name"))?;
+            Some(name.trim_start_matches([' ', '\t', ':']).to_owned())
+        }
+    }
+}
+
+/// The name that the driver has for a GPU, numbered as libtorch does it.
+#[allow(unsafe_code)]
+fn gpu(index: usize) -> Option<String> {
+    type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
+    type GetName = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> c_int;
+    let (mut name, mut device) = ([0 as c_char; 256], 0);
+    // SAFETY: the two functions of CUDA's driver have these types; they write one number, and a text that ends within the
+    // 256 bytes that they are told of.
+    unsafe {
+        let driver = libloading::Library::new("libcuda.so.1").ok()?;
+        let get: libloading::Symbol<Get> = driver.get(b"cuDeviceGet\0").ok()?;
+        let get_name: libloading::Symbol<GetName> = driver.get(b"cuDeviceGetName\0").ok()?;
+        if get(&mut device, index as c_int) != 0 || get_name(name.as_mut_ptr(), 256, device) != 0 {
+            return None;
+        }
+        Some(CStr::from_ptr(name.as_ptr()).to_string_lossy().into_owned())
+    }
 }
 
 #[cfg(test)]

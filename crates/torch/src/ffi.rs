@@ -49,6 +49,7 @@ unsafe extern "C" {
     fn abbe_deterministic(on: bool) -> *mut c_char;
     fn abbe_allow_tf32(on: bool) -> *mut c_char;
     fn abbe_libtorch_version() -> *const c_char;
+    fn abbe_cpu_capability() -> *mut c_char;
     fn abbe_free_message(message: *mut c_char);
 }
 
@@ -202,17 +203,27 @@ fn checked(message: *mut c_char) -> Result<(), TchError> {
     if message.is_null() {
         return Ok(());
     }
-    // SAFETY: a non-null message is a C string made by strdup; it is read once and freed once.
-    let text = unsafe {
+    Err(TchError::Torch(taken(message)))
+}
+
+/// The text of a C string that a call of ours made by strdup; it must not be null, and is freed.
+fn taken(message: *mut c_char) -> String {
+    // SAFETY: the string comes from strdup; it is read once and freed once.
+    unsafe {
         let text = CStr::from_ptr(message).to_string_lossy().into_owned();
         abbe_free_message(message);
         text
-    };
-    Err(TchError::Torch(text))
+    }
 }
 
 /// The version of the libtorch that this program was compiled against, such as `2.11.0`.
 pub fn libtorch_version() -> String {
     // SAFETY: the pointer is to a string literal.
     unsafe { CStr::from_ptr(abbe_libtorch_version()) }.to_string_lossy().into_owned()
+}
+
+/// The vector instructions of libtorch's CPU kernels, such as `AVX2`; the variable `ATEN_CPU_CAPABILITY` lowers them.
+pub fn cpu_capability() -> String {
+    // SAFETY: the call takes nothing and returns a string made by strdup.
+    taken(unsafe { abbe_cpu_capability() })
 }

@@ -1,5 +1,5 @@
 //! What libtorch has and tch lacks, behind a safe interface: devices found at run time, optimisers with state that
-//! we own, files mapped into memory.
+//! we own, half precision, files mapped into memory.
 //!
 //! Never: a network, a picture, what is in a file. It is the only crate with unsafe code and the only one with C++.
 
@@ -17,8 +17,8 @@ mod sgd;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
-pub use device::{DeviceError, parse_device};
-pub use ffi::libtorch_version;
+pub use device::{DeviceError, parse_device, processor};
+pub use ffi::{cpu_capability, libtorch_version};
 pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, unscale_gradients};
 pub use layout::channels_last;
 pub use map::MappedFile;

@@ -1,11 +1,15 @@
 """Golden metrics of two pictures made by a formula, by piq, torchmetrics and scikit-image.
 
-    python3 tests/golden/metrics/peers.py        (needs numpy, torch, piq==0.8.0, torchmetrics==1.9.0, scikit-image==0.26.0)
+    python3 tests/golden/metrics/peers.py
+
+It needs numpy, torch, piq==0.8.0, torchmetrics==1.9.0, scikit-image==0.26.0 and pyiqa==0.1.16 (with opencv-python).
 
 All in float64. set5.json has the same of bicubic x4 on the pictures of Set5, where ../shared has them, with the border y-crop4
-in place of y: the tables there were made in float32, whose last digits are not right. peers.json has, by size and protocol, every metric that these libraries have; rgb is the three channels in
-[0, 1] with the libraries' defaults, y is the rounded Y of BT.601 over 255 as a picture of one channel.
-crates/eval/src/metric/tests.rs makes the same pictures and demands the same.
+in place of y: the tables there were made in float32, whose last digits are not right. peers.json has, by size and protocol,
+every metric: of these libraries where they have it; MATLAB's SSIM, with its replicated border, and what is left of LR (of a
+third of HR's sides) are computed with numpy alone. rgb is the three channels in [0, 1] with the libraries' defaults, y is the rounded Y of BT.601
+over 255 as a picture of one channel.
+crates/eval/src/metric/tests.rs and `abbe selfcheck` make the same pictures and demand the same.
 """
 import json
 from pathlib import Path
@@ -13,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import piq
 import torch
-from make import bicubic, read_png
-from skimage.metrics import structural_similarity
+from make import bicubic, psnr, read_png, ssim
+from pyiqa.archs.ssim_arch import SSIM
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 HERE = Path(__file__).parent
@@ -39,6 +44,10 @@ def scores(a, b):
     colour = a.shape[2] == 3
     x, y = (torch.from_numpy(picture / 255).permute(2, 0, 1)[None] for picture in (a, b))
     found = {
+        "psnr": peak_signal_noise_ratio(b, a, data_range=255),
+        "ssim": piq.ssim(x, y, downsample=False),
+        "ssim_matlab": ssim(*(np.pad(picture, ((5, 5), (5, 5), (0, 0)), "edge") for picture in (a, b))),
+        "ssim_pyiqa": SSIM(test_y_channel=False)(x, y),
         "ms_ssim": piq.multi_scale_ssim(x, y),
         "gmsd": piq.gmsd(x, y),
         "vifp": piq.vif_p(x, y),
@@ -53,6 +62,11 @@ def scores(a, b):
     return {name: float(value) for name, value in found.items()}
 
 
+def lr_psnr(pictures, samples):
+    lr, hr = (samples(bicubic(picture, *(side // 3 for side in picture.shape[:2]), "edge")) for picture in pictures)
+    return float(psnr(lr, hr))
+
+
 def write(name, golden):
     (HERE / name).write_text(json.dumps(golden, indent=2) + "\n")
 
@@ -60,7 +74,8 @@ def write(name, golden):
 def of_formula(size):
     at = np.meshgrid(*map(np.arange, size), np.arange(3), indexing="ij")
     pictures = [version(*at).astype(np.float64) for version in (sr, hr)]
-    return {"rgb": scores(*pictures), "y": scores(*map(luma, pictures))}
+    of = lambda samples: scores(*map(samples, pictures)) | {"lr_psnr": lr_psnr(pictures, samples)}
+    return {"rgb": of(lambda picture: picture), "y": of(luma)}
 
 
 def of_set5(path):

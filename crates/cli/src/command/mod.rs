@@ -9,5 +9,6 @@ pub mod figures;
 pub mod inspect;
 pub mod models;
 pub mod score;
+pub mod selfcheck;
 pub mod train;
 pub mod upscale;

@@ -90,7 +90,8 @@ fn match_the_libraries(file: &str, pictures: impl Fn(&str) -> [Rgb8; 2]) -> usiz
             for (name, expected) in metrics.as_object().unwrap() {
                 let found = of(Metric::named(name).unwrap(), protocol, &sr, &hr);
                 let expected = expected.as_f64().unwrap();
-                assert!((found / expected - 1.0).abs() < 1e-9, "{picture} {protocol} {name}: {found}, not {expected}");
+                let limit = if name == "ssim_pyiqa" { 1e-6 } else { 1e-9 }; // pyiqa's window is float32
+                assert!((found / expected - 1.0).abs() < limit, "{picture} {protocol} {name}: {found}, not {expected}");
                 compared += 1;
             }
         }
@@ -104,13 +105,13 @@ fn pictures_of_a_formula_match_the_libraries() {
         let (height, width) = size.split_once('x').unwrap();
         synthetic(height.parse().unwrap(), width.parse().unwrap())
     });
-    assert_eq!(compared, 2 * (8 + 9));
+    assert_eq!(compared, 2 * (13 + 14));
 }
 
 #[test]
 fn set5_matches_the_libraries() {
     let Some(shared) = shared() else { return };
-    assert_eq!(match_the_libraries("set5.json", |name| set5(&shared, name, 4).0), 5 * (8 + 9));
+    assert_eq!(match_the_libraries("set5.json", |name| set5(&shared, name, 4).0), 5 * (12 + 13));
 }
 
 /// Bicubic x4 on a part of a photograph against an independent implementation (tests/golden/metrics/make.py).
