@@ -18,7 +18,7 @@ impl Results {
         let notices: String =
             self.notices.iter().map(|notice| format!(" Notice: {}.", notice.trim_end_matches('.'))).collect();
         let caption = format!("{}{notices}", self.caption(sheet));
-        let mut text = format!("\n\\begin{{table}}\n\\centering\n\\caption{{{}}}\n", escape(&caption));
+        let mut text = format!("\n\\begin{{table}}\n\\centering\n\\caption{{{}}}\n\\medskip\n", escape(&caption));
         text += &tabular(&sheet.means, sheet);
         if let Some(differences) = &sheet.differences {
             text += &format!("\n\\medskip\n{}\n\\medskip\n", tabular(differences, sheet));
@@ -78,7 +78,7 @@ fn cell(cell: &Cell) -> String {
     }
     let value = cell.value.replace("inf", "\\infty");
     let value = if cell.marked { format!("\\mathbf{{{value}}}") } else { value };
-    format!("${value} {}", cell.spread.replace('±', "\\pm")).trim_end().to_owned() + "$"
+    format!("${value}{}$", cell.spread.replace('±', " \\pm").replacen('[', "\\ [", 1))
 }
 
 /// Text as it is to be read, whatever it holds. Braces keep `[` and `*` from what may stand before them, a line's end.
@@ -106,6 +106,7 @@ mod tests {
 \begin{table}
 \centering
 \caption{x4, 2 pictures, lr: bicubic, antialiased; rgb: red, green and blue together. Bold: best of its column. psnr in dB. Higher is better for every metric. Notice: VGG-19 with random weights (seed 0).}
+\medskip
 \begin{tabular}{lrr}
 \toprule
 mean ± standard deviation & psnr\_rgb & ssim\_rgb \\
@@ -120,7 +121,7 @@ SRGAN & $\mathbf{26.50} \pm 0.00$ & $\mathbf{0.7250} \pm 0.0354$ \\
 \toprule
 difference & psnr\_rgb & ssim\_rgb \\
 \midrule
-SRGAN - bicubic & $+0.00 [-0.50, +0.50]$ & $+0.0000 [+0.0000, +0.0000]$ \\
+SRGAN - bicubic & $+0.00\ [-0.50, +0.50]$ & $+0.0000\ [+0.0000, +0.0000]$ \\
 \bottomrule
 \end{tabular}
 
@@ -157,7 +158,7 @@ SRGAN & $26.50$ & $\mathbf{0.7500}$ \\
         for line in [
             r"bicubic & $29.00 \pm 1.41$ & $\mathbf{0.8500} \pm 0.0707$ \\",
             r"SRGAN & $\mathbf{\infty}$ & $\mathbf{0.8500} \pm 0.2121$ \\",
-            r"SRGAN - bicubic & - & $+0.0000 [-0.1000, +0.1000]$ \\",
+            r"SRGAN - bicubic & - & $+0.0000\ [-0.1000, +0.1000]$ \\",
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }

@@ -224,7 +224,7 @@ mod tests {
         let found = find("report", 4, &["y-crop4", "rgb"]).unwrap();
         let [Source { protocol, rows, .. }] = &found.sources[..] else { panic!("{found:?}") };
         assert_eq!((protocol.as_str(), rows[1].values["ssim"].as_str()), ("rgb", "0.270 to 0.295"));
-        assert_eq!((rows[0].values["lpips"].as_str(), rows[1].values["lpips"].as_str()), ("0.372", "0.265"));
+        assert_eq!((rows[0].values["lpips_alex"].as_str(), rows[1].values["lpips_alex"].as_str()), ("0.372", "0.265"));
         assert!(found.check(100).is_ok());
     }
 

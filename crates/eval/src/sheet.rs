@@ -8,9 +8,19 @@ use crate::published::{PublishedRow, Source};
 use crate::statistics::{Difference, RESAMPLES, SEED};
 use crate::{Method, Metric, Protocol, Results, Row};
 
-/// What was taken under one protocol.
+/// Columns that were taken in the same way, and who says how.
+struct Section<'a> {
+    name: &'a str,
+    about: &'a str,
+    metrics: &'a [&'static Metric],
+    columns: Range<usize>,
+}
+
+/// What is shown of one section.
 pub(crate) struct Sheet<'a> {
-    pub protocol: &'a Protocol,
+    /// Of the protocol.
+    pub name: &'a str,
+    pub about: &'a str,
     /// Names of the columns of every table.
     pub columns: Vec<String>,
     /// The mean of each method, the best marked, with `± ` and the standard deviation; what others published.
@@ -53,44 +63,51 @@ pub(crate) struct Cell {
 }
 
 impl Results {
-    /// The table by protocols.
+    /// The sections that have columns: one per protocol.
+    fn sections(&self) -> impl Iterator<Item = Section<'_>> {
+        let count = self.metrics.len();
+        self.protocols.iter().enumerate().map(move |(index, Protocol { name, about, .. })| Section {
+            name,
+            about,
+            metrics: &self.metrics,
+            columns: index * count..(index + 1) * count,
+        })
+    }
+
+    /// The table by sections.
     pub(crate) fn sheets(&self) -> Vec<Sheet<'_>> {
         let columns = self.columns();
         let minus = |[a, b]: [&Method; 2]| (format!("{} - {}", a.name, b.name), a.minus(b, columns.len()));
         let pairs: Vec<_> = self.pairs().into_iter().map(minus).collect();
         let title = if self.pictures() > 1 { "mean ± standard deviation" } else { "mean" };
-        let sheet = |(index, protocol): (usize, _)| {
-            let range = index * self.metrics.len()..(index + 1) * self.metrics.len();
-            let differences = pairs.iter().map(|(label, found)| self.difference(label, &found[range.clone()]));
-            let differences = Group { heading: String::new(), lines: differences.collect() };
-            Sheet {
-                protocol,
-                columns: columns[range.clone()].to_vec(),
-                means: Table { title, groups: self.means(range.clone(), protocol) },
-                differences: (!pairs.is_empty()).then(|| Table { title: "difference", groups: vec![differences] }),
-                pictures: Table { title: "each picture", groups: self.by_picture(range) },
-                sources: self.sources(protocol),
-            }
-        };
-        self.protocols.iter().enumerate().map(sheet).collect()
+        let sheets = self.sections().map(|section| Sheet {
+            columns: columns[section.columns.clone()].to_vec(),
+            means: Table { title, groups: self.means(&section) },
+            differences: (!pairs.is_empty()).then(|| differences(&section, &pairs)),
+            pictures: Table { title: "each picture", groups: self.by_picture(&section) },
+            sources: self.sources(section.name),
+            name: section.name,
+            about: section.about,
+        });
+        sheets.collect()
     }
 
     /// The methods, and below them what was published.
-    fn means(&self, range: Range<usize>, protocol: &Protocol) -> Vec<Group> {
+    fn means(&self, section: &Section) -> Vec<Group> {
         let line = |method: &Method| {
-            let (means, deviations) = (method.mean(range.end), method.deviation(range.end));
+            let (means, deviations) = (method.mean(section.columns.end), method.deviation(section.columns.end));
             let cell = |(metric, column): (&&Metric, usize)| {
                 let deviation = Some(deviations[column]).filter(|deviation| deviation.is_finite());
                 let spread = deviation.map_or_else(String::new, |deviation| format!("± {}", metric.format(deviation)));
                 Cell { value: printed(metric, means[column]), spread, marked: false }
             };
-            Line { label: method.name.clone(), cells: self.metrics.iter().zip(range.clone()).map(cell).collect() }
+            Line { label: method.name.clone(), cells: section.columns().map(cell).collect() }
         };
         let mut groups = vec![Group { heading: String::new(), lines: self.methods.iter().map(line).collect() }];
-        self.mark_best(&mut groups[0].lines);
-        let sources = self.published.iter().flat_map(|published| published.under(&protocol.name));
+        section.mark_best(&mut groups[0].lines);
+        let sources = self.published.iter().flat_map(|published| published.under(section.name));
         let lines: Vec<_> =
-            sources.flat_map(|source| source.rows.iter().map(|row| self.published_line(source, row))).collect();
+            sources.flat_map(|source| source.rows.iter().map(|row| section.published(source, row))).collect();
         if !lines.is_empty() {
             groups.push(Group { heading: "as published, not measured here".into(), lines });
         }
@@ -98,15 +115,9 @@ impl Results {
     }
 
     /// The methods below the name of each picture; a single method needs no names below.
-    fn by_picture(&self, range: Range<usize>) -> Vec<Group> {
-        let cells = |row: &Row| {
-            let value = |column| row.values.get(column).copied().unwrap_or(f64::NAN);
-            let cell =
-                |(metric, column): (&&Metric, usize)| Cell { value: printed(metric, value(column)), ..Cell::default() };
-            self.metrics.iter().zip(range.clone()).map(cell).collect()
-        };
+    fn by_picture(&self, section: &Section) -> Vec<Group> {
         if let [method] = &self.methods[..] {
-            let lines = method.rows.iter().map(|row| Line { label: row.picture.clone(), cells: cells(row) });
+            let lines = method.rows.iter().map(|row| Line { label: row.picture.clone(), cells: section.cells(row) });
             return vec![Group { heading: method.name.clone(), lines: lines.collect() }];
         }
         let (mut groups, mut places) = (Vec::<Group>::new(), HashMap::new());
@@ -115,60 +126,26 @@ impl Results {
             if place == groups.len() {
                 groups.push(Group { heading: row.picture.clone(), lines: Vec::new() });
             }
-            groups[place].lines.push(Line { label: method.name.clone(), cells: cells(row) });
+            groups[place].lines.push(Line { label: method.name.clone(), cells: section.cells(row) });
         }
-        groups.iter_mut().for_each(|group| self.mark_best(&mut group.lines));
+        groups.iter_mut().for_each(|group| section.mark_best(&mut group.lines));
         groups
     }
 
-    /// Marks the best value of each column where there are several; what prints alike is marked alike.
-    fn mark_best(&self, lines: &mut [Line]) {
-        if lines.len() < 2 {
-            return;
-        }
-        for (column, metric) in self.metrics.iter().enumerate() {
-            let value = |line: &Line| line.cells[column].value.parse().unwrap_or(f64::NAN);
-            let pick = if metric.better == Better::Higher { f64::max } else { f64::min };
-            let best = lines.iter().map(value).fold(f64::NAN, pick);
-            lines.iter_mut().for_each(|line| line.cells[column].marked = value(line) == best);
-        }
-    }
-
-    fn difference(&self, label: &str, found: &[Option<Difference>]) -> Line {
-        let cell = |(metric, found): (&&Metric, &Option<Difference>)| {
-            let Some(found) = found else { return Cell { value: "-".into(), ..Cell::default() } };
-            let [low, high] = found.interval.map(|end| signed(metric, end));
-            Cell { value: signed(metric, found.mean), spread: format!("[{low}, {high}]"), marked: found.is_clear() }
-        };
-        Line { label: label.to_owned(), cells: self.metrics.iter().zip(found).map(cell).collect() }
-    }
-
-    /// Numbers that the table has no column for stand behind the method's name.
-    fn published_line(&self, source: &Source, row: &PublishedRow) -> Line {
-        let value = |metric: &&Metric| row.values.get(metric.name).cloned().unwrap_or_else(|| "-".into());
-        let is_column = |name: &str| self.metrics.iter().any(|metric| metric.name == name);
-        let others = row.values.iter().filter(|(name, _)| !is_column(name));
-        let others: String = others.map(|(name, value)| format!("; {name} {value}")).collect();
-        let cells = self.metrics.iter().map(|metric| Cell { value: value(metric), ..Cell::default() }).collect();
-        Line { label: format!("{} ({}{others})", row.method, source.cite), cells }
-    }
-
-    fn sources(&self, protocol: &Protocol) -> Vec<String> {
+    fn sources(&self, section: &str) -> Vec<String> {
         let Some(published) = &self.published else { return Vec::new() };
-        let mut said: Vec<String> = published.under(&protocol.name).map(sentence).collect();
+        let mut said: Vec<String> = published.under(section).map(sentence).collect();
         if !said.is_empty() {
             let note = published.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
-            said.insert(
-                0,
-                format!("Published for {} at x{}, lr by bicubic downscaling{note}.", published.set, self.scale),
-            );
+            let (set, scale) = (&published.set, self.scale);
+            said.insert(0, format!("Published for {set} at x{scale}, lr by bicubic downscaling{note}."));
         }
         said
     }
 
     /// What every caption says but the notices: scale, pictures, LR, protocol, what is bold, which way is better.
     pub(crate) fn caption(&self, sheet: &Sheet) -> String {
-        let Protocol { name, about, .. } = sheet.protocol;
+        let Sheet { name, about, .. } = sheet;
         let best = if self.methods.len() > 1 { " Bold: best of its column." } else { "" };
         let (scale, pictures, lr) = (self.scale, self.pictures(), &self.lr);
         format!("x{scale}, {pictures} pictures, lr: {lr}; {name}: {about}.{best} {}", self.directions())
@@ -195,6 +172,58 @@ impl Results {
         }
         parts.join(" ")
     }
+}
+
+impl Section<'_> {
+    fn columns(&self) -> impl Iterator<Item = (&&'static Metric, usize)> {
+        self.metrics.iter().zip(self.columns.clone())
+    }
+
+    /// The values of one picture.
+    fn cells(&self, row: &Row) -> Vec<Cell> {
+        let value = |column| row.values.get(column).copied().unwrap_or(f64::NAN);
+        self.columns()
+            .map(|(metric, column)| Cell { value: printed(metric, value(column)), ..Cell::default() })
+            .collect()
+    }
+
+    /// Marks the best value of each column where there are several; what prints alike is marked alike.
+    fn mark_best(&self, lines: &mut [Line]) {
+        if lines.len() < 2 {
+            return;
+        }
+        for (column, metric) in self.metrics.iter().enumerate() {
+            let value = |line: &Line| line.cells[column].value.parse().unwrap_or(f64::NAN);
+            let pick = if metric.better == Better::Higher { f64::max } else { f64::min };
+            let best = lines.iter().map(value).fold(f64::NAN, pick);
+            lines.iter_mut().for_each(|line| line.cells[column].marked = value(line) == best);
+        }
+    }
+
+    /// Numbers that the section has no column for stand behind the method's name.
+    fn published(&self, source: &Source, row: &PublishedRow) -> Line {
+        let value = |metric: &&Metric| row.values.get(metric.name).cloned().unwrap_or_else(|| "-".into());
+        let is_column = |name: &str| self.metrics.iter().any(|metric| metric.name == name);
+        let others = row.values.iter().filter(|(name, _)| !is_column(name));
+        let others: String = others.map(|(name, value)| format!("; {name} {value}")).collect();
+        let cells = self.metrics.iter().map(|metric| Cell { value: value(metric), ..Cell::default() }).collect();
+        Line { label: format!("{} ({}{others})", row.method, source.cite), cells }
+    }
+}
+
+/// Pairs of methods, and by how much they differ in each column of the whole table.
+fn differences(section: &Section, pairs: &[(String, Vec<Option<Difference>>)]) -> Table {
+    let cell = |metric: &Metric, found: &Option<Difference>| {
+        let Some(found) = found else { return Cell { value: "-".into(), ..Cell::default() } };
+        let [low, high] = found.interval.map(|end| signed(metric, end));
+        Cell { value: signed(metric, found.mean), spread: format!("[{low}, {high}]"), marked: found.is_clear() }
+    };
+    let line = |(label, found): &(String, Vec<Option<Difference>>)| {
+        let cells = section.columns().map(|(metric, column)| cell(metric, &found[column])).collect();
+        Line { label: label.clone(), cells }
+    };
+    let lines = pairs.iter().map(line).collect();
+    Table { title: "difference", groups: vec![Group { heading: String::new(), lines }] }
 }
 
 /// What stands in brackets behind a difference.

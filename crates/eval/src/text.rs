@@ -11,8 +11,7 @@ impl Results {
         let (lr, sheets) = (one_line(&self.lr), self.sheets());
         let mut text = format!("x{}, pictures: {} (means below), lr: {lr}\n\n", self.scale, self.pictures());
         for sheet in &sheets {
-            text +=
-                &format!("{}: {}\n{}\n", sheet.protocol.name, sheet.protocol.about, aligned(&sheet.means, sheet, '*'));
+            text += &format!("{}: {}\n{}\n", sheet.name, sheet.about, aligned(&sheet.means, sheet, '*'));
             if let Some(differences) = &sheet.differences {
                 text += &format!("{}\n", aligned(differences, sheet, '#'));
             }
