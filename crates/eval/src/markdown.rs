@@ -15,7 +15,7 @@ impl Results {
     }
 
     fn section(&self, sheet: &Sheet) -> String {
-        let mut parts = vec![format!("## {}\n", escape(&sheet.name))];
+        let mut parts = vec![format!("## {}\n", escape(sheet.name))];
         parts.push(format!("{}\n", escape(&self.caption(sheet))));
         parts.extend(self.notices.iter().map(|notice| format!("Notice: {}\n", escape(notice))));
         parts.push(table(&sheet.means, sheet));
@@ -62,7 +62,6 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::table::tests::{awkward, one_method, published, results};
 
     const SECTION: &str = r"## rgb

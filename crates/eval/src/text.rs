@@ -65,7 +65,6 @@ fn lines(table: &Table, sheet: &Sheet, mark: char) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Metric;
     use crate::table::tests::{awkward, published, results};
 
