@@ -13,7 +13,9 @@ fn train_with(scratch: &Scratch, from: &str, to: &str) -> crate::support::Finish
 fn experiments() {
     let scratch = small_experiment();
     scratch.abbe("train nowhere.toml").fails_with(&["nowhere.toml"]);
-    let cases: [(&str, &str, &[&str]); 21] = [
+    let cases: [(&str, &str, &[&str]); 23] = [
+        ("scale = 4\n", "scale = 4\npublished = \"set6\"\n", &["published", "`set6`", "bsd100"]),
+        ("scale = 4\n", "scale = 4\npublished = \"set5\"\n", &["published", "Set5 has 5 pictures", "2 were judged"]),
         ("batch = 2", "bach = 2", &["changed.toml", "bach", "batch"]),
         ("batch = 2", "batch = \"two\"", &["changed.toml", "batch", "two"]),
         ("batch = 2", "batch = 0", &["changed.toml", "data.batch", "expected 1 to 1000000", "0"]),

@@ -53,7 +53,10 @@ fn eval_takes_lr_folders_and_protocols_and_writes_tables() {
         scratch.picture(&format!("lr/{name}x4.png"), &lr);
     }
     scratch.abbe("eval --model bicubic --hr test --lr lr --out read").ok();
-    assert_eq!(scratch.files("read"), ["read/metrics.csv", "read/metrics.json", "read/metrics.txt"]);
+    assert_eq!(
+        scratch.files("read"),
+        ["csv", "json", "md", "tex", "txt"].map(|ending| format!("read/metrics.{ending}"))
+    );
     let table = |folder: &str| std::fs::read_to_string(scratch.path(&format!("{folder}/metrics.csv"))).unwrap();
     assert_eq!(table("made"), table("read"));
     let printed = scratch.abbe("eval --model bicubic --hr test --protocol y-crop2 --protocol rgb-crop8").ok();
@@ -64,9 +67,13 @@ fn eval_takes_lr_folders_and_protocols_and_writes_tables() {
     let source = "{ bicubic = { border = \"replicate\" } }, conversion = \"refuse\" }\npatch";
     let folder = "{ folder = \"lr\" }, conversion = \"refuse\" }\npatch";
     assert!(EXPERIMENT.contains(source));
-    scratch.write("pairs.toml", EXPERIMENT.replace(source, folder));
+    let published = EXPERIMENT.replacen("scale = 4\n", "scale = 4\npublished = \"report\"\n", 1);
+    scratch.write("pairs.toml", published.replace(source, folder));
     scratch.abbe("train pairs.toml --out pairs").ok();
-    assert!(std::fs::read_to_string(scratch.path("pairs/manifest.json")).unwrap().contains("read from lr"));
+    let read = |file: &str| std::fs::read_to_string(scratch.path(&format!("pairs/{file}"))).unwrap();
+    assert!(read("manifest.json").contains("read from lr"));
+    assert!(read("metrics.md").contains("SRGAN (report; lpips\\_alex 0.265) | 17.15 | 0.270 to 0.295 |"));
+    assert!(read("metrics.tex").contains("$17.15$ & 0.270 to 0.295 \\\\"));
 }
 
 #[test]
@@ -96,6 +103,26 @@ fn score_measures_folders_under_several_protocols() {
     scratch.abbe("score sr test").fails_with(&["extra.png", "no picture of this name"]);
     scratch.picture("test/extra.png", &abbe_data::image::Rgb8 { height: 20, width: 24, pixels: vec![0; 1440] });
     scratch.abbe("score sr test").fails_with(&["extra", "20x20", "20x24"]);
+}
+
+#[test]
+fn published_results_stand_beside_a_table_that_was_taken_alike() {
+    let scratch = small_experiment();
+    let shown = scratch.abbe("eval --model bicubic --hr test --published report --out tables");
+    assert!(shown.stderr.contains("under y-crop4: there are results at x4 under report"), "{}", shown.stderr);
+    let text = shown.ok();
+    assert!(text.contains("as published, not measured here:\n") && text.contains("17.15"), "{text}");
+    let json: Value =
+        serde_json::from_str(&std::fs::read_to_string(scratch.path("tables/metrics.json")).unwrap()).unwrap();
+    assert_eq!(json["published"]["sources"][0]["rows"][1]["values"]["psnr"], "17.15");
+    assert_eq!(json["published"]["sources"][0]["protocol"], "rgb");
+    let asked = |options: &str| scratch.abbe(&format!("eval --model bicubic --hr test {options}"));
+    asked("--published").fails_with(&["--published set5"]);
+    asked("--published set6").fails_with(&["`set6`", "urban100"]);
+    asked("--published set5").fails_with(&["Set5 has 5 pictures", "2 were judged"]);
+    asked("--published set5 --protocol ntire").fails_with(&["under ntire", "x4 under y-crop4 or rgb-crop4"]);
+    asked("--published set5 --scale 8").fails_with(&["at x8", "x3 under y-crop3"]);
+    scratch.abbe("score test test --published set5").fails_with(&["Set5 has 5 pictures"]);
 }
 
 #[test]

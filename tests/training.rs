@@ -27,6 +27,8 @@ fn expected_files() -> Vec<String> {
         "manifest.json",
         "metrics.csv",
         "metrics.json",
+        "metrics.md",
+        "metrics.tex",
         "metrics.txt",
         "srgan_results.zip",
     ]

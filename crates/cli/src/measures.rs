@@ -1,6 +1,6 @@
 //! The options `--protocol` and `--metrics`.
 
-use abbe_eval::{Metric, Protocol};
+use abbe_eval::{Metric, Protocol, Published};
 use anyhow::{Result, ensure};
 
 /// What is measured, and how.
@@ -58,4 +58,20 @@ pub fn least_judgeable(scale: usize) -> Result<usize> {
     let metrics = Metric::usual();
     let fits = |side| protocols.iter().all(|protocol| abbe_eval::check((side, side), protocol, &metrics).is_ok());
     Ok((0..).take_while(|&side| !fits(side)).count())
+}
+
+/// What was published for the pictures of `set`, if one is named. Protocols for which there is nothing are named on stderr, with
+/// those that would match.
+///
+/// # Errors
+/// A set that is not known; one for which there is nothing under any of the protocols.
+pub fn published(set: Option<&str>, scale: usize, protocols: &[Protocol]) -> Result<Option<Published>> {
+    let Some(set) = set else { return Ok(None) };
+    let published = Published::find(set, scale, protocols)?;
+    for protocol in protocols {
+        if let Err(nothing) = Published::find(set, scale, std::slice::from_ref(protocol)) {
+            eprintln!("notice: {nothing}");
+        }
+    }
+    Ok(Some(published))
 }

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
 use abbe_data::store::{self, Area};
-use abbe_eval::{Metric, Protocol, Results, Upscaler, evaluate};
+use abbe_eval::{Metric, Protocol, Published, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
@@ -14,7 +14,7 @@ use tch::Device;
 
 use crate::device::DeviceArgument;
 use crate::guard::guard;
-use crate::measures::usual_protocols;
+use crate::measures::{published, usual_protocols};
 use crate::{progress, stop};
 
 /// Runs `experiment` and writes everything into `out`. Whatever can be checked is checked before `out` is touched.
@@ -30,6 +30,9 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let test = read_test_pairs(&experiment.data.test, experiment)?;
     check_apart(&train, &test)?;
     check_judgeable(&test, &usual_protocols(experiment.scale)?)?;
+    let published = published(experiment.published.as_deref(), experiment.scale, &usual_protocols(experiment.scale)?);
+    let published = published.context("published")?;
+    published.iter().try_for_each(|published| published.check(test.len())).context("published")?;
     check_start(experiment, out)?;
     let networks = Networks::new(experiment, at)?;
     networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
@@ -48,7 +51,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
         let of_vgg: Vec<String> = vgg.as_ref().and_then(|vgg| vgg.notice.clone()).into_iter().collect();
         let setup = Setup { experiment, sampler, device: at, folder: &folder, notices: &of_vgg, stop: &stop::STOP };
         train_all(setup, networks, vgg)?;
-        let results = judge(experiment, &folder, at, &test, &manifest.notices)?;
+        let results = judge(experiment, &folder, at, &test, &manifest.notices, published)?;
         println!("\n{}", results.to_text());
         let mut written = abbe_viz::figures(&folder).complete()?;
         note(&mut manifest, "finished".into())?;
@@ -80,6 +83,7 @@ fn judge(
     device: Device,
     test: &[Pair],
     notices: &[String],
+    published: Option<Published>,
 ) -> Result<Results> {
     let (protocols, metrics) = (usual_protocols(experiment.scale)?, Metric::usual());
     for pair in test {
@@ -104,17 +108,24 @@ fn judge(
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&experiment.data.test);
-    let results = Results { scale: experiment.scale, lr, protocols, metrics, methods, notices: notices.to_vec() };
+    let notices = notices.to_vec();
+    let results = Results { scale: experiment.scale, lr, protocols, metrics, methods, notices, published };
     write_tables(&results, |ending| folder.metrics(ending))?;
     Ok(results)
 }
 
-/// Writes a table as CSV, text and JSON, to the files that `path` gives for these endings.
+/// Writes a table as CSV, text, JSON, Markdown and LaTeX, to the files that `path` gives for these endings.
 ///
 /// # Errors
 /// A file that cannot be written.
 pub fn write_tables(results: &Results, path: impl Fn(&str) -> std::path::PathBuf) -> Result<()> {
-    let forms = [("csv", results.to_csv()), ("txt", results.to_text()), ("json", results.to_json())];
+    let forms = [
+        ("csv", results.to_csv()),
+        ("txt", results.to_text()),
+        ("json", results.to_json()),
+        ("md", results.to_markdown()),
+        ("tex", results.to_latex()),
+    ];
     for (ending, text) in forms {
         write_atomic(&path(ending), text.as_bytes())?;
     }
@@ -226,7 +237,7 @@ fn network_records(networks: &Networks) -> Vec<NetworkRecord> {
 
 fn say_where(folder: &RunFolder, drawn: &[std::path::PathBuf]) {
     println!("weights      {}", folder.root().join("checkpoints").display());
-    println!("tables       {} (also .csv and .json)", folder.metrics("txt").display());
+    println!("tables       {} (also .csv, .json, .md and .tex)", folder.metrics("txt").display());
     println!("pictures     {}", folder.root().join("pictures").display());
     println!("log          {}", folder.log().display());
     for path in drawn {

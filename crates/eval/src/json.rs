@@ -29,6 +29,7 @@ impl Results {
                 "seed": SEED,
                 "pairs": self.pairs().iter().map(|pair| pair_json(*pair, &columns)).collect::<Vec<_>>(),
             }),
+            "published": self.published,
         });
         format!("{table:#}\n")
     }
@@ -48,6 +49,8 @@ impl Results {
             metrics: list(&table, "metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
             methods: Vec::new(),
             notices: list(&table, "notices")?.iter().filter_map(|notice| Some(notice.as_str()?.to_owned())).collect(),
+            published: serde_json::from_value(table["published"].clone()) // older files have no such key
+                .map_err(|error| Error::Table(format!("expected published results at `published`: {error}")))?,
         };
         let columns = results.columns();
         results.methods =
@@ -130,7 +133,7 @@ fn expected(kind: &str, key: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::tests::results;
+    use crate::table::tests::{published, results};
 
     #[test]
     fn every_value_is_named_and_conventions_are_carried() {
@@ -152,6 +155,9 @@ mod tests {
     #[test]
     fn a_table_reads_back_with_its_infinities() {
         assert_eq!(Results::from_json(&results().to_json()).unwrap(), results());
+        assert_eq!(Results::from_json(&published().to_json()).unwrap(), published());
+        let older = results().to_json().replace("\"published\"", "\"unheard of\"");
+        assert_eq!(Results::from_json(&older).unwrap(), results());
     }
 
     #[test]

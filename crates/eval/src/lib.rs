@@ -9,10 +9,14 @@ mod convention;
 mod evaluate;
 pub mod folders;
 mod json;
+mod latex;
+mod markdown;
 mod measure;
 mod metric;
 mod protocol;
+mod published;
 mod registration;
+mod sheet;
 pub mod statistics;
 mod table;
 mod text;
@@ -23,6 +27,7 @@ pub use measure::{Versions, check, measure};
 pub use metric::ssim::{Variant, Window};
 pub use metric::{Better, METRICS, Metric};
 pub use protocol::{Channel, Grey, Protocol};
+pub use published::{Published, PublishedRow, Source};
 pub use registration::{Registration, register};
 pub use table::{Method, Results, Row};
 
@@ -93,6 +98,39 @@ pub enum Error {
     /// A metric's name is none of the known ones.
     #[error("unknown metric `{0}`: expected {names}", names = METRICS.each_ref().map(|metric| metric.name).join(", "))]
     UnknownMetric(String),
+    /// A set of pictures for which nothing is published here.
+    #[error("no published results of `{set}`: expected {sets}", sets = sets.join(", "))]
+    UnknownSet {
+        /// What was asked for.
+        set: String,
+        /// The sets there are.
+        sets: Vec<String>,
+    },
+    /// Nothing was published at this scale under any of the table's protocols.
+    #[error(
+        "nothing is published for {set} at x{scale} under {protocols}: there are results at {known}; choose such a protocol",
+        protocols = protocols.join(", ")
+    )]
+    NotPublished {
+        /// The set, as papers write it.
+        set: String,
+        /// The scale.
+        scale: usize,
+        /// The table's protocols.
+        protocols: Vec<String>,
+        /// Scales and protocols under which there is something.
+        known: String,
+    },
+    /// A table over another number of pictures than a set has.
+    #[error("{set} has {expected} pictures, and {found} were judged: published results are for the whole set alone")]
+    PublishedPictures {
+        /// The set, as papers write it.
+        set: String,
+        /// How many pictures it has.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// A file that should hold a table of results does not.
     #[error("not a table of results: {0}; it is written by `abbe train`, `abbe demo`, `abbe eval` and `abbe score`")]
     Table(String),

@@ -1,10 +1,11 @@
-//! Tables of results: per picture and mean, as CSV. The text form is in `text.rs`, JSON in `json.rs`.
+//! Tables of results: per picture and mean, as CSV. Of the other forms each has its file: `text.rs`, `markdown.rs`, `latex.rs`,
+//! `json.rs`.
 //!
 //! The PSNR of equal pictures is infinite. CSV writes it as `inf`, JSON (which has no such number) as the string
 //! `"inf"`; Python's `float()`, pandas and Rust's `f64::from_str` read both back.
 
 use crate::statistics::{Difference, deviation, mean};
-use crate::{Error, Metric, Protocol, Versions, measure};
+use crate::{Error, Metric, Protocol, Published, Versions, measure};
 
 /// Metrics of several methods on the same pictures.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Results {
     pub methods: Vec<Method>,
     /// What every reader of the numbers must know, e.g. "VGG-19 with random weights (seed 0)".
     pub notices: Vec<String>,
+    /// What others published for these pictures, if that was asked for. CSV leaves it out: it holds what was measured.
+    pub published: Option<Published>,
 }
 
 /// What one method reached.
@@ -132,6 +135,7 @@ pub(crate) mod tests {
     use abbe_data::image::Rgb8;
 
     use super::*;
+    use crate::published::{PublishedRow, Source};
 
     pub(crate) fn results() -> Results {
         let row = |picture: &str, values: [f64; 4]| Row { picture: picture.into(), values: values.to_vec() };
@@ -149,7 +153,39 @@ pub(crate) mod tests {
                 ),
             ],
             notices: vec!["VGG-19 with random weights (seed 0)".into()],
+            published: None,
         }
+    }
+
+    /// With a published row under the first protocol, better than all that was measured.
+    pub(crate) fn published() -> Results {
+        let values = [("psnr", "99.46"), ("ssim", "0.8968 to 0.9"), ("lpips_alex", "0.1")];
+        let values = values.map(|(metric, value)| (metric.to_owned(), value.to_owned())).into();
+        let source = Source {
+            protocol: "y-crop4".into(),
+            cite: "Lim | Son 2017".into(),
+            source: "B. Lim & S. Son".into(),
+            note: Some("PSNR alone".into()),
+            rows: vec![PublishedRow { method: "EDSR".into(), values }],
+        };
+        let (set, note) = ("Set5".into(), Some("five pictures".into()));
+        Results { published: Some(Published { set, pictures: Some(5), note, sources: vec![source] }), ..results() }
+    }
+
+    /// The first method alone.
+    pub(crate) fn one_method() -> Results {
+        Results { methods: results().methods[..1].to_vec(), ..results() }
+    }
+
+    /// Names with every character that a form could take for its own, a value that was not measured, one column.
+    pub(crate) fn awkward() -> Results {
+        let mut results = one_method();
+        (results.metrics, results.protocols) = (results.metrics[..1].to_vec(), results.protocols[..1].to_vec());
+        let row = |picture: &str, value| Row { picture: picture.into(), values: vec![value] };
+        results.methods[0].rows =
+            vec![row("a|b_c%&\\d,\ne", 30.0), row("[x]*`<$~", f64::NAN), row("#{^}>", f64::INFINITY)];
+        results.methods[0].name = "so-called \"best\"".into();
+        results
     }
 
     #[test]
@@ -185,6 +221,21 @@ pub(crate) mod tests {
         assert_eq!(lines[5], "SRGAN,\"b, c.png\",inf,1,26.5,0.75,VGG-19 with random weights (seed 0)");
         assert!(lines[6].starts_with("SRGAN,mean,inf,"));
         assert_eq!("inf".parse(), Ok(f64::INFINITY));
+    }
+
+    #[test]
+    fn csv_holds_names_of_any_characters() {
+        let name = "\"so-called \"\"best\"\"\"";
+        let notice = "VGG-19 with random weights (seed 0)";
+        let expected = format!(
+            "method,picture,psnr_y_crop4,notices\n\
+             {name},\"a|b_c%&\\d,\ne\",30,{notice}\n\
+             {name},[x]*`<$~,NaN,{notice}\n\
+             {name},#{{^}}>,inf,{notice}\n\
+             {name},mean,NaN,{notice}\n"
+        );
+        assert_eq!(awkward().to_csv(), expected);
+        assert_eq!(published().to_csv(), results().to_csv());
     }
 
     #[test]

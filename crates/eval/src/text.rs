@@ -1,112 +1,39 @@
 //! Tables of results as aligned text: one table per protocol, and who beats whom.
 
-use std::ops::Range;
-
-use crate::metric::Better;
-use crate::statistics::{Difference, RESAMPLES, SEED};
-use crate::{Metric, Results};
+use crate::Results;
+use crate::sheet::{Cell, Sheet, Table, interval, one_line};
 
 impl Results {
-    /// The means as one aligned table per protocol, the best of each column marked with `*`; where there are several methods
-    /// and pictures, the differences between methods with their intervals; the notices below.
+    /// The means with their standard deviations as one aligned table per protocol, the best of each column marked with `*`,
+    /// published rows below; where there are several methods and pictures, the differences between methods with their intervals;
+    /// notices and sources last.
     pub fn to_text(&self) -> String {
-        let pictures = self.methods.iter().map(|method| method.rows.len()).max().unwrap_or(0);
-        let mut text = format!("x{}, pictures: {pictures} (means below), lr: {}\n\n", self.scale, self.lr);
-        for (index, protocol) in self.protocols.iter().enumerate() {
-            let columns = index * self.metrics.len()..(index + 1) * self.metrics.len();
-            text += &format!("{}: {}\n{}\n", protocol.name, protocol.about, aligned(&self.means(columns.clone())));
-            if !self.pairs().is_empty() {
-                text += &format!("{}\n", aligned(&self.differences(columns)));
+        let (lr, sheets) = (one_line(&self.lr), self.sheets());
+        let mut text = format!("x{}, pictures: {} (means below), lr: {lr}\n\n", self.scale, self.pictures());
+        for sheet in &sheets {
+            text += &format!("{}: {}\n{}\n", sheet.name, sheet.about, aligned(&sheet.means, sheet, '*'));
+            if let Some(differences) = &sheet.differences {
+                text += &format!("{}\n", aligned(differences, sheet, '#'));
             }
         }
-        text += &format!("* best of its column. {}\n", self.directions());
+        let best = if self.methods.len() > 1 { "* best of its column. " } else { "" };
+        text += &format!("{best}{}\n", self.directions());
         if !self.pairs().is_empty() {
-            text += &format!(
-                "[ ] 95 % interval of the mean difference (bootstrap over pictures, {RESAMPLES} resamples, seed {SEED}); \
-                 # it leaves 0 out.\n"
-            );
+            text += &format!("{}; # it leaves 0 out.\n", interval());
         }
-        for notice in &self.notices {
-            text += &format!("Notice: {notice}\n");
-        }
+        self.notices.iter().for_each(|notice| text += &format!("Notice: {}\n", one_line(notice)));
+        sheets.iter().flat_map(|sheet| &sheet.sources).for_each(|source| text += &format!("{source}\n"));
         text
     }
-
-    fn header(&self, first: &str, columns: Range<usize>) -> Vec<String> {
-        [vec![first.to_owned()], self.columns()[columns].to_vec()].concat()
-    }
-
-    fn means(&self, columns: Range<usize>) -> Vec<Vec<String>> {
-        let mut lines = vec![self.header("", columns.clone())];
-        for method in &self.methods {
-            let means = method.mean(columns.end);
-            let cells = means[columns.clone()].iter().zip(&self.metrics).map(|(&mean, metric)| metric.format(mean));
-            lines.push([method.name.clone()].into_iter().chain(cells).collect());
-        }
-        for (column, metric) in self.metrics.iter().enumerate() {
-            mark_best(&mut lines, column + 1, metric.better);
-        }
-        lines
-    }
-
-    fn differences(&self, columns: Range<usize>) -> Vec<Vec<String>> {
-        let mut lines = vec![self.header("difference", columns.clone())];
-        lines[0].iter_mut().skip(1).for_each(|name| name.push(' ')); // above the marks
-        for [a, b] in self.pairs() {
-            let differences = a.minus(b, columns.end);
-            let cells =
-                differences[columns.clone()].iter().zip(&self.metrics).map(|(&found, metric)| cell(found, metric));
-            lines.push([format!("{} - {}", a.name, b.name)].into_iter().chain(cells).collect());
-        }
-        lines
-    }
-
-    /// `psnr in dB. Higher is better for psnr, ssim; lower for gmsd.`
-    fn directions(&self) -> String {
-        let names = |metrics: Vec<&&Metric>| metrics.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", ");
-        let of = |better| self.metrics.iter().filter(|metric| metric.better == better).collect::<Vec<_>>();
-        let decibels = names(self.metrics.iter().filter(|metric| metric.unit == "dB").collect());
-        let mut parts = Vec::new();
-        if !decibels.is_empty() {
-            parts.push(format!("{decibels} in dB."));
-        }
-        match (names(of(Better::Higher)), names(of(Better::Lower))) {
-            (_, lower) if lower.is_empty() => parts.push("Higher is better for every metric.".into()),
-            (higher, _) if higher.is_empty() => parts.push("Lower is better for every metric.".into()),
-            (higher, lower) => parts.push(format!("Higher is better for {higher}; lower for {lower}.")),
-        }
-        parts.join(" ")
-    }
 }
 
-/// `+0.81 [+0.60, +1.02]#`, or `-` where there is no difference to be had.
-fn cell(difference: Option<Difference>, metric: &Metric) -> String {
-    let Some(difference) = difference else { return "- ".into() };
-    let least = 0.5 * 0.1f64.powi(metric.digits as i32);
-    let signed = |value: f64| format!("{:+.1$}", if value.abs() < least { 0.0 } else { value }, metric.digits);
-    let [low, high] = difference.interval.map(signed);
-    let mark = if difference.is_clear() { '#' } else { ' ' };
-    format!("{} [{low}, {high}]{mark}", signed(difference.mean))
-}
-
-/// Appends `*` to the best value below the header, a blank to the others. What prints alike is marked alike.
-fn mark_best(lines: &mut [Vec<String>], column: usize, better: Better) {
-    let value = |line: &Vec<String>| line[column].parse::<f64>().unwrap_or(f64::NAN);
-    let pick = if better == Better::Higher { f64::max } else { f64::min };
-    let best = lines.iter().skip(1).map(value).fold(f64::NAN, pick);
-    for (row, line) in lines.iter_mut().enumerate() {
-        let mark = if row > 0 && value(line) == best { '*' } else { ' ' };
-        line[column].push(mark);
-    }
-}
-
-/// The first column flush left, the others flush right, two blanks between.
-fn aligned(lines: &[Vec<String>]) -> String {
-    let columns = lines.first().map_or(0, Vec::len);
+/// A table with its labels flush left, all else flush right, two blanks between, and `mark` behind what is marked.
+fn aligned(table: &Table, sheet: &Sheet, mark: char) -> String {
+    let lines = lines(table, sheet, mark);
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..=sheet.columns.len()).map(width).collect();
     let mut text = String::new();
-    for line in lines {
+    for line in &lines {
         let mut row = format!("{:<1$}", line[0], widths[0]);
         for (cell, width) in line.iter().zip(&widths).skip(1) {
             row += &format!("  {cell:>width$}");
@@ -117,10 +44,29 @@ fn aligned(lines: &[Vec<String>]) -> String {
     text
 }
 
+/// The cells of a table line by line, the names of the columns first.
+fn lines(table: &Table, sheet: &Sheet, mark: char) -> Vec<Vec<String>> {
+    let line =
+        |label: &str, cells: &mut dyn Iterator<Item = String>| [one_line(label)].into_iter().chain(cells).collect();
+    let cell = |cell: &Cell| {
+        let text = format!("{} {}", cell.value, cell.spread);
+        format!("{}{}", text.trim_end(), if cell.marked { mark } else { ' ' })
+    };
+    // Names stand above the numbers, not above the marks.
+    let mut lines = vec![line(table.title, &mut sheet.columns.iter().map(|name| format!("{name} ")))];
+    for group in &table.groups {
+        if !group.heading.is_empty() {
+            lines.push(line(&format!("{}:", group.heading), &mut sheet.columns.iter().map(|_| String::new())));
+        }
+        lines.extend(group.lines.iter().map(|of| line(&of.label, &mut of.cells.iter().map(cell))));
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::table::tests::results;
+    use crate::Metric;
+    use crate::table::tests::{awkward, published, results};
 
     #[test]
     fn each_protocol_has_its_table_with_the_best_marked() {
@@ -128,17 +74,17 @@ mod tests {
 x4, pictures: 2 (means below), lr: bicubic, antialiased
 
 y-crop4: ABOUT
-         psnr_y_crop4   ssim_y_crop4
-bicubic         29.00         0.8500*
-SRGAN             inf*        0.8500*
+mean ± standard deviation  psnr_y_crop4      ssim_y_crop4
+bicubic                    29.00 ± 1.41   0.8500 ± 0.0707*
+SRGAN                               inf*  0.8500 ± 0.2121*
 
 difference       psnr_y_crop4                 ssim_y_crop4
 SRGAN - bicubic             -   +0.0000 [-0.1000, +0.1000]
 
 rgb: red, green and blue together
-         psnr_rgb   ssim_rgb
-bicubic     26.50*    0.7250*
-SRGAN       26.50*    0.7250*
+mean ± standard deviation      psnr_rgb          ssim_rgb
+bicubic                    26.50 ± 0.71*  0.7250 ± 0.0354*
+SRGAN                      26.50 ± 0.00*  0.7250 ± 0.0354*
 
 difference                   psnr_rgb                     ssim_rgb
 SRGAN - bicubic  +0.00 [-0.50, +0.50]   +0.0000 [+0.0000, +0.0000]
@@ -160,8 +106,38 @@ Notice: VGG-19 with random weights (seed 0)
             method.rows.iter_mut().for_each(|row| row.values = vec![gmsd]);
         });
         let text = results.to_text();
-        assert!(text.contains("0.1200 \n") || text.contains("0.1200\n"), "{text}");
-        assert!(text.contains("0.0800*") && text.contains("-0.0400 [-0.0400, -0.0400]#"), "{text}");
+        assert!(text.contains("0.1200 ± 0.0000\n") && text.contains("0.0800 ± 0.0000*\n"), "{text}");
+        assert!(text.contains("-0.0400 [-0.0400, -0.0400]#"), "{text}");
         assert!(text.contains("Lower is better for every metric."), "{text}");
+    }
+
+    #[test]
+    fn published_rows_stand_below_the_methods() {
+        let text = published().to_text();
+        let expected = "
+mean ± standard deviation              psnr_y_crop4      ssim_y_crop4
+bicubic                                29.00 ± 1.41   0.8500 ± 0.0707*
+SRGAN                                           inf*  0.8500 ± 0.2121*
+as published, not measured here:
+EDSR (Lim | Son 2017; lpips_alex 0.1)         99.46     0.8968 to 0.9
+
+difference ";
+        assert!(text.contains(expected), "{text}");
+        let sources = "\
+Notice: VGG-19 with random weights (seed 0)
+Published for Set5 at x4, lr by bicubic downscaling; five pictures.
+Lim | Son 2017: B. Lim & S. Son; PSNR alone.
+";
+        assert!(text.ends_with(sources), "{text}");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_a_dash_and_one_method_has_no_rival() {
+        let text = awkward().to_text();
+        assert!(text.contains("\nso-called \"best\"                      -\n"), "{text}");
+        assert!(!text.contains('*'), "{text}");
+        let mut results = awkward();
+        results.methods[0].name = "two\nlines".into();
+        assert!(results.to_text().contains("\ntwo\\nlines                            -\n"), "{}", results.to_text());
     }
 }

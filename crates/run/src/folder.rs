@@ -11,7 +11,7 @@ pub struct RunFolder {
 }
 
 /// Everything that a run writes, directly under its folder; `--overwrite` removes these and nothing else.
-const ENTRIES: [&str; 11] = [
+const ENTRIES: [&str; 13] = [
     "experiment.toml",
     "manifest.json",
     "log.jsonl",
@@ -20,6 +20,8 @@ const ENTRIES: [&str; 11] = [
     "figures",
     "metrics.csv",
     "metrics.json",
+    "metrics.md",
+    "metrics.tex",
     "metrics.txt",
     "srgan_results.zip",
     ".abbe-run",
@@ -102,7 +104,7 @@ impl RunFolder {
         self.root.join("checkpoints").join(format!("{name}.state"))
     }
 
-    /// The table of results with this ending: `csv`, `json` or `txt`.
+    /// The table of results with this ending: `csv`, `json`, `txt`, `md` or `tex`.
     pub fn metrics(&self, ending: &str) -> PathBuf {
         self.root.join(format!("metrics.{ending}"))
     }

@@ -77,6 +77,8 @@ pub fn figures(run: &RunFolder) -> Figures {
 pub fn results_archive(run: &RunFolder) -> Result<PathBuf> {
     let mut files = vec![run.experiment(), run.manifest(), run.log()];
     files.extend(["csv", "json", "txt"].map(|ending| run.metrics(ending)));
+    // Runs of earlier versions have no such tables.
+    files.extend(["md", "tex"].map(|ending| run.metrics(ending)).into_iter().filter(|table| table.is_file()));
     files.push(run.root().join("figures"));
     let checkpoints = run.root().join("checkpoints");
     for entry in checkpoints.read_dir().with_context(|| format!("cannot read the folder {}", checkpoints.display()))? {
@@ -231,10 +233,17 @@ pub(crate) mod tests {
             metrics: abbe_eval::Metric::usual(),
             methods,
             notices,
+            published: None,
         };
         write_atomic(&run.metrics("json"), results.to_json().as_bytes()).unwrap();
-        for file in [run.experiment(), run.manifest(), run.metrics("csv"), run.metrics("txt"), run.checkpoint("srgan")]
-        {
+        for file in [
+            run.experiment(),
+            run.manifest(),
+            run.metrics("csv"),
+            run.metrics("txt"),
+            run.metrics("md"),
+            run.checkpoint("srgan"),
+        ] {
             write_atomic(&file, b"x").unwrap();
         }
         write_atomic(&run.training_state("srgan"), b"x").unwrap(); // which the archive leaves out
@@ -259,7 +268,7 @@ pub(crate) mod tests {
         assert!(std::fs::read_to_string(run.figure("curves.svg")).unwrap().contains("VGG-19 with random weights"));
         let zip = std::fs::read(results_archive(&run).unwrap()).unwrap();
         let zip = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
-        assert_eq!(zip.len(), 7 + written.len());
+        assert_eq!(zip.len(), 8 + written.len());
         assert!(
             zip.index_for_name("figures/grid_0.png").is_some() && zip.index_for_name("checkpoints/srgan.pth").is_some()
         );

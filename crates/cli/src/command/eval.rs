@@ -7,10 +7,10 @@ use abbe_data::pair::{self, Lr, Pair, Source};
 use abbe_data::resample::Border;
 use abbe_eval::{Results, evaluate};
 use abbe_hub::{Catalogue, Folders, Places, dataset};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
-use crate::measures::MeasureArguments;
+use crate::measures::{MeasureArguments, published};
 use crate::method::CheckpointArguments;
 use crate::{method, progress, stop, workflow};
 
@@ -36,10 +36,14 @@ pub struct Arguments {
     scale: usize,
     #[command(flatten)]
     measures: MeasureArguments,
+    /// Set beside the result what others published for these pictures: set5, set14, bsd100, urban100, div2k-valid, report
+    /// [default: the name given to --data]
+    #[arg(long, value_name = "SET", num_args = 0..=1)]
+    published: Option<Option<String>>,
     /// Accept grey (made three channels), 16-bit (rounded) and transparent pictures (alpha is dropped)
     #[arg(long)]
     convert: bool,
-    /// Also write metrics.csv, .json and .txt there
+    /// Also write metrics.csv, .json, .txt, .md and .tex there
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print JSON instead of the table
@@ -62,6 +66,14 @@ impl Arguments {
         let catalogue = Catalogue::with(places.catalogue.as_slice())?;
         Ok(dataset(&catalogue, &places, name, self.scale)?)
     }
+
+    /// The set whose published results are asked for.
+    fn published(&self) -> Result<Option<&str>> {
+        let Some(named) = &self.published else { return Ok(None) };
+        let set = named.as_deref().or(self.data.as_deref());
+        ensure!(set.is_some(), "--published: name the set, as in --published set5, where --data does not");
+        Ok(set)
+    }
 }
 
 /// Judges the models.
@@ -70,6 +82,7 @@ impl Arguments {
 /// What is wrong with a model, a picture or the folder to write to.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let (protocols, metrics) = arguments.measures.choice(arguments.scale)?;
+    let published = published(arguments.published()?, arguments.scale, &protocols)?;
     let device = arguments.device.find()?;
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let folders = arguments.folders()?;
@@ -80,6 +93,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let open = |model: &String| method::open(model, &choice, device);
     let models = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
     let pairs = pair::load(&source, arguments.scale)?;
+    published.iter().try_for_each(|published| published.check(pairs.len()))?;
     let bar = progress::bar("evaluation", (pairs.len() * models.len()) as u64);
     let mut methods = Vec::new();
     for (name, model) in names.iter().zip(&models) {
@@ -96,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         model.notices.iter().chain(&tiled).map(|notice| format!("{name}: {notice}")).collect::<Vec<_>>()
     };
     let notices = names.iter().zip(&models).flat_map(said).collect();
-    let results = Results { scale: arguments.scale, lr, protocols, metrics, methods, notices };
+    let results = Results { scale: arguments.scale, lr, protocols, metrics, methods, notices, published };
     if let Some(out) = &arguments.out {
         let path = |ending: &str| out.join(format!("metrics.{ending}"));
         workflow::write_tables(&results, path).context("the tables")?;

@@ -7,7 +7,7 @@ use abbe_eval::folders::{Folders, for_each};
 use abbe_eval::{Method, Registration, Results, Row, register};
 use anyhow::{Context, Result};
 
-use crate::measures::MeasureArguments;
+use crate::measures::{MeasureArguments, published};
 use crate::{method, stop, workflow};
 
 /// Measure pictures that exist already against their references, matched by name
@@ -29,13 +29,16 @@ pub struct Arguments {
     scale: usize,
     #[command(flatten)]
     measures: MeasureArguments,
+    /// Set beside the result what others published for these pictures: set5, set14, bsd100, urban100, div2k-valid, report
+    #[arg(long, value_name = "SET")]
+    published: Option<String>,
     /// Say of each picture how far it is shifted and off in colour, and its PSNR once that is removed, instead of metrics
-    #[arg(long, conflicts_with_all = ["protocols", "metrics", "lr", "out"])]
+    #[arg(long, conflicts_with_all = ["protocols", "metrics", "lr", "published", "out"])]
     register: bool,
     /// Accept grey (made three channels), 16-bit (rounded) and transparent pictures (alpha is dropped)
     #[arg(long)]
     convert: bool,
-    /// Also write metrics.csv, .json and .txt there
+    /// Also write metrics.csv, .json, .txt, .md and .tex there
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print JSON instead of the table
@@ -54,6 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return registrations(arguments, &names);
     }
     let (protocols, metrics) = arguments.measures.choice(arguments.scale)?;
+    let published = published(arguments.published.as_deref(), arguments.scale, &protocols)?;
     let mut methods = Vec::new();
     for (name, sr) in names.iter().zip(&arguments.sr) {
         let rows = for_each(&folders(arguments, sr), |picture, versions| {
@@ -62,10 +66,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         });
         methods.push(Method { name: name.clone(), rows: rows.with_context(|| sr.display().to_string())? });
     }
-    show(
-        arguments,
-        Results { scale: arguments.scale, lr: lr(arguments), protocols, metrics, methods, notices: Vec::new() },
-    )
+    let (scale, lr, notices) = (arguments.scale, lr(arguments), Vec::new());
+    let results = Results { scale, lr, protocols, metrics, methods, notices, published };
+    results.published.iter().try_for_each(|published| published.check(results.pictures()))?;
+    show(arguments, results)
 }
 
 fn show(arguments: &Arguments, results: Results) -> Result<()> {

@@ -34,6 +34,8 @@ pub struct Experiment {
     pub seed: u64,
     /// How many times larger HR is than LR: 2, 3, 4 or 8.
     pub scale: usize,
+    /// The set whose published results stand beside the run's own, such as `set5` or `report`.
+    pub published: Option<String>,
     /// What is trained on, and what is judged on.
     pub data: Data,
     /// The networks by name; a phase says which it trains.
