@@ -15,3 +15,4 @@ mod python; // files to and from PyTorch
 mod start; // runs that begin with files
 mod support; // scratch folders, pictures, running the program
 mod training; // a whole run, and its sequence of losses
+mod validation; // whole pictures looked at in training, and TensorBoard

@@ -118,8 +118,8 @@ mod tests {
             experiment.sampler(vec![Pair { name: "a".into(), hr: picture(16), lr: picture(8) }].into()).unwrap();
         let root = tempfile::tempdir().unwrap();
         let (folder, stop) = (RunFolder::create(root.path(), false).unwrap(), AtomicBool::new(false));
-        let setup =
-            Setup { experiment: &experiment, sampler, device: Device::Cpu, folder: &folder, notices: &[], stop: &stop };
+        let (device, folder, validator) = (Device::Cpu, &folder, None);
+        let setup = Setup { experiment: &experiment, sampler, device, folder, notices: &[], validator, stop: &stop };
         let networks = Networks::new(&experiment, Device::Cpu).unwrap();
         let mut session = Session::new(setup, networks, None).unwrap();
         // With weights of 0 and biases of -1 SRCNN's output is -1 everywhere; clamped to 0, it has no gradient.
