@@ -76,3 +76,64 @@ impl Session<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::check::tests::{EXPERIMENT, with_session};
+    use crate::train;
+
+    const VALIDATION: &str = r#"
+        [validation]
+        every = { steps = 2 }
+        metrics = ["m"]
+        protocols = ["p"]
+        best = "m_p"
+        show = 0
+    "#;
+
+    /// Trains for 5 steps, after the second, fourth and last of which these values are found (none: Ctrl-C was pressed).
+    /// The best, the steps with a validation, and what stopped the training.
+    fn trained(higher_is_better: bool, found: &[Option<f64>]) -> (Vec<BestRecord>, Vec<u64>, String) {
+        let text = EXPERIMENT.replace("clamp_output = true", "clamp_output = false");
+        let text = text.replace("steps = 1 }", "steps = 5 }").replace("[[phase]]", &format!("{VALIDATION}\n[[phase]]"));
+        let (mut found, stop, mut validated) = (found.iter(), AtomicBool::new(false), Vec::new());
+        let measure: Measure = Box::new(|_| {
+            let value = found.next().context("it validates too often")?;
+            stop.store(value.is_none(), Ordering::Relaxed);
+            let values = value.map(|value| IndexMap::from([("m_p".to_owned(), value)]));
+            Ok(values.map(|values| Measured { values, pictures: vec![] }))
+        });
+        let validator = Validator { best: "m_p".into(), higher_is_better, notice: None, references: vec![], measure };
+        let (best, trained) = with_session(&text, Some(validator), &stop, |session| {
+            let report =
+                &mut |row: &abbe_run::LogRow| validated.extend((!row.validation.is_empty()).then_some(row.step));
+            let trained = train(session, report);
+            assert_eq!(session.setup.folder.checkpoint("dead_best").exists(), !session.best.is_empty());
+            (session.best.clone(), trained)
+        });
+        (best, validated, trained.map_or_else(|error| format!("{error:#}"), |()| String::new()))
+    }
+
+    #[test]
+    fn the_first_of_the_best_is_kept() {
+        let best = |higher, found: [f64; 3]| {
+            let (best, validated, error) = trained(higher, &found.map(Some));
+            assert_eq!((validated, error.as_str()), (vec![1, 3, 4], ""));
+            (best[0].value, best[0].step)
+        };
+        assert_eq!(best(true, [1.0, 2.0, 2.0]), (2.0, 3));
+        assert_eq!(best(false, [1.0, 2.0, 0.5]), (0.5, 4));
+        assert_eq!(best(true, [f64::INFINITY, 2.0, f64::INFINITY]), (f64::INFINITY, 1));
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_and_ctrl_c_stop_training() {
+        let (best, _, error) = trained(true, &[Some(1.0), Some(f64::NAN)]);
+        assert!(best[0].step == 1 && error.contains("m_p is not a number after step 3"), "{error}");
+        let (best, validated, error) = trained(true, &[None]);
+        assert!(best.is_empty() && validated.is_empty() && error.contains("Ctrl-C after step 1"), "{error}");
+    }
+}
