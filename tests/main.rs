@@ -15,3 +15,4 @@ mod selfcheck; // references that hold here
 mod start; // runs that begin with files
 mod support; // scratch folders, pictures, running the program
 mod training; // a whole run, and its sequence of losses
+mod validation; // whole pictures looked at in training, and TensorBoard

@@ -31,6 +31,9 @@ fn expected_files() -> Vec<String> {
         "metrics.tex",
         "metrics.txt",
         "srgan_results.zip",
+        "tensorboard/srcnn/events.out.tfevents",
+        "tensorboard/srgan/events.out.tfevents",
+        "tensorboard/warm-up/events.out.tfevents",
     ]
     .map(String::from)
     .into();
@@ -57,7 +60,11 @@ fn a_run_writes_everything_and_repeats_its_losses() {
     for part in ["bicubic", "srcnn", "warm-up", "srgan", "psnr_y_crop4", "ssim_rgb", "RANDOM", "srgan_results.zip"] {
         assert!(printed.contains(part), "`{part}` is not in:\n{printed}");
     }
-    assert_eq!(scratch.files("run"), expected_files());
+    let plain = |file: String| match file.split_once("tfevents") {
+        Some((before, _)) => format!("{before}tfevents"), // then time and process
+        None => file,
+    };
+    assert_eq!(scratch.files("run").into_iter().map(plain).collect::<Vec<_>>(), expected_files());
 
     let log = std::fs::read_to_string(scratch.path("run/log.jsonl")).unwrap();
     let rows: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -68,6 +75,7 @@ fn a_run_writes_everything_and_repeats_its_losses() {
     let at: Vec<_> =
         updated.iter().map(|row| (row["phase"].as_str().unwrap(), row["step"].as_u64().unwrap())).collect();
     assert_eq!(at, [("srgan", 0), ("srgan", 6)]);
+    check_answers(&rows);
 
     let manifest: Value = serde_json::from_slice(&std::fs::read(scratch.path("run/manifest.json")).unwrap()).unwrap();
     assert_eq!((&manifest["outcome"], &manifest["seed"]), (&json!("finished"), &json!(7)));
@@ -100,6 +108,19 @@ fn check_losses(losses: &[Value]) {
             let (ours, golden) = (value.as_f64().unwrap(), golden_terms[name].as_f64().unwrap());
             assert!((ours - golden).abs() <= 1e-4 * golden.abs(), "step {step}, {name}: {ours} for {golden}");
         }
+    }
+}
+
+/// The discriminator's answers are probabilities, on the steps that train it. Its cross-entropy -log D(real) - log(1 - D(fake))
+/// is a mean over the batch, so by Jensen's inequality it is not below that of the mean answers.
+fn check_answers(rows: &[Value]) {
+    let answered: Vec<&Value> = rows.iter().filter(|row| row.get("discriminator").is_some()).collect();
+    assert_eq!(answered.len(), 2);
+    for row in answered {
+        let [real, fake] = ["real", "fake"].map(|name| row["discriminator"][name].as_f64().unwrap());
+        let least = -real.ln() - (1.0 - fake).ln();
+        let loss = row["terms"]["discriminator"].as_f64().unwrap();
+        assert!(0.0 < real && real < 1.0 && loss > least - 1e-6 && loss < least + 0.1, "{row}");
     }
 }
 

@@ -9,6 +9,7 @@ mod method;
 mod output;
 mod progress;
 mod stop;
+mod validation;
 mod workflow;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use abbe_run::LogRow;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value};
 
 /// A bar of `steps`, called `name`.
 pub fn bar(name: &str, steps: u64) -> ProgressBar {
@@ -47,17 +48,23 @@ impl Training {
             self.current = Some((bar(&row.phase, steps), Instant::now()));
         }
         let Some((bar, since)) = &self.current else { return };
-        let terms: Vec<String> = row.terms.iter().map(|(name, value)| format!("{name} {}", short(value))).collect();
-        bar.set_message(terms.join("  "));
+        let terms = numbers(&row.terms);
+        bar.set_message(terms.clone());
         bar.inc(1);
+        if !row.validation.is_empty() {
+            bar.suspend(|| eprintln!("{:>12}: after {} steps  {}", row.phase, row.step + 1, numbers(&row.validation)));
+        }
         if Some(bar.position()) == bar.length() {
             bar.finish_and_clear();
             let seconds = since.elapsed().as_secs_f64();
-            eprintln!("{:>12}: {} steps in {seconds:.0} s; {}", row.phase, bar.position(), terms.join("  "));
+            eprintln!("{:>12}: {} steps in {seconds:.0} s; {}", row.phase, bar.position(), terms);
         }
     }
 }
 
-fn short(value: &serde_json::Value) -> String {
-    value.as_f64().map_or_else(|| value.to_string(), |number| format!("{number:.3e}"))
+/// Numbers with their names: with four decimals, small ones with an exponent.
+fn numbers(numbers: &Map<String, Value>) -> String {
+    let short = |number: f64| if number.abs() < 0.1 { format!("{number:.3e}") } else { format!("{number:.4}") };
+    let text = |value: &Value| value.as_f64().map_or_else(|| value.to_string(), short);
+    numbers.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join("  ")
 }

@@ -7,7 +7,7 @@ use abbe_data::pair::{self, Pair, Source};
 use abbe_data::store::{self, Area};
 use abbe_eval::{Metric, Protocol, Published, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
-use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
+use abbe_run::{BestRecord, DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
@@ -15,6 +15,7 @@ use tch::Device;
 use crate::device::DeviceArgument;
 use crate::guard::guard;
 use crate::measures::{published, usual_protocols};
+use crate::validation::Validation;
 use crate::{progress, stop};
 
 /// Runs `experiment` and writes everything into `out`. Whatever can be checked is checked before `out` is touched.
@@ -27,17 +28,23 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let train = experiment.training_pictures(&stop::STOP, &mut |line| eprintln!("data.train: {line}"))?;
     let pictures = train.entries().len();
     eprintln!("data.train: {pictures} pictures from {}", experiment.data.train.hr.display());
-    let test = read_test_pairs(&experiment.data.test, experiment)?;
-    check_apart(&train, &test)?;
+    let test = read_pairs("data.test", &experiment.data.test, experiment)?;
+    check_apart(&train, "data.test", &test)?;
+    let own = experiment.data.validation.as_ref();
+    let own = own.map(|source| read_pairs("data.validation", source, experiment)).transpose()?;
+    check_apart(&train, "data.validation", own.as_deref().unwrap_or_default())?;
     check_judgeable(&test, &usual_protocols(experiment.scale)?)?;
     let published = published(experiment.published.as_deref(), experiment.scale, &usual_protocols(experiment.scale)?);
     let published = published.context("published")?;
     published.iter().try_for_each(|published| published.check(test.len())).context("published")?;
+    let validation = Validation::new(experiment, own.as_deref(), &test)?;
     check_start(experiment, out)?;
     let networks = Networks::new(experiment, at)?;
     networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
     let vgg = open_vgg(experiment, at)?;
     let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref(), &networks);
+    let of_own = own.as_deref().zip(experiment.data.validation.as_ref());
+    manifest.validation = of_own.map(|(own, source)| record(own.len(), pair::hash(own), source));
     let sampler = experiment.sampler(train)?;
     let folder = RunFolder::create(out, overwrite)?;
     write_atomic(&folder.experiment(), experiment.to_toml()?.as_bytes())?;
@@ -49,8 +56,10 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     };
     let done = guard(|| {
         let of_vgg: Vec<String> = vgg.as_ref().and_then(|vgg| vgg.notice.clone()).into_iter().collect();
-        let setup = Setup { experiment, sampler, device: at, folder: &folder, notices: &of_vgg, stop: &stop::STOP };
-        train_all(setup, networks, vgg)?;
+        let validator = validation.as_ref().map(Validation::validator).transpose()?;
+        let setup =
+            Setup { experiment, sampler, device: at, folder: &folder, notices: &of_vgg, validator, stop: &stop::STOP };
+        train_all(setup, networks, vgg, &mut manifest.best)?;
         let results = judge(experiment, &folder, at, &test, &manifest.notices, published)?;
         println!("\n{}", results.to_text());
         let mut written = abbe_viz::figures(&folder).complete()?;
@@ -67,13 +76,15 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     Ok(())
 }
 
-/// Trains every phase.
-fn train_all(setup: Setup, networks: Networks, vgg: Option<OpenVgg>) -> Result<()> {
+/// Trains every phase; `best` then has the best checkpoints, also when training was stopped.
+fn train_all(setup: Setup, networks: Networks, vgg: Option<OpenVgg>, best: &mut Vec<BestRecord>) -> Result<()> {
     let experiment = setup.experiment;
     let mut session = Session::new(setup, networks, vgg.map(|vgg| vgg.features))?;
     let names = experiment.phases.iter().map(|phase| phase.name.clone());
     let mut bars = progress::Training::new(names.enumerate().map(|(index, name)| (name, session.steps(index))));
-    abbe_train::train(&mut session, &mut |row| bars.show(row))
+    let trained = abbe_train::train(&mut session, &mut |row| bars.show(row));
+    *best = session.best;
+    trained
 }
 
 /// Scores bicubic and the final checkpoint of every phase; writes each picture's versions and the tables.
@@ -132,20 +143,20 @@ pub fn write_tables(results: &Results, path: impl Fn(&str) -> std::path::PathBuf
     Ok(())
 }
 
-fn read_test_pairs(source: &Source, experiment: &Experiment) -> Result<Vec<Pair>> {
-    let pairs = pair::load(source, experiment.scale).context("data.test")?;
-    eprintln!("data.test: {} pictures from {}", pairs.len(), source.hr.display());
+fn read_pairs(key: &'static str, source: &Source, experiment: &Experiment) -> Result<Vec<Pair>> {
+    let pairs = pair::load(source, experiment.scale).context(key)?;
+    eprintln!("{key}: {} pictures from {}", pairs.len(), source.hr.display());
     Ok(pairs)
 }
 
 /// A picture that was trained on proves nothing.
-fn check_apart(train: &store::Store, test: &[Pair]) -> Result<()> {
+fn check_apart(train: &store::Store, key: &str, test: &[Pair]) -> Result<()> {
     for judged in test {
         let is_same = |hr: &Area| (hr.height, hr.width) == judged.hr.size() && train.pixels(hr) == judged.hr.pixels;
         let same = train.entries().iter().find(|entry| is_same(&entry.hr));
         ensure!(
             same.is_none(),
-            "data.test: `{}` is also a training picture (`{}`): remove it from one of the two folders",
+            "{key}: `{}` is also a training picture (`{}`): remove it from one of the two folders",
             judged.name,
             same.map_or("", |entry| &entry.name)
         );
@@ -195,11 +206,6 @@ fn describe(
     vgg: Option<&OpenVgg>,
     networks: &Networks,
 ) -> Manifest {
-    let record = |pictures: usize, sha256: String, source: &Source| DataRecord {
-        pictures,
-        sha256,
-        lr: pair::lr_description(source),
-    };
     let mut notices = networks.notices();
     notices.extend(vgg.and_then(|vgg| vgg.notice.clone()).filter(|notice| !notices.contains(notice)));
     Manifest {
@@ -213,11 +219,17 @@ fn describe(
         seed: experiment.seed,
         train: record(train.entries().len(), train.hash(), &experiment.data.train),
         test: record(test.len(), pair::hash(test), &experiment.data.test),
+        validation: None,
         networks: network_records(networks),
         vgg: vgg.map(|vgg| vgg.origin.clone()),
+        best: Vec::new(),
         notices,
         seconds: 0.0,
     }
+}
+
+fn record(pictures: usize, sha256: String, source: &Source) -> DataRecord {
+    DataRecord { pictures, sha256, lr: pair::lr_description(source) }
 }
 
 /// Every network that is trained, the discriminator last.

@@ -34,7 +34,7 @@ pub enum Error {
     /// The perceptual distance of these pictures cannot be had.
     #[error(transparent)]
     Lpips(#[from] abbe_models::Error),
-    /// The picture's size and its pixels do not agree.
+    /// The picture's size and its pixels do not agree, or a value of SR is not finite.
     #[error(transparent)]
     Picture(#[from] abbe_data::Error),
 }
@@ -47,7 +47,7 @@ pub enum Error {
 /// pixels around it, and [`notice`] says so. Memory is therefore bounded for pictures of any size.
 ///
 /// # Errors
-/// When libtorch fails on a tile.
+/// When libtorch fails on a tile, and when the network makes a value that is not finite.
 pub fn upscale(model: &dyn SrModel, picture: &Rgb8) -> Result<Rgb8, Error> {
     let (side, radius) = cut(model, picture);
     upscale_by(model, picture, side, radius)
@@ -100,7 +100,7 @@ fn upscale_by(model: &dyn SrModel, picture: &Rgb8, side: usize, radius: usize) -
     Ok(sr)
 }
 
-/// The core of a tile, upscaled: planes `[3, height, width]`, clamped to [0, 1].
+/// The core of a tile, upscaled: planes `[3, height, width]`, not clamped.
 fn run(model: &dyn SrModel, seen: &Rgb8, tile: &Tile) -> Result<Vec<f32>, TchError> {
     let scale = model.scale();
     let lr = Tensor::f_from_slice(&seen.to_planes_f32())?
@@ -115,7 +115,7 @@ fn run(model: &dyn SrModel, seen: &Rgb8, tile: &Tile) -> Result<Vec<f32>, TchErr
         1 => luma::upscale(model, &lr)?,
         _ => model.forward(&channels_last(&lr), false),
     }; // [1, 3, h * scale, w * scale]
-    let core = sr.f_clamp(0.0, 1.0)?.f_narrow(2, top, height)?.f_narrow(3, left, width)?.f_contiguous()?;
+    let core = sr.f_narrow(2, top, height)?.f_narrow(3, left, width)?.f_contiguous()?;
     Vec::try_from(core.f_to_device(tch::Device::Cpu)?.f_view([-1])?)
 }
 
@@ -216,6 +216,15 @@ mod tests {
         let model = luma_network(2, [0.0; 3], [0.0, 0.0, 0.5]);
         let red = Rgb8::new(1, 1, vec![255, 0, 0]).unwrap();
         assert_eq!(upscale(model.as_ref(), &red).unwrap().pixels, [255, 54, 54].repeat(4));
+    }
+
+    #[test]
+    fn what_is_not_finite_is_an_error_and_no_white_picture() {
+        let picture = Rgb8::new(1, 1, vec![255; 3]).unwrap();
+        for bias in [f64::INFINITY, f64::NAN] {
+            let error = upscale(luma_network(2, [0.0; 3], [0.0, 0.0, bias]).as_ref(), &picture).unwrap_err();
+            assert!(matches!(error, Error::Picture(abbe_data::Error::NotFinite { .. })), "{error}");
+        }
     }
 
     #[test]

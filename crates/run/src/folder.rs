@@ -11,10 +11,11 @@ pub struct RunFolder {
 }
 
 /// Everything that a run writes, directly under its folder; `--overwrite` removes these and nothing else.
-const ENTRIES: [&str; 13] = [
+const ENTRIES: [&str; 14] = [
     "experiment.toml",
     "manifest.json",
     "log.jsonl",
+    "tensorboard",
     "checkpoints",
     "pictures",
     "figures",
@@ -92,6 +93,12 @@ impl RunFolder {
     /// One JSON object per training step.
     pub fn log(&self) -> PathBuf {
         self.root.join("log.jsonl")
+    }
+
+    /// TensorBoard's event files of a phase: the same numbers, and pictures of validation. Each phase is what TensorBoard
+    /// calls a run, so that it has a colour of its own and the terms of different phases are not joined to one curve.
+    pub fn tensorboard(&self, phase: &str) -> PathBuf {
+        self.root.join("tensorboard").join(phase)
     }
 
     /// A checkpoint of this name, without its ending.

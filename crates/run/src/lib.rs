@@ -2,17 +2,20 @@
 //!
 //! Never: decodes a picture, knows a network, prints.
 
+mod append;
 mod atomic;
 mod folder;
 mod log;
 mod manifest;
+mod tensorboard;
 
 use std::path::{Path, PathBuf};
 
 pub use atomic::{TEMPORARY, write_atomic};
 pub use folder::RunFolder;
-pub use log::{Log, LogRow, read_log};
-pub use manifest::{DataRecord, Manifest, NetworkRecord};
+pub use log::{Log, LogRow, json_number, read_log};
+pub use manifest::{BestRecord, DataRecord, Manifest, NetworkRecord};
+pub use tensorboard::{Events, Shown};
 
 /// What can go wrong with the files of a run.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,11 @@
 //! The log of a run: `log.jsonl`, one JSON object per training step.
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::append::Append;
 use crate::{Error, io};
 
 /// One training step. Its names are those of the experiment: the phase, and the loss terms in their order.
@@ -22,24 +22,23 @@ pub struct LogRow {
     /// The learning rate of this step.
     pub lr: f64,
     /// Each loss term times its weight, and their sum as `total`; `discriminator` on the steps that train it.
-    pub terms: serde_json::Map<String, serde_json::Value>,
+    pub terms: serde_json::Map<String, Value>,
     /// Each loss term before its weight.
-    pub raw: serde_json::Map<String, serde_json::Value>,
-    /// The discriminator's mean answer to real and restored pictures, as `real` and `fake`, on the steps that train it.
+    pub raw: serde_json::Map<String, Value>,
+    /// The discriminator's mean answer to real and restored pictures before its own step, as `real` and `fake`: the
+    /// probability, 0 to 1, that it gives them of being real. On the steps that train it.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    pub discriminator: serde_json::Map<String, serde_json::Value>,
-    /// Each metric on the pictures of validation, by its name with its convention, after the steps that validate.
+    pub discriminator: serde_json::Map<String, Value>,
+    /// The mean of each metric over the pictures of validation, by its name with its convention, after the steps that
+    /// validate; see [`json_number`].
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    pub validation: serde_json::Map<String, serde_json::Value>,
+    pub validation: serde_json::Map<String, Value>,
 }
 
-/// Appends rows to a log. A row reaches the file in one write, and what a failed write has left of it is removed, so a run
-/// that is cut off or fills the disk leaves whole lines.
+/// Appends rows to a log. A run that is cut off or fills the disk leaves whole lines.
 pub struct Log {
     path: PathBuf,
-    file: File,
-    /// Of the whole lines, in bytes.
-    length: u64,
+    file: Append,
 }
 
 impl Log {
@@ -48,8 +47,7 @@ impl Log {
     /// # Errors
     /// The path and the system's reason.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        let file = File::create(path).map_err(io("write", path))?;
-        Ok(Log { path: path.to_path_buf(), file, length: 0 })
+        Ok(Log { path: path.to_path_buf(), file: Append::create(path)? })
     }
 
     /// Appends one row.
@@ -58,19 +56,13 @@ impl Log {
     /// The path and the system's reason (a full disk, say).
     pub fn write(&mut self, row: &LogRow) -> Result<(), Error> {
         let line = serde_json::to_string(row).map_err(|error| io("write", &self.path)(error.into()))?;
-        let written = self.file.write_all(format!("{line}\n").as_bytes());
-        match written {
-            Ok(()) => self.length += line.len() as u64 + 1,
-            Err(_) => self.cut().map_err(io("remove half a line from", &self.path))?,
-        }
-        written.map_err(io("write", &self.path))
+        self.file.write(format!("{line}\n").as_bytes())
     }
+}
 
-    /// Removes what follows the last whole line.
-    fn cut(&mut self) -> std::io::Result<()> {
-        self.file.set_len(self.length)?;
-        self.file.seek(SeekFrom::Start(self.length)).map(drop)
-    }
+/// A number as JSON; `inf`, `-inf` and `NaN`, which it has no numbers for, are strings.
+pub fn json_number(value: f64) -> Value {
+    if value.is_finite() { value.into() } else { value.to_string().into() }
 }
 
 /// Reads a log back.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::{Error, write_atomic};
+use crate::{Error, json_number, write_atomic};
 
 /// Everything that decides a run's numbers and is not in its experiment file.
 #[derive(Debug, Clone, Serialize)]
@@ -29,10 +29,14 @@ pub struct Manifest {
     pub train: DataRecord,
     /// Pictures judged on.
     pub test: DataRecord,
+    /// Pictures of validation, where they are none of the test's.
+    pub validation: Option<DataRecord>,
     /// Each network with its size.
     pub networks: Vec<NetworkRecord>,
     /// Where the weights of VGG came from: a file with its SHA-256, or a seed; none without a content loss.
     pub vgg: Option<String>,
+    /// The best checkpoint of each phase that was validated.
+    pub best: Vec<BestRecord>,
     /// What a reader of the results must know, such as random VGG weights.
     pub notices: Vec<String>,
     /// Wall-clock seconds, from the first picture read to the last file written.
@@ -59,6 +63,24 @@ pub struct NetworkRecord {
     pub parameters: i64,
     /// Where its weights began.
     pub weights: String,
+}
+
+/// The best checkpoint of a phase, `checkpoints/<phase>_best.pth`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BestRecord {
+    /// The phase's name.
+    pub phase: String,
+    /// What it is the best by, with its convention.
+    pub metric: String,
+    /// The mean over the pictures of validation; see [`json_number`].
+    #[serde(serialize_with = "number")]
+    pub value: f64,
+    /// The step of the phase, counted from 0, after which it was kept.
+    pub step: u64,
+}
+
+fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    json_number(*value).serialize(serializer)
 }
 
 impl Manifest {

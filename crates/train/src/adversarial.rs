@@ -2,8 +2,9 @@
 //! (Goodfellow et al., arXiv 1406.2661; the throttle is the report's 5.3).
 
 use abbe_models::Network;
+use abbe_run::json_number;
 use anyhow::{Context, Result};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::experiment::DiscriminatorTraining;
 use crate::loss::{Numbers, Terms, adversarial};
@@ -50,7 +51,11 @@ impl Critic {
         let real = self.network.forward(hr, true);
         let fake = self.network.forward(&sr.detach(), true);
         let terms = Terms(vec![adversarial::discriminator(&real, &fake)]);
-        let numbers = terms.numbers()?;
+        let mut numbers = terms.numbers()?;
+        for (name, logits) in [("real", &real), ("fake", &fake)] {
+            let answer = logits.detach().sigmoid().mean(Kind::Float).double_value(&[]);
+            numbers.discriminator.insert(name.into(), json_number(answer));
+        }
         descend(&mut self.adam, &terms, training.clamp_gradient)?;
         Ok(numbers)
     }

@@ -61,7 +61,7 @@ fn largest(gradient: &Tensor) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::atomic::AtomicBool;
 
     use abbe_data::image::Rgb8;
@@ -70,7 +70,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::{Experiment, Networks, Setup, train};
+    use crate::{Experiment, Networks, Setup, Validator, train};
 
     #[test]
     fn a_term_must_reach_a_parameter_with_a_finite_gradient() {
@@ -86,7 +86,7 @@ mod tests {
         assert!(said((&weight - 2.0).sqrt()).unwrap_err().contains("not finite"));
     }
 
-    const EXPERIMENT: &str = r#"
+    pub(crate) const EXPERIMENT: &str = r#"
         name = "dead"
         seed = 0
         scale = 2
@@ -110,24 +110,34 @@ mod tests {
         loss = { pixel = { weight = 1.0, distance = "l1" } }
     "#;
 
-    #[test]
-    fn training_does_not_begin_with_a_network_that_learns_nothing() {
+    /// What `act` gives of a training of this experiment, on one grey picture.
+    pub(crate) fn with_session<T>(
+        text: &str,
+        validator: Option<Validator>,
+        stop: &AtomicBool,
+        act: impl FnOnce(&mut Session) -> T,
+    ) -> T {
         let picture = |side: usize| Rgb8::new(side, side, vec![90; side * side * 3]).unwrap();
-        let experiment = Experiment::parse(EXPERIMENT).unwrap();
+        let experiment = Experiment::parse(text).unwrap();
         let sampler =
             experiment.sampler(vec![Pair { name: "a".into(), hr: picture(16), lr: picture(8) }].into()).unwrap();
         let root = tempfile::tempdir().unwrap();
-        let (folder, stop) = (RunFolder::create(root.path(), false).unwrap(), AtomicBool::new(false));
-        let setup =
-            Setup { experiment: &experiment, sampler, device: Device::Cpu, folder: &folder, notices: &[], stop: &stop };
-        let networks = Networks::new(&experiment, Device::Cpu).unwrap();
-        let mut session = Session::new(setup, networks, None).unwrap();
-        // With weights of 0 and biases of -1 SRCNN's output is -1 everywhere; clamped to 0, it has no gradient.
-        for mut weights in session.trainees["b"].model.store().parameters() {
-            let value = if weights.dim() == 1 { -1.0 } else { 0.0 };
-            tch::no_grad(|| drop(weights.fill_(value)));
-        }
-        let error = format!("{:#}", train(&mut session, &mut |_| unreachable!("no step is taken")).unwrap_err());
+        let (device, folder) = (Device::Cpu, &RunFolder::create(root.path(), false).unwrap());
+        let networks = Networks::new(&experiment, device).unwrap();
+        let setup = Setup { experiment: &experiment, sampler, device, folder, notices: &[], validator, stop };
+        act(&mut Session::new(setup, networks, None).unwrap())
+    }
+
+    #[test]
+    fn training_does_not_begin_with_a_network_that_learns_nothing() {
+        let error = with_session(EXPERIMENT, None, &AtomicBool::new(false), |session| {
+            // With weights of 0 and biases of -1 SRCNN's output is -1 everywhere; clamped to 0, it has no gradient.
+            for mut weights in session.trainees["b"].model.store().parameters() {
+                let value = if weights.dim() == 1 { -1.0 } else { 0.0 };
+                tch::no_grad(|| drop(weights.fill_(value)));
+            }
+            format!("{:#}", train(session, &mut |_| unreachable!("no step is taken")).unwrap_err())
+        });
         assert!(error.contains("in phase `dead`") && error.contains("no gradient"), "{error}");
     }
 }

@@ -12,6 +12,7 @@ pub mod optimizer_state;
 mod pretrained;
 mod session;
 mod supervised;
+mod validation;
 mod vgg_weights;
 
 use anyhow::{Context, Result};
@@ -23,18 +24,22 @@ pub use experiment::{
 pub use networks::{Critic, Networks, Trainee};
 pub use pretrained::Origin;
 pub use session::{Report, Session, Setup};
+pub use validation::{Measure, Measured, Validator};
 pub use vgg_weights::{OpenVgg, cache_path, open as open_vgg};
 
 /// Runs the phases of an experiment one after the other: each ends with the checkpoint `<phase>_final.pth` of its network,
-/// that of the discriminator if it trained it, and `<phase>_final.state`, from which their optimisers can go on.
+/// that of the discriminator if it trained it, and `<phase>_final.state`, from which their optimisers can go on. With a
+/// [`Validator`], which changes nothing of the training, each also leaves `<phase>_best.pth` and its value in
+/// [`Session::best`].
 ///
 /// # Errors
-/// A loss term that gives its network no gradient, or is not finite (by step and term); Ctrl-C (`setup.stop`); a file that
-/// cannot be written. What was written before is whole.
+/// A loss term that gives its network no gradient, or is not finite (by step and term); a validation that fails; Ctrl-C
+/// (`setup.stop`); a file that cannot be written. What was written before is whole.
 pub fn train(session: &mut Session, report: Report) -> Result<()> {
     check::gradients(session)?;
     let phases = &session.setup.experiment.phases;
     for (index, phase) in phases.iter().enumerate() {
+        session.begin_phase(index)?;
         let run = match &phase.loss.adversarial {
             None => supervised::run(session, index, report),
             Some(config) => adversarial::run(session, index, config, report),

@@ -8,7 +8,7 @@ use std::time::Instant;
 use abbe_checkpoint::{TrainingState, WriteOptions};
 use abbe_data::patches::Sampler;
 use abbe_models::{Card, Network, vgg};
-use abbe_run::{Log, LogRow, RunFolder};
+use abbe_run::{BestRecord, Events, Log, LogRow, RunFolder, json_number};
 use abbe_torch::Adam;
 use anyhow::{Context, Result, bail, ensure};
 use indexmap::IndexMap;
@@ -19,6 +19,7 @@ use crate::experiment::{Experiment, Optimizer, Phase};
 use crate::loss::{Numbers, Terms, content, pixel};
 use crate::networks::{Critic, Networks, Trainee};
 use crate::optimizer_state::of_adam;
+use crate::validation::{Measured, Validator};
 
 /// Called after each step with its row of the log.
 pub type Report<'a> = &'a mut dyn FnMut(&LogRow);
@@ -35,6 +36,8 @@ pub struct Setup<'a> {
     pub folder: &'a RunFolder,
     /// What the checkpoints of networks that are trained with a content loss say of it, such as random VGG weights.
     pub notices: &'a [String],
+    /// Looks at whole pictures while training goes on, where the experiment wants it.
+    pub validator: Option<Validator<'a>>,
     /// Set by Ctrl-C: training stops after the step it is at.
     pub stop: &'a AtomicBool,
 }
@@ -45,12 +48,16 @@ pub struct Session<'a> {
     pub setup: Setup<'a>,
     /// By their names in the experiment.
     pub trainees: IndexMap<String, Trainee>,
+    /// The best checkpoints so far.
+    pub best: Vec<BestRecord>,
     /// When a phase is adversarial.
     pub(crate) critic: Option<Critic>,
     /// When a phase has a content loss.
     vgg: Option<vgg::Features>,
     pictures: Pictures,
     log: Log,
+    /// Of the phase that goes on.
+    events: Option<Events>,
     started: Instant,
 }
 
@@ -63,7 +70,22 @@ impl<'a> Session<'a> {
         let log = Log::create(&setup.folder.log())?;
         let Networks { trainees, critic } = networks;
         let pictures = Pictures::new(&setup)?;
-        Ok(Session { setup, trainees, critic, vgg, pictures, log, started: Instant::now() })
+        let (best, events, started) = (Vec::new(), None, Instant::now());
+        Ok(Session { setup, trainees, best, critic, vgg, pictures, log, events, started })
+    }
+
+    /// Begins what TensorBoard shows of a phase.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn begin_phase(&mut self, index: usize) -> Result<()> {
+        let phase = &self.setup.experiment.phases[index];
+        let mut events = Events::create(&self.setup.folder.tensorboard(&phase.name))?;
+        if let Some(validator) = &self.setup.validator {
+            events.pictures(0, validator.references.clone())?;
+        }
+        self.events = Some(events);
+        Ok(())
     }
 
     /// Steps of the phase with this index.
@@ -107,14 +129,16 @@ impl<'a> Session<'a> {
         Ok(Terms(terms))
     }
 
-    /// Ends a step: logs its numbers, keeps a checkpoint where one is due, and stops when told to.
+    /// Ends a step: validates where that is due, logs its numbers, keeps the checkpoints that are due, and stops when told
+    /// to.
     ///
     /// # Errors
-    /// A file that cannot be written, Ctrl-C.
+    /// A validation that fails, a file that cannot be written, Ctrl-C.
     pub(crate) fn end_step(&mut self, index: usize, step: u64, numbers: Numbers, report: Report) -> Result<()> {
         let experiment = self.setup.experiment;
         let phase = &experiment.phases[index];
         let steps_per_epoch = experiment.steps_per_epoch(self.setup.sampler.pictures());
+        let Measured { values, pictures } = self.validate(index, step)?.unwrap_or_default();
         let row = LogRow {
             phase: phase.name.clone(),
             step,
@@ -123,14 +147,19 @@ impl<'a> Session<'a> {
             lr: self.trainees[&phase.network].adam.config.lr,
             terms: numbers.weighted,
             raw: numbers.raw,
-            discriminator: serde_json::Map::new(),
-            validation: serde_json::Map::new(),
+            discriminator: numbers.discriminator,
+            validation: values.iter().map(|(name, value)| (name.clone(), json_number(*value))).collect(),
         };
         self.log.write(&row)?;
+        if let Some(events) = &mut self.events {
+            events.row(&row)?;
+            events.pictures(step, pictures)?;
+        }
         report(&row);
+        self.keep_best(phase, step, &values)?;
         let epochs = (step + 1) / steps_per_epoch;
         if (step + 1).is_multiple_of(steps_per_epoch) && phase.save_epochs.contains(&epochs) {
-            self.save(phase, &format!("epoch_{epochs}"))?;
+            self.save(phase, &format!("epoch_{epochs}"), None)?;
         }
         if self.setup.stop.load(Ordering::Relaxed) {
             let path = self.save_all(index, "interrupted", step + 1)?;
@@ -152,7 +181,7 @@ impl<'a> Session<'a> {
     /// here the learning rate follows from the step alone.
     fn save_all(&self, index: usize, stage: &str, steps: u64) -> Result<PathBuf> {
         let phase = &self.setup.experiment.phases[index];
-        let path = self.save(phase, stage)?;
+        let path = self.save(phase, stage, None)?;
         let mut optimizers = vec![of_adam(&self.trainees[&phase.network].adam).to_value()];
         if let (Some(_), Some(critic)) = (&phase.discriminator, &self.critic) {
             let path = self.setup.folder.checkpoint(&format!("{}_discriminator_{stage}", phase.name));
@@ -166,7 +195,8 @@ impl<'a> Session<'a> {
         Ok(path)
     }
 
-    fn save(&self, phase: &Phase, stage: &str) -> Result<PathBuf> {
+    /// Saves the network of a phase; `notice` is what whoever uses the checkpoint must know beside what is known anyway.
+    pub(crate) fn save(&self, phase: &Phase, stage: &str, notice: Option<&String>) -> Result<PathBuf> {
         let path = self.setup.folder.checkpoint(&format!("{}_{stage}", phase.name));
         let network = *self.setup.experiment.network(&phase.network)?;
         let model = self.trainees[&phase.network].model.as_ref();
@@ -180,7 +210,7 @@ impl<'a> Session<'a> {
         let met_vgg = self.setup.experiment.phases.iter().any(has_content);
         let of_start = &self.trainees[&phase.network].origin.notices;
         let of_vgg = if met_vgg { self.setup.notices } else { &[] };
-        let new = of_vgg.iter().filter(|notice| !of_start.contains(notice));
+        let new = of_vgg.iter().chain(notice).filter(|notice| !of_start.contains(notice));
         let notices = of_start.iter().chain(new).cloned().collect();
         abbe_models::save(&path, model, &Card { network, notices, sources: Vec::new() })?;
         Ok(path)

@@ -5,6 +5,7 @@ mod named;
 mod phase;
 mod start;
 mod validate;
+mod validation;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use phase::{DiscriminatorTraining, Length, Losses, Optimizer, Phase, Schedule};
 pub use start::{Pretrained, Start};
+pub use validation::Validation;
 
 /// One experiment, as its file says it. A key that is missing, misspelt or of a wrong type is an error that names it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +48,8 @@ pub struct Experiment {
     pub vgg: Option<Vgg>,
     /// What training begins with, where that is not random.
     pub start: Option<Start>,
+    /// How whole pictures are looked at while training goes on.
+    pub validation: Option<Validation>,
     /// What is done, in this order.
     #[serde(rename = "phase")]
     pub phases: Vec<Phase>,
@@ -57,6 +61,8 @@ pub struct Experiment {
 pub struct Data {
     /// Pictures to train on.
     pub train: Source,
+    /// Pictures to look at while training goes on, when they are none of the test's; see [`Experiment::validation`].
+    pub validation: Option<Source>,
     /// Pictures to judge on; no training picture should be among them.
     pub test: Source,
     /// Side of an HR patch in pixels, a multiple of the scale.
@@ -198,7 +204,12 @@ impl Experiment {
 
     /// Steps of the phase with this index.
     pub fn steps(&self, index: usize, pictures: usize) -> u64 {
-        match self.phases[index].length {
+        self.steps_of(self.phases[index].length, pictures)
+    }
+
+    /// The same of any length.
+    pub(crate) fn steps_of(&self, length: Length, pictures: usize) -> u64 {
+        match length {
             Length::Steps(steps) => steps,
             Length::Epochs(epochs) => epochs * self.steps_per_epoch(pictures),
         }

@@ -4,14 +4,17 @@ use abbe_hub::{Catalogue, Folders, Places, dataset};
 use anyhow::{Context, Result, ensure};
 use toml::{Table, Value};
 
-/// Whether `data.train` or `data.test` names a data set.
+/// What may name a data set under `data`.
+const KEYS: [&str; 3] = ["train", "validation", "test"];
+
+/// Whether one of them names a data set.
 pub fn is_in(experiment: &Table) -> bool {
     sources(experiment).any(|source| source.contains_key("source"))
 }
 
 fn sources(experiment: &Table) -> impl Iterator<Item = &Table> {
     let data = experiment.get("data").and_then(Value::as_table);
-    ["train", "test"].into_iter().filter_map(move |key| data?.get(key)?.as_table())
+    KEYS.into_iter().filter_map(move |key| data?.get(key)?.as_table())
 }
 
 /// Puts the folders of the data sets in the place of their names. Where nothing is said of the LR pictures they are read
@@ -24,7 +27,7 @@ pub fn resolve(experiment: &mut Table) -> Result<()> {
     let catalogue = Catalogue::with(places.catalogue.as_slice())?;
     let scale = experiment.get("scale").and_then(Value::as_integer).and_then(|scale| usize::try_from(scale).ok());
     let data = experiment.get_mut("data").and_then(Value::as_table_mut).context("expected [data]")?;
-    for key in ["train", "test"] {
+    for key in KEYS {
         let Some(source) = data.get_mut(key).and_then(Value::as_table_mut) else { continue };
         let Some(name) = source.remove("source") else { continue };
         let name =

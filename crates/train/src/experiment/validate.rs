@@ -6,7 +6,7 @@ use abbe_data::pair::Lr;
 use abbe_models::{Architecture, Config};
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Data, Experiment, Length, Optimizer, Phase, Schedule};
+use super::{Data, Experiment, Length, Optimizer, Phase, Schedule, Validation};
 
 /// Checks everything that can be checked before a picture is read.
 pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
@@ -45,7 +45,30 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
             item.name
         );
     }
+    if let Some(config) = &experiment.validation {
+        validation(config).context("validation")?;
+    }
     unused(experiment)
+}
+
+/// Metrics and protocols are known to those who measure.
+fn validation(config: &Validation) -> Result<()> {
+    length(config.every).context("every")?;
+    names("metrics", &config.metrics)?;
+    names("protocols", &config.protocols)?;
+    config.pictures.as_ref().map_or(Ok(()), |pictures| names("pictures", pictures))
+}
+
+fn names(key: &str, names: &[String]) -> Result<()> {
+    ensure!(!names.is_empty(), "{key}: expected at least one name, found none");
+    let twice = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
+    ensure!(twice.is_none(), "{key}: `{}` is given twice", twice.map_or("", |(_, name)| name));
+    Ok(())
+}
+
+fn length((Length::Epochs(length) | Length::Steps(length)): Length) -> Result<()> {
+    ensure!((1..=1_000_000_000).contains(&length), "expected 1 to 1000000000, found {length}");
+    Ok(())
 }
 
 /// How pictures are cut into patches and batches.
@@ -101,6 +124,11 @@ fn unused(experiment: &Experiment) -> Result<()> {
     ensure!(experiment.discriminator.is_none() || adversarial, "discriminator: no phase has an adversarial loss");
     let content = any(|phase| phase.loss.content.is_some());
     ensure!(experiment.vgg.is_none() || content, "vgg: no phase has a content loss");
+    let validated = experiment.validation.is_some();
+    ensure!(
+        experiment.data.validation.is_none() || validated,
+        "data.validation: there is no [validation] that uses it"
+    );
     Ok(())
 }
 
@@ -122,8 +150,7 @@ pub(super) fn save_epochs(experiment: &Experiment, pictures: usize) -> Result<()
 fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
     ensure!(is_file_name(&phase.name), "name: expected letters, digits, `-`, `_` or `.`, found `{}`", phase.name);
     experiment.network(&phase.network).context("network")?;
-    let (Length::Epochs(length) | Length::Steps(length)) = phase.length;
-    ensure!((1..=1_000_000_000).contains(&length), "length: expected 1 to 1000000000, found {length}");
+    length(phase.length).context("length")?;
     optimizer(&phase.optimizer).context("optimizer")?;
     if let Schedule::Cosine { to } = phase.schedule {
         ensure!((0.0..=phase.optimizer.lr).contains(&to), "schedule.cosine.to: expected 0 to the lr, found {to}");

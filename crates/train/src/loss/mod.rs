@@ -77,6 +77,8 @@ pub struct Numbers {
     pub weighted: Map<String, Value>,
     /// Each term before its weight.
     pub raw: Map<String, Value>,
+    /// What the discriminator answers, on the steps that train it; see [`LogRow::discriminator`](abbe_run::LogRow).
+    pub discriminator: Map<String, Value>,
 }
 
 impl Numbers {
@@ -91,5 +93,6 @@ impl Numbers {
     pub fn extend(&mut self, other: Numbers) {
         self.weighted.extend(other.weighted);
         self.raw.extend(other.raw);
+        self.discriminator.extend(other.discriminator);
     }
 }

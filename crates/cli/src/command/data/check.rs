@@ -98,14 +98,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The training and the test pictures.
+/// The training pictures, those of validation where it has its own, and the test pictures.
 fn of_experiment(path: &Path) -> Result<(Vec<Split>, Settings)> {
     let Experiment { scale, data, .. } = Experiment::read(path)?;
     let judgeable = least_judgeable(scale)?;
     let settings = Settings { scale, patch: Some(data.patch), judgeable, batch: data.batch, workers: data.workers };
     let train = Split { name: "train".into(), source: data.train, training: true };
     let test = Split { name: "test".into(), source: data.test, training: false };
-    Ok((vec![train, test], settings))
+    let validation = data.validation.map(|source| Split { name: "validation".into(), source, training: false });
+    Ok(([train].into_iter().chain(validation).chain([test]).collect(), settings))
 }
 
 fn of_folders(hr: &Path, arguments: &Arguments) -> Result<(Vec<Split>, Settings)> {
