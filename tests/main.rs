@@ -9,6 +9,7 @@ mod exchange; // checkpoints looked into and converted
 mod fetch; // data sets by name
 mod golden; // losses and Adam against PyTorch's stored numbers
 mod loader; // training pictures in memory, mapped and on the device
+mod lpips; // LPIPS in tables, with its weights and without
 mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse
 mod python; // files to and from PyTorch

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
 use abbe_data::store::{self, Area};
-use abbe_eval::{Metric, Protocol, Results, Upscaler, evaluate};
+use abbe_eval::{Measures, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
 use abbe_run::{DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
@@ -14,8 +14,7 @@ use tch::Device;
 
 use crate::device::DeviceArgument;
 use crate::guard::guard;
-use crate::measures::usual_protocols;
-use crate::{progress, stop};
+use crate::{measures, progress, stop};
 
 /// Runs `experiment` and writes everything into `out`. Whatever can be checked is checked before `out` is touched.
 ///
@@ -29,7 +28,8 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     eprintln!("data.train: {pictures} pictures from {}", experiment.data.train.hr.display());
     let test = read_test_pairs(&experiment.data.test, experiment)?;
     check_apart(&train, &test)?;
-    check_judgeable(&test, &usual_protocols(experiment.scale)?)?;
+    let measures = measures::usual(experiment.scale, &test, at)?;
+    check_judgeable(&test, &measures)?;
     check_start(experiment, out)?;
     let networks = Networks::new(experiment, at)?;
     networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
@@ -48,7 +48,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
         let of_vgg: Vec<String> = vgg.as_ref().and_then(|vgg| vgg.notice.clone()).into_iter().collect();
         let setup = Setup { experiment, sampler, device: at, folder: &folder, notices: &of_vgg, stop: &stop::STOP };
         train_all(setup, networks, vgg)?;
-        let results = judge(experiment, &folder, at, &test, &manifest.notices)?;
+        let results = judge(experiment, &folder, at, &test, measures, &manifest.notices)?;
         println!("\n{}", results.to_text());
         let mut written = abbe_viz::figures(&folder).complete()?;
         note(&mut manifest, "finished".into())?;
@@ -79,9 +79,9 @@ fn judge(
     folder: &RunFolder,
     device: Device,
     test: &[Pair],
+    measures: Measures,
     notices: &[String],
 ) -> Result<Results> {
-    let (protocols, metrics) = (usual_protocols(experiment.scale)?, Metric::usual());
     for pair in test {
         abbe_viz::save(&pair.hr, &folder.picture(&pair.name, "hr"))?;
         abbe_viz::save(&pair.lr, &folder.picture(&pair.name, "lr"))?;
@@ -100,11 +100,11 @@ fn judge(
             stop::check()?;
             abbe_viz::save(sr, &folder.picture(&pair.name, name))
         };
-        methods.push(evaluate(name, upscaler, test, experiment.scale, &protocols, &metrics, keep)?);
+        methods.push(evaluate(name, upscaler, test, &measures, keep)?);
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&experiment.data.test);
-    let results = Results { scale: experiment.scale, lr, protocols, metrics, methods, notices: notices.to_vec() };
+    let results = measures.results(lr, methods, notices.to_vec());
     write_tables(&results, |ending| folder.metrics(ending))?;
     Ok(results)
 }
@@ -143,10 +143,10 @@ fn check_apart(train: &store::Store, test: &[Pair]) -> Result<()> {
 }
 
 /// A picture too small for a protocol would be noticed only after training.
-fn check_judgeable(test: &[Pair], protocols: &[Protocol]) -> Result<()> {
+fn check_judgeable(test: &[Pair], measures: &Measures) -> Result<()> {
     for pair in test {
-        let fits =
-            protocols.iter().try_for_each(|protocol| abbe_eval::check(pair.hr.size(), protocol, &Metric::usual()));
+        let mut protocols = measures.protocols.iter();
+        let fits = protocols.try_for_each(|protocol| abbe_eval::check(pair.hr.size(), protocol, &measures.metrics));
         fits.with_context(|| format!("data.test: `{}`", pair.name))?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::metric::Better;
 use crate::statistics::{Difference, RESAMPLES, SEED};
-use crate::{Metric, Results};
+use crate::{LpipsColumn, Metric, Protocol, Results};
 
 impl Results {
     /// The means as one aligned table per protocol, the best of each column marked with `*`; where there are several methods
@@ -12,9 +12,8 @@ impl Results {
     pub fn to_text(&self) -> String {
         let pictures = self.methods.iter().map(|method| method.rows.len()).max().unwrap_or(0);
         let mut text = format!("x{}, pictures: {pictures} (means below), lr: {}\n\n", self.scale, self.lr);
-        for (index, protocol) in self.protocols.iter().enumerate() {
-            let columns = index * self.metrics.len()..(index + 1) * self.metrics.len();
-            text += &format!("{}: {}\n{}\n", protocol.name, protocol.about, aligned(&self.means(columns.clone())));
+        for (title, columns) in self.sections() {
+            text += &format!("{title}\n{}\n", aligned(&self.means(columns.clone())));
             if !self.pairs().is_empty() {
                 text += &format!("{}\n", aligned(&self.differences(columns)));
             }
@@ -26,10 +25,22 @@ impl Results {
                  # it leaves 0 out.\n"
             );
         }
-        for notice in &self.notices {
+        for notice in self.remarks() {
             text += &format!("Notice: {notice}\n");
         }
         text
+    }
+
+    /// The tables: one per protocol, and one of LPIPS.
+    fn sections(&self) -> Vec<(String, Range<usize>)> {
+        let (count, protocols) = (self.metrics.len(), self.protocols.len());
+        let of = |(index, protocol): (usize, &Protocol)| {
+            (format!("{}: {}", protocol.name, protocol.about), index * count..(index + 1) * count)
+        };
+        let lpips =
+            ("lpips: red, green and blue of the whole picture".to_owned(), protocols * count..self.columns().len());
+        let sections = self.protocols.iter().enumerate().map(of).chain([lpips]);
+        sections.filter(|(_, columns)| !columns.is_empty()).collect()
     }
 
     fn header(&self, first: &str, columns: Range<usize>) -> Vec<String> {
@@ -37,25 +48,26 @@ impl Results {
     }
 
     fn means(&self, columns: Range<usize>) -> Vec<Vec<String>> {
+        let metrics = &self.column_metrics()[columns.clone()];
         let mut lines = vec![self.header("", columns.clone())];
         for method in &self.methods {
             let means = method.mean(columns.end);
-            let cells = means[columns.clone()].iter().zip(&self.metrics).map(|(&mean, metric)| metric.format(mean));
+            let cells = means[columns.clone()].iter().zip(metrics).map(|(&mean, metric)| metric.format(mean));
             lines.push([method.name.clone()].into_iter().chain(cells).collect());
         }
-        for (column, metric) in self.metrics.iter().enumerate() {
+        for (column, metric) in metrics.iter().enumerate() {
             mark_best(&mut lines, column + 1, metric.better);
         }
         lines
     }
 
     fn differences(&self, columns: Range<usize>) -> Vec<Vec<String>> {
+        let metrics = &self.column_metrics()[columns.clone()];
         let mut lines = vec![self.header("difference", columns.clone())];
         lines[0].iter_mut().skip(1).for_each(|name| name.push(' ')); // above the marks
         for [a, b] in self.pairs() {
             let differences = a.minus(b, columns.end);
-            let cells =
-                differences[columns.clone()].iter().zip(&self.metrics).map(|(&found, metric)| cell(found, metric));
+            let cells = differences[columns.clone()].iter().zip(metrics).map(|(&found, metric)| cell(found, metric));
             lines.push([format!("{} - {}", a.name, b.name)].into_iter().chain(cells).collect());
         }
         lines
@@ -63,17 +75,19 @@ impl Results {
 
     /// `psnr in dB. Higher is better for psnr, ssim; lower for gmsd.`
     fn directions(&self) -> String {
-        let names = |metrics: Vec<&&Metric>| metrics.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", ");
-        let of = |better| self.metrics.iter().filter(|metric| metric.better == better).collect::<Vec<_>>();
-        let decibels = names(self.metrics.iter().filter(|metric| metric.unit == "dB").collect());
+        let metrics = Vec::from_iter(self.metrics.iter().copied().chain(self.lpips.iter().map(LpipsColumn::metric)));
+        let names = |has: &dyn Fn(&Metric) -> bool| {
+            metrics.iter().filter(|metric| has(metric)).map(|metric| metric.name).collect::<Vec<_>>().join(", ")
+        };
+        let decibels = names(&|metric| metric.unit == "dB");
         let mut parts = Vec::new();
         if !decibels.is_empty() {
             parts.push(format!("{decibels} in dB."));
         }
-        match (names(of(Better::Higher)), names(of(Better::Lower))) {
-            (_, lower) if lower.is_empty() => parts.push("Higher is better for every metric.".into()),
-            (higher, _) if higher.is_empty() => parts.push("Lower is better for every metric.".into()),
-            (higher, lower) => parts.push(format!("Higher is better for {higher}; lower for {lower}.")),
+        match [Better::Higher, Better::Lower].map(|better| names(&|metric| metric.better == better)) {
+            [_, lower] if lower.is_empty() => parts.push("Higher is better for every metric.".into()),
+            [higher, _] if higher.is_empty() => parts.push("Lower is better for every metric.".into()),
+            [higher, lower] => parts.push(format!("Higher is better for {higher}; lower for {lower}.")),
         }
         parts.join(" ")
     }
@@ -120,7 +134,7 @@ fn aligned(lines: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::tests::results;
+    use crate::table::tests::{results, with_lpips};
 
     #[test]
     fn each_protocol_has_its_table_with_the_best_marked() {
@@ -150,6 +164,22 @@ Notice: VGG-19 with random weights (seed 0)
         let results = results();
         let text = results.to_text().replace(&results.protocols[0].about, "ABOUT");
         assert_eq!(text, expected, "{text}");
+    }
+
+    #[test]
+    fn lpips_has_a_table_of_its_own() {
+        let text = with_lpips().to_text();
+        let expected = "
+lpips: red, green and blue of the whole picture
+         lpips_alex_v0.1   lpips_vgg_v0.1
+bicubic           0.3500                -
+SRGAN             0.1500*               -
+";
+        let lines = Vec::from_iter(text.lines().map(str::trim_end)).join("\n");
+        assert!(lines.contains(expected), "{text}");
+        assert!(text.contains("SRGAN - bicubic  -0.2000 [-0.2000, -0.2000]#"), "{text}");
+        assert!(text.contains("Higher is better for psnr, ssim; lower for lpips_alex, lpips_vgg."), "{text}");
+        assert!(text.contains("Notice: lpips_vgg_v0.1: no weights, get them\nNotice: VGG-19"), "{text}");
     }
 
     #[test]

@@ -65,6 +65,16 @@ impl View {
         Ok(version.crop(top * scale, left * scale, height * scale, width * scale)?)
     }
 
+    /// LPIPS of a whole picture, as the table has it.
+    fn lpips(&self, results: &Results, method: &Method) -> Vec<String> {
+        let row = method.rows.iter().find(|row| row.picture == self.picture && self.quarter.is_none());
+        let values = row.into_iter().flat_map(|row| &row.values).zip(results.column_metrics());
+        values
+            .filter(|(_, metric)| metric.net().is_some())
+            .map(|(&value, metric)| metric.format_with_unit(value))
+            .collect()
+    }
+
     pub(crate) fn title(&self) -> String {
         self.quarter.map_or(self.picture.clone(), |(name, _)| format!("{}, {name} quarter", self.picture))
     }
@@ -99,7 +109,7 @@ impl Versions {
             let versions = abbe_eval::Versions { sr: &picture, hr: &hr, lr: Some(&lr) };
             let values = measure(&versions, protocol, &results.metrics)?;
             let caption = results.metrics.iter().zip(values).map(|(metric, value)| metric.format_with_unit(value));
-            let caption = caption.collect::<Vec<_>>().join(" / ");
+            let caption = caption.chain(view.lpips(results, method)).collect::<Vec<_>>().join(" / ");
             restored.push((method.name.clone(), picture, caption));
         }
         Ok(Self { name: view.title(), lr, hr, restored })

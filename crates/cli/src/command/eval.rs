@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use abbe_data::image::Conversion;
 use abbe_data::pair::{self, Lr, Pair, Source};
 use abbe_data::resample::Border;
-use abbe_eval::{Results, evaluate};
+use abbe_eval::evaluate;
 use abbe_hub::{Catalogue, Folders, Places, dataset};
 use anyhow::{Context, Result};
 
@@ -67,10 +67,10 @@ impl Arguments {
 /// Judges the models.
 ///
 /// # Errors
-/// What is wrong with a model, a picture or the folder to write to.
+/// What is wrong with a model, a picture or the folder to write to; and what was not measured, once the rest is printed.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let (protocols, metrics) = arguments.measures.choice(arguments.scale)?;
     let device = arguments.device.find()?;
+    let measures = arguments.measures.choice(arguments.scale, device)?;
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let folders = arguments.folders()?;
     let made = Lr::Bicubic { border: Border::Replicate };
@@ -87,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             bar.inc(1);
             stop::check()
         };
-        methods.push(evaluate(name, &model.upscaler, &pairs, arguments.scale, &protocols, &metrics, keep)?);
+        methods.push(evaluate(name, &model.upscaler, &pairs, &measures, keep)?);
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&source);
@@ -96,11 +96,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         model.notices.iter().chain(&tiled).map(|notice| format!("{name}: {notice}")).collect::<Vec<_>>()
     };
     let notices = names.iter().zip(&models).flat_map(said).collect();
-    let results = Results { scale: arguments.scale, lr, protocols, metrics, methods, notices };
+    let results = measures.results(lr, methods, notices);
     if let Some(out) = &arguments.out {
         let path = |ending: &str| out.join(format!("metrics.{ending}"));
         workflow::write_tables(&results, path).context("the tables")?;
     }
     println!("{}", if arguments.json { results.to_json() } else { results.to_text() }.trim_end());
-    Ok(())
+    Ok(results.complete()?)
 }
