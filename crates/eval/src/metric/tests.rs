@@ -95,10 +95,8 @@ fn match_the_libraries(file: &str, pictures: impl Fn(&str) -> [Rgb8; 2]) -> usiz
             for (name, expected) in metrics.as_object().unwrap() {
                 let found = of(Metric::named(name).unwrap(), protocol, &sr, &hr);
                 let expected = expected.as_f64().unwrap();
-                // NIQE takes roots of small differences of large numbers.
-                let tolerance = if name == "niqe" { 1e-7 } else { 1e-9 };
                 let error = (found / expected - 1.0).abs();
-                assert!(error < tolerance, "{picture} {protocol} {name}: {found}, not {expected}");
+                assert!(error < 1e-9, "{picture} {protocol} {name}: {found}, not {expected}");
                 compared += 1;
             }
         }
