@@ -177,6 +177,25 @@ mod tests {
     }
 
     #[test]
+    fn lpips_is_shown_of_whole_pictures() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = std::fs::read_to_string(finished(folder.path()).metrics("json")).unwrap();
+        let mut table: serde_json::Value = serde_json::from_str(&text).unwrap();
+        table["lpips"] = serde_json::json!([{ "net": "alex", "weights": { "file": "a.pth", "sha256": "00" } }]);
+        for row in table["methods"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .flat_map(|method| method["pictures"].as_array_mut().unwrap())
+        {
+            row["lpips_alex_v0.1"] = 0.25.into();
+        }
+        let results = Results::from_json(&table.to_string()).unwrap();
+        let shown = |quarter| View { picture: "3".into(), quarter }.lpips(&results, &results.methods[1]);
+        assert_eq!((shown(None), shown(Some(QUARTERS[0]))), (vec!["0.2500".to_owned()], vec![]));
+    }
+
+    #[test]
     fn a_row_has_the_first_and_the_last_method() {
         let picture = Rgb8::new(1, 1, vec![0; 3]).unwrap();
         let titles = |count: usize| {

@@ -132,7 +132,7 @@ pub static METRICS: [Metric; 18] = [
         compute: Downscaled(psnr::psnr) },
     Metric { name: "niqe", better: Lower, unit: "", digits: 4,
         range: "0 and above; none where fewer than two blocks of 96x96 pixels have any structure", least: niqe::LEAST,
-        source: "Mittal, Soundararajan, Bovik 2013, of SR's luma alone, with the authors' parameters; pyiqa 0.1.16",
+        source: "Mittal, Soundararajan, Bovik 2013, of SR's luma alone, with the authors' parameters; nearly pyiqa 0.1.16",
         compute: Alone(niqe::niqe) },
     Metric { name: "lpips_alex", better: Lower, unit: "", digits: 4,
         range: LPIPS_RANGE, least: Net::Alex.least() as usize,
