@@ -57,7 +57,7 @@ impl MeasureArguments {
 
     fn lpips(&self, nets: &[Net], device: Device) -> Result<Vec<OpenLpips>> {
         match (&self.lpips_weights, nets) {
-            (None, nets) => Ok(nets.iter().map(|&net| from_cache(net, device)).collect()),
+            (None, nets) => Ok(nets.iter().map(|&net| announced(from_cache(net, device))).collect()),
             (Some(path), &[net]) => Ok(vec![OpenLpips::new(net, Ok(Lpips::open(net, path, None, device)?))]),
             (Some(path), nets) => bail!(
                 "--lpips-weights {}: one network's weights, and --metrics asks for {} of them: name one of lpips_alex, \
@@ -67,6 +67,14 @@ impl MeasureArguments {
             ),
         }
     }
+}
+
+/// Says at once what will be missing in the end.
+fn announced(lpips: OpenLpips) -> OpenLpips {
+    if let Err(why) = &lpips.column().weights {
+        eprintln!("notice: {} will be empty: {why}", lpips.column().name());
+    }
+    lpips
 }
 
 fn from_cache(net: Net, device: Device) -> OpenLpips {
