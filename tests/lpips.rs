@@ -125,7 +125,10 @@ fn one_channel_is_made_three_where_that_is_asked_for() {
         scratch.write(&format!("{folder}/g.png"), encode(&picture, Format::Png).unwrap().file);
     };
     let (sr, hr) = (|at: usize| (at % 44 * 5) as u8, |at: usize| (at / 44 * 6) as u8);
-    (rgb("rgb", &sr), rgb("rgb_hr", &hr), grey("grey", &sr), grey("grey_hr", &hr));
+    rgb("rgb", &sr);
+    rgb("rgb_hr", &hr);
+    grey("grey", &sr);
+    grey("grey_hr", &hr);
     scratch.abbe("score grey grey_hr --metrics lpips").fails_with(&["g.png", "grey"]);
     let value = |command: &str| json_of(&scratch, command)["methods"][0]["mean"][COLUMN].as_f64().unwrap();
     let expected = value("score rgb rgb_hr --metrics lpips");

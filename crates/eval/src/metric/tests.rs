@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use abbe_data::image::{self, Conversion, Rgb8};
 use abbe_data::resample::{Border, bicubic};
+use abbe_models::lpips::Net;
 use serde_json::Value;
 
 use super::{Better, Compute, METRICS, Metric};
@@ -66,6 +67,8 @@ fn names_are_columns_and_are_found() {
         assert_eq!(Metric::named(metric.name).unwrap(), metric);
         assert!(metric.name.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !metric.source.is_empty());
     }
+    assert!(Net::ALL.iter().all(|&net| Metric::lpips(net).net() == Some(net)));
+    assert_eq!(Metric::named("lpips").unwrap(), Metric::lpips(Net::Alex));
     let error = Metric::named("lpips2").unwrap_err().to_string();
     assert!(error.contains("`lpips2`") && error.contains("psnr, ssim, "), "{error}");
 }
