@@ -107,7 +107,7 @@ impl Results {
             let lpips = index.checked_sub(self.protocols.len() * self.metrics.len()).and_then(|at| self.lpips.get(at));
             let reason = match lpips.map(|lpips| &lpips.weights) {
                 Some(Err(reason)) => Some(reason.clone()),
-                _ => self.without_value(index).map(|of| format!("no value for {of}: {}", metric.range)),
+                _ => self.without_value(index).map(|of| format!("no value for {of} (values: {})", metric.range)),
             };
             reason.map(|reason| (column, reason))
         };
@@ -229,7 +229,7 @@ pub(crate) mod tests {
         assert_eq!(error, "not measured: lpips_vgg_v0.1: no weights, get them");
         results.methods[1].rows[0].values[1] = f64::NAN;
         let [(column, reason), _] = &results.missing()[..] else { panic!() };
-        assert!(column == "ssim_y_crop4" && reason.starts_with("no value for a.png of SRGAN: -1 to 1"), "{reason}");
+        assert!(column == "ssim_y_crop4" && reason.starts_with("no value for a.png of SRGAN (values: -1 to 1"), "{reason}");
         assert!(results.methods[1].mean(2)[1].is_nan() && super::tests::results().complete().is_ok());
     }
 
