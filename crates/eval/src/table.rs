@@ -229,7 +229,10 @@ pub(crate) mod tests {
         assert_eq!(error, "not measured: lpips_vgg_v0.1: no weights, get them");
         results.methods[1].rows[0].values[1] = f64::NAN;
         let [(column, reason), _] = &results.missing()[..] else { panic!() };
-        assert!(column == "ssim_y_crop4" && reason.starts_with("no value for a.png of SRGAN (values: -1 to 1"), "{reason}");
+        assert!(
+            column == "ssim_y_crop4" && reason.starts_with("no value for a.png of SRGAN (values: -1 to 1"),
+            "{reason}"
+        );
         assert!(results.methods[1].mean(2)[1].is_nan() && super::tests::results().complete().is_ok());
     }
 
