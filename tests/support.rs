@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use abbe_data::image::{Rgb8, encode_png};
+use abbe_models::lpips::Net;
+use abbe_models::{Card, Config, alexnet};
+use tch::Device;
 
 /// A program that computes on one thread: tests run side by side, and more of libtorch's threads than processors spend their
 /// time waiting for one another.
@@ -42,6 +45,16 @@ impl Scratch {
     /// Writes a picture as PNG.
     pub fn picture(&self, name: &str, picture: &Rgb8) -> PathBuf {
         self.write(name, encode_png(picture).unwrap())
+    }
+
+    /// Writes an AlexNet with random weights, for LPIPS, where PyTorch's cache has torchvision's; its path.
+    pub fn alexnet(&self) -> PathBuf {
+        let path = self.write(&format!("hub/checkpoints/{}", Net::Alex.file()), []);
+        let network: Config = alexnet::Config { classes: None }.into();
+        let built = network.build(Device::Cpu).unwrap();
+        let card = Card { network, notices: Vec::new(), sources: Vec::new() };
+        abbe_models::save(&path, built.network(), &card).unwrap();
+        path
     }
 
     /// Runs the program here, where PyTorch's cache is too (`hub/checkpoints`); `arguments` are split at blanks.

@@ -23,6 +23,8 @@ fn expected_files() -> Vec<String> {
         "figures/grids.png",
         "figures/metrics.png",
         "figures/metrics.svg",
+        "figures/plane.png",
+        "figures/plane.svg",
         "log.jsonl",
         "manifest.json",
         "metrics.csv",
@@ -56,8 +58,19 @@ fn expected_files() -> Vec<String> {
 #[test]
 fn a_run_writes_everything_and_repeats_its_losses() {
     let scratch = small_experiment();
+    scratch.alexnet();
     let printed = scratch.abbe("train small.toml --out run").ok();
-    for part in ["bicubic", "srcnn", "warm-up", "srgan", "psnr_y_crop4", "ssim_rgb", "RANDOM", "srgan_results.zip"] {
+    for part in [
+        "bicubic",
+        "srcnn",
+        "warm-up",
+        "srgan",
+        "psnr_y_crop4",
+        "ssim_rgb",
+        "lpips_alex_v0.1",
+        "RANDOM",
+        "srgan_results.zip",
+    ] {
         assert!(printed.contains(part), "`{part}` is not in:\n{printed}");
     }
     let plain = |file: String| match file.split_once("tfevents") {
@@ -125,7 +138,8 @@ fn check_answers(rows: &[Value]) {
 }
 
 fn judged_again_it_is_the_same(scratch: &crate::support::Scratch) {
-    let again = scratch.abbe("eval --model run/checkpoints/warm-up_final.pth --hr test --json").ok();
+    let again =
+        scratch.abbe("eval --model run/checkpoints/warm-up_final.pth --hr test --metrics psnr,ssim,lpips --json").ok();
     let again: Value = serde_json::from_str(&again).unwrap();
     let first: Value = serde_json::from_slice(&std::fs::read(scratch.path("run/metrics.json")).unwrap()).unwrap();
     let of = |table: &Value, name: &str| {

@@ -1,7 +1,13 @@
-//! The options `--protocol` and `--metrics`.
+//! The options `--protocol`, `--metrics` and `--lpips-weights`.
 
-use abbe_eval::{Metric, Protocol, Published};
-use anyhow::{Result, ensure};
+use std::path::PathBuf;
+
+use abbe_data::pair::Pair;
+use abbe_eval::{Measures, Metric, OpenLpips, Protocol, Published};
+use abbe_hub::Places;
+use abbe_models::lpips::{Lpips, Net};
+use anyhow::{Context, Result, bail, ensure};
+use tch::Device;
 
 /// What is measured, and how.
 #[derive(clap::Args)]
@@ -11,42 +17,114 @@ pub struct MeasureArguments {
     #[arg(long = "protocol", value_name = "P")]
     protocols: Vec<String>,
     /// psnr, ssim, ssim_matlab, ssim_torchmetrics, ssim_skimage, ssim_pyiqa, ms_ssim, gmsd, vifp, haarpsi, fsim, fsimc, mdsi,
-    /// lr_psnr
+    /// lr_psnr; niqe, of SR alone; lpips (lpips_alex), lpips_vgg, lpips_squeeze, of the whole picture under no protocol
     #[arg(long, value_name = "M,...", value_delimiter = ',', default_value = "psnr,ssim")]
     metrics: Vec<String>,
+    /// The ImageNet weights of LPIPS's network [default: torchvision's file in PyTorch's cache, where `abbe fetch alexnet`
+    /// brings it]
+    #[arg(long, value_name = "FILE")]
+    lpips_weights: Option<PathBuf>,
 }
 
 impl MeasureArguments {
-    /// The protocols for pictures enlarged `scale` times, and the metrics.
+    /// What to measure of pictures enlarged `scale` times; LPIPS computes on `device`. Without its weights its column stays
+    /// empty, unless the options name their file.
     ///
     /// # Errors
-    /// A name that is not known or given twice.
-    pub fn choice(&self, scale: usize) -> Result<(Vec<Protocol>, Vec<&'static Metric>)> {
-        let mut protocols = Vec::new();
-        for name in &self.protocols {
-            let protocol = Protocol::named(name, scale)?;
-            ensure!(!protocols.contains(&protocol), "--protocol {name}: given twice");
-            protocols.push(protocol);
-        }
-        if protocols.is_empty() {
-            protocols = usual_protocols(scale)?;
-        }
+    /// A name that is not known or given twice; a file of weights that does not open, or that no network or several ask for.
+    pub fn choice(&self, scale: usize, device: Device) -> Result<Measures> {
         let mut metrics = Vec::new();
         for name in &self.metrics {
             let metric = Metric::named(name)?;
             ensure!(!metrics.contains(&metric), "--metrics {name}: given twice");
             metrics.push(metric);
         }
-        Ok((protocols, metrics))
+        let nets: Vec<Net> = metrics.iter().filter_map(|metric| metric.net()).collect();
+        metrics.retain(|metric| metric.net().is_none());
+        let protocols = if metrics.is_empty() { Vec::new() } else { self.protocols(scale)? };
+        Ok(Measures { scale, protocols, metrics, lpips: self.lpips(&nets, device)? })
+    }
+
+    fn protocols(&self, scale: usize) -> Result<Vec<Protocol>> {
+        let mut protocols = Vec::new();
+        for name in &self.protocols {
+            let protocol = Protocol::named(name, scale)?;
+            ensure!(!protocols.contains(&protocol), "--protocol {name}: given twice");
+            protocols.push(protocol);
+        }
+        if protocols.is_empty() { usual_protocols(scale) } else { Ok(protocols) }
+    }
+
+    fn lpips(&self, nets: &[Net], device: Device) -> Result<Vec<OpenLpips>> {
+        match (&self.lpips_weights, nets) {
+            (None, nets) => Ok(nets.iter().map(|&net| announced(from_cache(net, device))).collect()),
+            (Some(path), &[net]) => Ok(vec![OpenLpips::new(net, Ok(Lpips::open(net, path, None, device)?))]),
+            (Some(path), nets) => bail!(
+                "--lpips-weights {}: one network's weights, and --metrics asks for {} of them: name one of lpips_alex, \
+                 lpips_vgg and lpips_squeeze",
+                path.display(),
+                nets.len()
+            ),
+        }
     }
 }
 
-/// How pictures are judged unless something else is asked for: Y with the scale as border, and RGB whole.
+/// Says at once what will be missing in the end.
+fn announced(lpips: OpenLpips) -> OpenLpips {
+    if let Err(why) = &lpips.column().weights {
+        eprintln!("notice: {} will be empty: {why}", lpips.column().name());
+    }
+    lpips
+}
+
+/// LPIPS over `net` with its weights from PyTorch's cache, or with the reason why there are none.
+pub fn from_cache(net: Net, device: Device) -> OpenLpips {
+    let path = Places::from_env().torch.join(net.file());
+    OpenLpips::new(net, Lpips::open(net, &path, None, device))
+}
+
+/// How pictures are judged unless something else is asked for: PSNR and SSIM by the usual protocols, and LPIPS over AlexNet
+/// if its weights are here and every picture is large enough for it. If not, it is said why.
 ///
 /// # Errors
 /// None: the names are known.
-pub fn usual_protocols(scale: usize) -> Result<Vec<Protocol>> {
+pub fn usual(scale: usize, pictures: &[Pair], device: Device) -> Result<Measures> {
+    let lpips = from_cache(Net::Alex, device);
+    let least = Net::Alex.least() as usize;
+    let small = pictures.iter().find(|pair| pair.hr.height.min(pair.hr.width) < least);
+    let why = lpips.column().weights.as_ref().err().cloned();
+    let why = why.or_else(|| Some(format!("`{}` has a side shorter than {least} pixels", small?.name)));
+    if let Some(why) = &why {
+        eprintln!("notice: LPIPS will not be in the tables: {why}");
+    }
+    let lpips = if why.is_none() { vec![lpips] } else { Vec::new() };
+    Ok(Measures { scale, protocols: usual_protocols(scale)?, metrics: Metric::usual(), lpips })
+}
+
+/// Y with the scale as border, and RGB whole.
+fn usual_protocols(scale: usize) -> Result<Vec<Protocol>> {
     Ok(vec![Protocol::named(&format!("y-crop{scale}"), scale)?, Protocol::named("rgb", scale)?])
+}
+
+/// Whether every picture is large enough for what is measured; otherwise it would be noticed only after training.
+///
+/// # Errors
+/// The first picture that is not.
+pub fn check_judgeable<'a>(pictures: impl IntoIterator<Item = &'a Pair>, measures: &Measures) -> Result<()> {
+    for Pair { name, hr, .. } in pictures {
+        let mut protocols = measures.protocols.iter();
+        let fits = protocols.try_for_each(|protocol| abbe_eval::check(hr.size(), protocol, &measures.metrics));
+        fits.with_context(|| format!("`{name}`"))?;
+        for metric in measures.lpips.iter().map(|lpips| lpips.column().metric()) {
+            let (height, width) = hr.size();
+            let (least, metric) = (metric.least, metric.name);
+            ensure!(
+                height.min(width) >= least,
+                "`{name}`: the picture is {height}x{width} (height x width), and {metric} needs at least {least}x{least}"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Shortest side of a picture that can be judged as usual, in pixels.

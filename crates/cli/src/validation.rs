@@ -2,21 +2,21 @@
 
 use abbe_data::image::{Rgb8, encode_png};
 use abbe_data::pair::Pair;
-use abbe_eval::{Better, Method, Metric, Protocol, Row, Versions};
+use abbe_eval::{Better, Measures, Method, Metric, OpenLpips, Protocol, Versions};
 use abbe_models::SrModel;
 use abbe_run::Shown;
 use abbe_train::{Experiment, Measured, Validator};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use tch::Device;
 
+use crate::measures::{check_judgeable, from_cache};
 use crate::stop;
 
 /// Pictures, and what is measured on them.
 pub struct Validation<'a> {
     pairs: Vec<&'a Pair>,
-    protocols: Vec<Protocol>,
-    metrics: Vec<&'static Metric>,
-    /// Names of metrics under protocols, all metrics of the first protocol first.
-    columns: Vec<String>,
+    measures: Measures,
+    columns: Vec<(String, &'static Metric)>,
     /// Position in `columns`.
     best: usize,
     notice: Option<String>,
@@ -29,24 +29,32 @@ impl<'a> Validation<'a> {
     /// # Errors
     /// A metric or protocol that is not known, a best one that is not measured, a picture that is not there or too small: by
     /// key.
-    pub fn new(experiment: &Experiment, own: Option<&'a [Pair]>, test: &'a [Pair]) -> Result<Option<Self>> {
+    pub fn new(
+        experiment: &Experiment,
+        own: Option<&'a [Pair]>,
+        test: &'a [Pair],
+        device: Device,
+    ) -> Result<Option<Self>> {
         let Some(config) = &experiment.validation else { return Ok(None) };
-        let protocols = config.protocols.iter().map(|name| Protocol::named(name, experiment.scale));
-        let protocols: Vec<_> = protocols.collect::<Result<_, _>>().context("validation.protocols")?;
+        let scale = experiment.scale;
+        let protocols = config.protocols.iter().map(|name| Protocol::named(name, scale));
+        let protocols = protocols.collect::<Result<_, _>>().context("validation.protocols")?;
         let metrics = config.metrics.iter().map(|name| Metric::named(name));
-        let metrics: Vec<_> = metrics.collect::<Result<_, _>>().context("validation.metrics")?;
-        let of = |protocol: &Protocol| Vec::from_iter(metrics.iter().map(|metric| protocol.column(metric.name)));
-        let columns: Vec<String> = protocols.iter().flat_map(of).collect();
-        let best = columns.iter().position(|column| *column == config.best).with_context(|| {
-            let (best, columns) = (&config.best, columns.join(", "));
-            format!("validation.best: `{best}` is not measured: expected one of {columns}")
+        let metrics = metrics.collect::<Result<Vec<_>, _>>().context("validation.metrics")?;
+        let lpips = lpips(&metrics, device).context("validation.metrics")?;
+        let metrics = metrics.into_iter().filter(|metric| metric.net().is_none()).collect();
+        let measures = Measures { scale, protocols, metrics, lpips };
+        let columns = measures.columns();
+        let best = columns.iter().position(|(column, _)| *column == config.best).with_context(|| {
+            let names = columns.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>().join(", ");
+            format!("validation.best: `{}` is not measured: expected one of {names}", config.best)
         })?;
         let pairs = chosen(config.pictures.as_deref(), own.unwrap_or(test))?;
-        check_sizes(&pairs, &protocols, &metrics)?;
+        check_judgeable(pairs.iter().copied(), &measures).context("validation")?;
         let notice = own.is_none().then(|| {
             format!("this checkpoint was chosen by {} on test pictures: its numbers on them are too good", config.best)
         });
-        Ok(Some(Self { pairs, protocols, metrics, columns, best, notice, show: config.show }))
+        Ok(Some(Self { pairs, measures, columns, best, notice, show: config.show }))
     }
 
     /// The same for the trainer.
@@ -57,8 +65,8 @@ impl<'a> Validation<'a> {
         let pictures = self.pairs.iter().take(self.show);
         let references = pictures.flat_map(|pair| [shown(pair, "lr", &pair.lr), shown(pair, "hr", &pair.hr)]);
         Ok(Validator {
-            best: self.columns[self.best].clone(),
-            higher_is_better: self.metrics[self.best % self.metrics.len()].better == Better::Higher,
+            best: self.columns[self.best].0.clone(),
+            higher_is_better: self.columns[self.best].1.better == Better::Higher,
             notice: self.notice.clone(),
             references: references.collect::<Result<_>>()?,
             measure: Box::new(|model| self.measure(model)),
@@ -73,13 +81,14 @@ impl<'a> Validation<'a> {
             }
             let sr = abbe_infer::upscale(model, &pair.lr).with_context(|| pair.name.clone())?;
             let versions = Versions { sr: &sr, hr: &pair.hr, lr: Some(&pair.lr) };
-            rows.push(Row::measure(&pair.name, &versions, &self.protocols, &self.metrics)?);
+            rows.push(self.measures.row(&pair.name, &versions)?);
             if pictures.len() < self.show {
                 pictures.push(shown(pair, "sr", &sr)?);
             }
         }
         let means = Method { name: String::new(), rows }.mean(self.columns.len());
-        Ok(Some(Measured { values: self.columns.iter().cloned().zip(means).collect(), pictures }))
+        let names = self.columns.iter().map(|(column, _)| column.clone());
+        Ok(Some(Measured { values: names.zip(means).collect(), pictures }))
     }
 }
 
@@ -96,12 +105,16 @@ fn chosen<'a>(names: Option<&[String]>, pairs: &'a [Pair]) -> Result<Vec<&'a Pai
     names.iter().map(find).collect()
 }
 
-fn check_sizes(pairs: &[&Pair], protocols: &[Protocol], metrics: &[&Metric]) -> Result<()> {
-    for pair in pairs {
-        let fits = protocols.iter().try_for_each(|protocol| abbe_eval::check(pair.hr.size(), protocol, metrics));
-        fits.with_context(|| format!("validation: `{}`", pair.name))?;
-    }
-    Ok(())
+/// LPIPS over each network that the metrics name.
+fn lpips(metrics: &[&Metric], device: Device) -> Result<Vec<OpenLpips>> {
+    let nets = metrics.iter().filter_map(|metric| metric.net());
+    let open = |net| {
+        let lpips = from_cache(net, device);
+        let (name, weights) = (lpips.column().name(), &lpips.column().weights);
+        ensure!(weights.is_ok(), "{name} cannot be measured: {}", weights.as_ref().err().map_or("", |why| why));
+        Ok(lpips)
+    };
+    nets.map(open).collect()
 }
 
 fn shown(pair: &Pair, version: &str, picture: &Rgb8) -> Result<Shown> {

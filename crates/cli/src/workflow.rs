@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::pair::{self, Pair, Source};
 use abbe_data::store::{self, Area};
-use abbe_eval::{Metric, Protocol, Published, Results, Upscaler, evaluate};
+use abbe_eval::{Measures, Published, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
 use abbe_run::{BestRecord, DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
@@ -14,9 +14,8 @@ use tch::Device;
 
 use crate::device::DeviceArgument;
 use crate::guard::guard;
-use crate::measures::{published, usual_protocols};
 use crate::validation::Validation;
-use crate::{progress, stop};
+use crate::{measures, progress, stop};
 
 /// Runs `experiment` and writes everything into `out`. Whatever can be checked is checked before `out` is touched.
 ///
@@ -33,11 +32,12 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let own = experiment.data.validation.as_ref();
     let own = own.map(|source| read_pairs("data.validation", source, experiment)).transpose()?;
     check_apart(&train, "data.validation", own.as_deref().unwrap_or_default())?;
-    check_judgeable(&test, &usual_protocols(experiment.scale)?)?;
-    let published = published(experiment.published.as_deref(), experiment.scale, &usual_protocols(experiment.scale)?);
+    let measures = measures::usual(experiment.scale, &test, at)?;
+    measures::check_judgeable(&test, &measures).context("data.test")?;
+    let published = measures::published(experiment.published.as_deref(), experiment.scale, &measures.protocols);
     let published = published.context("published")?;
     published.iter().try_for_each(|published| published.check(test.len())).context("published")?;
-    let validation = Validation::new(experiment, own.as_deref(), &test)?;
+    let validation = Validation::new(experiment, own.as_deref(), &test, at)?;
     check_start(experiment, out)?;
     let networks = Networks::new(experiment, at)?;
     networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
@@ -60,7 +60,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
         let setup =
             Setup { experiment, sampler, device: at, folder: &folder, notices: &of_vgg, validator, stop: &stop::STOP };
         train_all(setup, networks, vgg, &mut manifest.best)?;
-        let results = judge(experiment, &folder, at, &test, &manifest.notices, published)?;
+        let results = judge(experiment, &folder, at, &test, measures, &manifest.notices, published)?;
         println!("\n{}", results.to_text());
         let mut written = abbe_viz::figures(&folder).complete()?;
         note(&mut manifest, "finished".into())?;
@@ -93,10 +93,10 @@ fn judge(
     folder: &RunFolder,
     device: Device,
     test: &[Pair],
+    measures: Measures,
     notices: &[String],
     published: Option<Published>,
 ) -> Result<Results> {
-    let (protocols, metrics) = (usual_protocols(experiment.scale)?, Metric::usual());
     for pair in test {
         abbe_viz::save(&pair.hr, &folder.picture(&pair.name, "hr"))?;
         abbe_viz::save(&pair.lr, &folder.picture(&pair.name, "lr"))?;
@@ -115,12 +115,11 @@ fn judge(
             stop::check()?;
             abbe_viz::save(sr, &folder.picture(&pair.name, name))
         };
-        methods.push(evaluate(name, upscaler, test, experiment.scale, &protocols, &metrics, keep)?);
+        methods.push(evaluate(name, upscaler, test, &measures, keep)?);
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&experiment.data.test);
-    let notices = notices.to_vec();
-    let results = Results { scale: experiment.scale, lr, protocols, metrics, methods, notices, published };
+    let results = Results { published, ..measures.results(lr, methods, notices.to_vec()) };
     write_tables(&results, |ending| folder.metrics(ending))?;
     Ok(results)
 }
@@ -160,16 +159,6 @@ fn check_apart(train: &store::Store, key: &str, test: &[Pair]) -> Result<()> {
             judged.name,
             same.map_or("", |entry| &entry.name)
         );
-    }
-    Ok(())
-}
-
-/// A picture too small for a protocol would be noticed only after training.
-fn check_judgeable(test: &[Pair], protocols: &[Protocol]) -> Result<()> {
-    for pair in test {
-        let fits =
-            protocols.iter().try_for_each(|protocol| abbe_eval::check(pair.hr.size(), protocol, &Metric::usual()));
-        fits.with_context(|| format!("data.test: `{}`", pair.name))?;
     }
     Ok(())
 }

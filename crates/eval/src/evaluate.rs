@@ -6,7 +6,7 @@ use abbe_data::resample::{self, Border};
 use abbe_infer::{notice, upscale};
 use abbe_models::SrModel;
 
-use crate::{Error, Method, Metric, Protocol, Row, Versions};
+use crate::{Error, Measures, Method, Versions};
 
 /// What turns LR into SR.
 pub enum Upscaler {
@@ -49,18 +49,16 @@ pub fn evaluate<E: From<Error>>(
     name: &str,
     upscaler: &Upscaler,
     pairs: &[Pair],
-    scale: usize,
-    protocols: &[Protocol],
-    metrics: &[&Metric],
+    measures: &Measures,
     mut keep: impl FnMut(&Pair, &Rgb8) -> Result<(), E>,
 ) -> Result<Method, E> {
     let mut rows = Vec::new();
     for pair in pairs {
         let named = |error| Error::Picture { picture: pair.name.clone(), source: Box::new(error) };
-        let sr = upscaler.upscale(&pair.lr, scale).map_err(named)?;
+        let sr = upscaler.upscale(&pair.lr, measures.scale).map_err(named)?;
         keep(pair, &sr)?;
         let versions = Versions { sr: &sr, hr: &pair.hr, lr: Some(&pair.lr) };
-        rows.push(Row::measure(&pair.name, &versions, protocols, metrics)?);
+        rows.push(measures.row(&pair.name, &versions)?);
     }
     Ok(Method { name: name.to_owned(), rows })
 }

@@ -1,6 +1,7 @@
 //! Pictures that exist already, measured folder against folder.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use abbe_data::folder;
 use abbe_data::image::{Conversion, Rgb8, read};
@@ -40,25 +41,50 @@ pub fn for_each<T: Send, E: From<Error> + Send>(
     folders: &Folders,
     work: impl Fn(&str, &Versions) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
-    check_partners(folders)?;
-    let restored = folder::pictures(folders.sr).map_err(Error::from)?;
-    let of = |reference: Result<Reference, Error>| {
-        let Reference { name, hr, lr } = reference?;
-        let sr = read(&restored[&name], folders.conversion).map_err(Error::from)?;
-        let hr = if sr.size() == hr.size() { hr } else { cropped(hr, sr.size(), folders.scale)? };
-        work(&name, &Versions { sr: &sr, hr: &hr, lr: lr.as_ref() })
-    };
+    let restored = restored(folders)?;
+    let of = |reference: Result<Reference, Error>| with_restored(folders, &restored, reference, &work);
     let answers: Vec<Result<T, E>> = match folders.lr {
         Some(lr) => pairs(folders, lr)?.into_par_iter().map(|reference| of(Ok(reference))).collect(),
-        None => folder::pictures(folders.hr)
-            .map_err(Error::from)?
-            .into_par_iter()
-            .map(|(name, path)| {
-                of(read(&path, folders.conversion).map(|hr| Reference { name, hr, lr: None }).map_err(Error::from))
-            })
-            .collect(),
+        None => {
+            let pictures = folder::pictures(folders.hr).map_err(Error::from)?;
+            pictures.into_par_iter().map(|picture| of(reference(folders, picture))).collect()
+        }
     };
     answers.into_iter().collect()
+}
+
+/// The same without LR, one picture after the other on this thread.
+///
+/// # Errors
+/// As [`for_each`].
+pub fn in_turn<T, E: From<Error>>(
+    folders: &Folders,
+    work: impl Fn(&str, &Versions) -> Result<T, E>,
+) -> Result<Vec<T>, E> {
+    let restored = restored(folders)?;
+    let pictures = folder::pictures(folders.hr).map_err(Error::from)?;
+    pictures.into_iter().map(|picture| with_restored(folders, &restored, reference(folders, picture), &work)).collect()
+}
+
+fn restored(folders: &Folders) -> Result<BTreeMap<String, PathBuf>, Error> {
+    check_partners(folders)?;
+    Ok(folder::pictures(folders.sr)?)
+}
+
+fn reference(folders: &Folders, (name, path): (String, PathBuf)) -> Result<Reference, Error> {
+    Ok(Reference { name, hr: read(&path, folders.conversion)?, lr: None })
+}
+
+fn with_restored<T, E: From<Error>>(
+    folders: &Folders,
+    restored: &BTreeMap<String, PathBuf>,
+    reference: Result<Reference, Error>,
+    work: impl Fn(&str, &Versions) -> Result<T, E>,
+) -> Result<T, E> {
+    let Reference { name, hr, lr } = reference?;
+    let sr = read(&restored[&name], folders.conversion).map_err(Error::from)?;
+    let hr = if sr.size() == hr.size() { hr } else { cropped(hr, sr.size(), folders.scale)? };
+    work(&name, &Versions { sr: &sr, hr: &hr, lr: lr.as_ref() })
 }
 
 fn pairs(folders: &Folders, lr: &Path) -> Result<Vec<Reference>, Error> {

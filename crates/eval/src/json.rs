@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use abbe_models::lpips::Backbone;
 use serde_json::{Map, Value, json};
 
 use crate::statistics::{Difference, RESAMPLES, SEED};
-use crate::{Error, Method, Metric, Protocol, Results, Row};
+use crate::{Error, LpipsColumn, Method, Metric, Protocol, Results, Row};
 
 /// How the method `bicubic` interpolates ([`Upscaler::Bicubic`](crate::Upscaler::Bicubic)).
 const BICUBIC: &str = "MATLAB imresize, 8-bit passes, mirrored border";
@@ -22,6 +23,8 @@ impl Results {
             "notices": self.notices,
             "protocols": self.protocols.iter().map(Protocol::convention).collect::<Vec<_>>(),
             "metrics": self.metrics,
+            "lpips": self.lpips.iter().map(LpipsColumn::to_json).collect::<Vec<_>>(),
+            "missing": Map::from_iter(self.missing().into_iter().map(|(column, reason)| (column, json!(reason)))),
             "methods": self.methods.iter().map(|method| method_json(method, &columns)).collect::<Vec<_>>(),
             "differences": json!({
                 "interval": "95 %, percentiles of the bootstrap over pictures",
@@ -47,11 +50,15 @@ impl Results {
             lr: string(&table, "lr")?,
             protocols: list(&table, "protocols")?.iter().map(read_protocol).collect::<Result<_, _>>()?,
             metrics: list(&table, "metrics")?.iter().map(metric).collect::<Result<_, _>>()?,
+            lpips: Vec::new(),
             methods: Vec::new(),
             notices: list(&table, "notices")?.iter().filter_map(|notice| Some(notice.as_str()?.to_owned())).collect(),
             published: serde_json::from_value(table["published"].clone()) // older files have no such key
                 .map_err(|error| Error::Table(format!("expected published results at `published`: {error}")))?,
         };
+        // Tables of before have no LPIPS.
+        let lpips = table["lpips"].as_array().into_iter().flatten();
+        results.lpips = lpips.map(|column| read_lpips(column, &table["missing"])).collect::<Result<_, _>>()?;
         let columns = results.columns();
         results.methods =
             list(&table, "methods")?.iter().map(|method| read_method(method, &columns)).collect::<Result<_, _>>()?;
@@ -82,15 +89,29 @@ fn pair_json([a, b]: [&Method; 2], columns: &[String]) -> Value {
     Value::Object(object)
 }
 
-/// Numbers by column; `inf`, `-inf` and `NaN`, which JSON cannot write, as strings.
+/// Numbers by column; `inf` and `-inf`, which JSON cannot write, as strings, and `null` for what was not measured.
 fn values(columns: &[String], values: &[f64]) -> Map<String, Value> {
-    let value = |&value: &f64| if value.is_finite() { json!(value) } else { json!(value.to_string()) };
+    let value = |&value: &f64| match value {
+        _ if value.is_nan() => Value::Null,
+        _ if value.is_infinite() => json!(value.to_string()),
+        _ => json!(value),
+    };
     columns.iter().cloned().zip(values.iter().map(value)).collect()
 }
 
 fn read_protocol(protocol: &Value) -> Result<Protocol, Error> {
     serde_json::from_value(protocol["settings"].clone())
         .map_err(|error| Error::Table(format!("expected a protocol at `settings`: {error}")))
+}
+
+/// A column of LPIPS; `missing` says why it is empty, if it is.
+fn read_lpips(column: &Value, missing: &Value) -> Result<LpipsColumn, Error> {
+    let wrong = |error| Error::Table(format!("expected a column of LPIPS at `lpips`: {error}"));
+    let net = serde_json::from_value(column["net"].clone()).map_err(wrong)?;
+    let weights: Option<Backbone> = serde_json::from_value(column["weights"].clone()).map_err(wrong)?;
+    let reason = || string(missing, &string(column, "column")?);
+    let weights = weights.map_or_else(|| reason().map(Err), |weights| Ok(Ok(weights)))?;
+    Ok(LpipsColumn { net, weights })
 }
 
 fn read_method(method: &Value, columns: &[String]) -> Result<Method, Error> {
@@ -121,8 +142,11 @@ fn file_name(object: &Value, key: &str) -> Result<String, Error> {
 }
 
 fn number(object: &Value, key: &str) -> Result<f64, Error> {
-    let value = &object[key];
-    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    let number = match object.get(key) {
+        Some(Value::Null) => Some(f64::NAN),
+        Some(value) => value.as_f64().or_else(|| value.as_str()?.parse().ok()),
+        None => None,
+    };
     number.ok_or_else(|| expected("a number", key))
 }
 
@@ -133,7 +157,7 @@ fn expected(kind: &str, key: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::tests::{published, results};
+    use crate::table::tests::{published, results, with_lpips};
 
     #[test]
     fn every_value_is_named_and_conventions_are_carried() {
@@ -158,6 +182,24 @@ mod tests {
         assert_eq!(Results::from_json(&published().to_json()).unwrap(), published());
         let older = results().to_json().replace("\"published\"", "\"unheard of\"");
         assert_eq!(Results::from_json(&older).unwrap(), results());
+    }
+
+    #[test]
+    fn what_was_not_measured_is_null_and_reads_back() {
+        let results = with_lpips();
+        let json: Value = serde_json::from_str(&results.to_json()).unwrap();
+        let row = &json["methods"][0]["pictures"][0];
+        assert_eq!((&row["lpips_alex_v0.1"], row.get("lpips_vgg_v0.1")), (&json!(0.4), Some(&Value::Null)));
+        assert_eq!(json["missing"], json!({ "lpips_vgg_v0.1": "no weights, get them" }));
+        assert_eq!(json["lpips"][0]["weights"], json!({ "file": "alexnet.pth", "sha256": "00" }));
+        let read = Results::from_json(&results.to_json()).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{results:?}")); // NaN does not equal itself
+        // A table that was written before there was LPIPS, and one whose reason is gone.
+        let mut before: Value = serde_json::from_str(&super::tests::results().to_json()).unwrap();
+        before.as_object_mut().unwrap().remove("lpips");
+        assert_eq!(Results::from_json(&before.to_string()).unwrap(), super::tests::results());
+        let broken = results.to_json().replace("no weights, get them", "").replace("\"missing\"", "\"lost\"");
+        assert!(Results::from_json(&broken).unwrap_err().to_string().contains("`lpips_vgg_v0.1`"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Results {
 
     fn tables(&self, sheet: &Sheet) -> String {
         let notices: String =
-            self.notices.iter().map(|notice| format!(" Notice: {}.", notice.trim_end_matches('.'))).collect();
+            self.remarks().iter().map(|notice| format!(" Notice: {}.", notice.trim_end_matches('.'))).collect();
         let caption = format!("{}{notices}", self.caption(sheet));
         let mut text = format!("\n\\begin{{table}}\n\\centering\n\\caption{{{}}}\n\\medskip\n", escape(&caption));
         text += &tabular(&sheet.means, sheet);

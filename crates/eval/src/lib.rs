@@ -2,16 +2,20 @@
 //!
 //! Never: needs a gradient, draws a figure.
 //!
-//! A number without its convention is worth nothing: every metric is named after its [`Protocol`] (`psnr_y_crop4`), and
-//! the JSON of a table carries each [`Convention`] in full.
+//! A number without its convention is worth nothing: every metric is named after its [`Protocol`] (`psnr_y_crop4`), LPIPS,
+//! which follows none, after its version ([`LpipsColumn`]), and the JSON of a table carries each [`Convention`] in full.
+//!
+//! DISTS is not among the [`METRICS`]: its weights are not to be had where this was written.
 
 mod convention;
 mod evaluate;
 pub mod folders;
 mod json;
 mod latex;
+mod lpips;
 mod markdown;
 mod measure;
+mod measures;
 mod metric;
 mod protocol;
 mod published;
@@ -23,7 +27,9 @@ mod text;
 
 pub use convention::Convention;
 pub use evaluate::{Upscaler, evaluate};
+pub use lpips::{LpipsColumn, OpenLpips};
 pub use measure::{Versions, check, measure};
+pub use measures::Measures;
 pub use metric::ssim::{Variant, Window};
 pub use metric::{Better, METRICS, Metric};
 pub use protocol::{Channel, Grey, Protocol};
@@ -69,6 +75,15 @@ pub enum Error {
         /// Name of the metric.
         metric: &'static str,
     },
+    /// A metric that follows no protocol, asked for under one.
+    #[error("{metric} follows no protocol: it is taken once of a picture, not under each protocol")]
+    NoProtocol {
+        /// Name of the metric.
+        metric: &'static str,
+    },
+    /// Something that was asked for has no value.
+    #[error("not measured: {}", .0.iter().map(|(column, reason)| format!("{column}: {reason}")).collect::<Vec<_>>().join("; "))]
+    Missing(Vec<(String, String)>),
     /// A picture without its other version.
     #[error("{picture}: no picture of this name in {folder}; add it, or remove this one")]
     NoPartner {

@@ -17,7 +17,7 @@ impl Results {
     fn section(&self, sheet: &Sheet) -> String {
         let mut parts = vec![format!("## {}\n", escape(sheet.name))];
         parts.push(format!("{}\n", escape(&self.caption(sheet))));
-        parts.extend(self.notices.iter().map(|notice| format!("Notice: {}\n", escape(notice))));
+        parts.extend(self.remarks().iter().map(|notice| format!("Notice: {}\n", escape(notice))));
         parts.push(table(&sheet.means, sheet));
         if let Some(differences) = &sheet.differences {
             parts.push(format!("{}; bold where it leaves 0 out.\n", escape(&interval())));

@@ -20,7 +20,8 @@ pub struct Versions<'a> {
 /// The metrics under one protocol, in their order.
 ///
 /// # Errors
-/// SR and HR of different sizes, pictures too small for a metric inside the protocol's border, and `lr_psnr` without LR.
+/// SR and HR of different sizes, pictures too small for a metric inside the protocol's border, `lr_psnr` without LR, and
+/// LPIPS, which follows no protocol.
 pub fn measure(picture: &Versions, protocol: &Protocol, metrics: &[&Metric]) -> Result<Vec<f64>, Error> {
     let (sr, hr) = (picture.sr.size(), picture.hr.size());
     if sr != hr {
@@ -38,6 +39,8 @@ pub fn measure(picture: &Versions, protocol: &Protocol, metrics: &[&Metric]) -> 
             let [again, lr] = protocol.planes(&again, lr)?;
             Ok(compute(&again, &lr, &protocol))
         }
+        Compute::Alone(compute) => compute(&sr),
+        Compute::Lpips(_) => Err(Error::NoProtocol { metric: metric.name }),
     };
     metrics.iter().map(value).collect()
 }

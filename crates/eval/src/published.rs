@@ -122,6 +122,13 @@ impl Published {
     }
 }
 
+impl Source {
+    /// Whether one of the rows has a value of this metric.
+    pub(crate) fn has(&self, metric: &str) -> bool {
+        self.rows.iter().any(|row| row.values.contains_key(metric))
+    }
+}
+
 impl File {
     /// The protocols of a set's rows by scale: `x4 under y-crop4, rgb-crop4`.
     fn known(&self, set: &str) -> String {

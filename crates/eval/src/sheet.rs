@@ -6,14 +6,16 @@ use std::ops::Range;
 use crate::metric::Better;
 use crate::published::{PublishedRow, Source};
 use crate::statistics::{Difference, RESAMPLES, SEED};
-use crate::{Method, Metric, Protocol, Results, Row};
+use crate::{LpipsColumn, Method, Metric, Protocol, Results, Row};
 
 /// Columns that were taken in the same way, and who says how.
 struct Section<'a> {
     name: &'a str,
     about: &'a str,
-    metrics: &'a [&'static Metric],
+    metrics: Vec<&'static Metric>,
     columns: Range<usize>,
+    /// What was published for these columns.
+    published: Vec<&'a Source>,
 }
 
 /// What is shown of one section.
@@ -63,15 +65,31 @@ pub(crate) struct Cell {
 }
 
 impl Results {
-    /// The sections that have columns: one per protocol.
-    fn sections(&self) -> impl Iterator<Item = Section<'_>> {
-        let count = self.metrics.len();
-        self.protocols.iter().enumerate().map(move |(index, Protocol { name, about, .. })| Section {
+    /// The sections that have columns: one per protocol, and one of LPIPS.
+    fn sections(&self) -> Vec<Section<'_>> {
+        let metrics: Vec<_> = self.lpips.iter().map(LpipsColumn::metric).collect();
+        let has_any = |source: &&Source| metrics.iter().any(|metric| source.has(metric.name));
+        let lpips = Section {
+            name: "lpips",
+            about: "red, green and blue of the whole picture",
+            columns: self.protocols.len() * self.metrics.len()..self.columns().len(),
+            published: self.published.iter().flat_map(|published| &published.sources).filter(has_any).collect(),
+            metrics,
+        };
+        let sections = self.protocols.iter().enumerate().map(|(index, protocol)| self.of_protocol(index, protocol));
+        sections.chain([lpips]).filter(|section| !section.columns.is_empty()).collect()
+    }
+
+    /// That of the protocol with this index.
+    fn of_protocol<'a>(&'a self, index: usize, protocol: &'a Protocol) -> Section<'a> {
+        let (Protocol { name, about, .. }, count) = (protocol, self.metrics.len());
+        Section {
             name,
             about,
-            metrics: &self.metrics,
+            metrics: self.metrics.clone(),
             columns: index * count..(index + 1) * count,
-        })
+            published: self.published.iter().flat_map(|published| published.under(name)).collect(),
+        }
     }
 
     /// The table by sections.
@@ -80,12 +98,12 @@ impl Results {
         let minus = |[a, b]: [&Method; 2]| (format!("{} - {}", a.name, b.name), a.minus(b, columns.len()));
         let pairs: Vec<_> = self.pairs().into_iter().map(minus).collect();
         let title = if self.pictures() > 1 { "mean ± standard deviation" } else { "mean" };
-        let sheets = self.sections().map(|section| Sheet {
+        let sheets = self.sections().into_iter().map(|section| Sheet {
             columns: columns[section.columns.clone()].to_vec(),
             means: Table { title, groups: self.means(&section) },
             differences: (!pairs.is_empty()).then(|| differences(&section, &pairs)),
             pictures: Table { title: "each picture", groups: self.by_picture(&section) },
-            sources: self.sources(section.name),
+            sources: self.sources(&section),
             name: section.name,
             about: section.about,
         });
@@ -99,15 +117,14 @@ impl Results {
             let cell = |(metric, column): (&&Metric, usize)| {
                 let deviation = Some(deviations[column]).filter(|deviation| deviation.is_finite());
                 let spread = deviation.map_or_else(String::new, |deviation| format!("± {}", metric.format(deviation)));
-                Cell { value: printed(metric, means[column]), spread, marked: false }
+                Cell { value: metric.format(means[column]), spread, marked: false }
             };
             Line { label: method.name.clone(), cells: section.columns().map(cell).collect() }
         };
         let mut groups = vec![Group { heading: String::new(), lines: self.methods.iter().map(line).collect() }];
         section.mark_best(&mut groups[0].lines);
-        let sources = self.published.iter().flat_map(|published| published.under(section.name));
-        let lines: Vec<_> =
-            sources.flat_map(|source| source.rows.iter().map(|row| section.published(source, row))).collect();
+        let rows = section.published.iter().flat_map(|source| source.rows.iter().map(move |row| (source, row)));
+        let lines: Vec<_> = rows.map(|(source, row)| self.published_line(section, source, row)).collect();
         if !lines.is_empty() {
             groups.push(Group { heading: "as published, not measured here".into(), lines });
         }
@@ -132,9 +149,9 @@ impl Results {
         groups
     }
 
-    fn sources(&self, section: &str) -> Vec<String> {
+    fn sources(&self, section: &Section) -> Vec<String> {
         let Some(published) = &self.published else { return Vec::new() };
-        let mut said: Vec<String> = published.under(section).map(sentence).collect();
+        let mut said: Vec<String> = section.published.iter().map(|source| sentence(source)).collect();
         if !said.is_empty() {
             let note = published.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
             let (set, scale) = (&published.set, self.scale);
@@ -158,9 +175,15 @@ impl Results {
 
     /// `psnr in dB. Higher is better for psnr, ssim; lower for gmsd.`
     pub(crate) fn directions(&self) -> String {
+        let mut metrics = Vec::new();
+        self.sections().iter().flat_map(|section| section.metrics.clone()).for_each(|metric| {
+            if !metrics.contains(&metric) {
+                metrics.push(metric);
+            }
+        });
         let names = |metrics: Vec<&&Metric>| metrics.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", ");
-        let of = |better| self.metrics.iter().filter(|metric| metric.better == better).collect::<Vec<_>>();
-        let decibels = names(self.metrics.iter().filter(|metric| metric.unit == "dB").collect());
+        let of = |better| metrics.iter().filter(|metric| metric.better == better).collect::<Vec<_>>();
+        let decibels = names(metrics.iter().filter(|metric| metric.unit == "dB").collect());
         let mut parts = Vec::new();
         if !decibels.is_empty() {
             parts.push(format!("{decibels} in dB."));
@@ -174,6 +197,19 @@ impl Results {
     }
 }
 
+impl Results {
+    /// Numbers that no table has a column for stand behind the method's name.
+    fn published_line(&self, section: &Section, source: &Source, row: &PublishedRow) -> Line {
+        let value = |metric: &&Metric| row.values.get(metric.name).cloned().unwrap_or_else(|| "-".into());
+        let columns = self.column_metrics();
+        let is_column = |name: &str| columns.iter().any(|metric| metric.name == name);
+        let others = row.values.iter().filter(|(name, _)| !is_column(name));
+        let others: String = others.map(|(name, value)| format!("; {name} {value}")).collect();
+        let cells = section.metrics.iter().map(|metric| Cell { value: value(metric), ..Cell::default() }).collect();
+        Line { label: format!("{} ({}{others})", row.method, source.cite), cells }
+    }
+}
+
 impl Section<'_> {
     fn columns(&self) -> impl Iterator<Item = (&&'static Metric, usize)> {
         self.metrics.iter().zip(self.columns.clone())
@@ -182,9 +218,7 @@ impl Section<'_> {
     /// The values of one picture.
     fn cells(&self, row: &Row) -> Vec<Cell> {
         let value = |column| row.values.get(column).copied().unwrap_or(f64::NAN);
-        self.columns()
-            .map(|(metric, column)| Cell { value: printed(metric, value(column)), ..Cell::default() })
-            .collect()
+        self.columns().map(|(metric, column)| Cell { value: metric.format(value(column)), ..Cell::default() }).collect()
     }
 
     /// Marks the best value of each column where there are several; what prints alike is marked alike.
@@ -198,16 +232,6 @@ impl Section<'_> {
             let best = lines.iter().map(value).fold(f64::NAN, pick);
             lines.iter_mut().for_each(|line| line.cells[column].marked = value(line) == best);
         }
-    }
-
-    /// Numbers that the section has no column for stand behind the method's name.
-    fn published(&self, source: &Source, row: &PublishedRow) -> Line {
-        let value = |metric: &&Metric| row.values.get(metric.name).cloned().unwrap_or_else(|| "-".into());
-        let is_column = |name: &str| self.metrics.iter().any(|metric| metric.name == name);
-        let others = row.values.iter().filter(|(name, _)| !is_column(name));
-        let others: String = others.map(|(name, value)| format!("; {name} {value}")).collect();
-        let cells = self.metrics.iter().map(|metric| Cell { value: value(metric), ..Cell::default() }).collect();
-        Line { label: format!("{} ({}{others})", row.method, source.cite), cells }
     }
 }
 
@@ -241,10 +265,6 @@ pub(crate) fn one_line(text: &str) -> String {
 fn sentence(source: &Source) -> String {
     let note = source.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
     format!("{}: {}{note}.", source.cite, source.source)
-}
-
-fn printed(metric: &Metric, value: f64) -> String {
-    if value.is_nan() { "-".into() } else { metric.format(value) }
 }
 
 /// With its sign; what prints as 0 is +0.

@@ -1,11 +1,12 @@
 //! Tables of results: per picture and mean, as CSV. Of the other forms each has its file: `text.rs`, `markdown.rs`, `latex.rs`,
 //! `json.rs`.
 //!
-//! The PSNR of equal pictures is infinite. CSV writes it as `inf`, JSON (which has no such number) as the string
-//! `"inf"`; Python's `float()`, pandas and Rust's `f64::from_str` read both back.
+//! What was not measured is NaN: an empty cell of CSV, `null` in JSON. The PSNR of equal pictures is infinite. CSV writes it as
+//! `inf`, JSON (which has no such number) as the string `"inf"`; Python's `float()`, pandas and Rust's `f64::from_str` read both
+//! back.
 
 use crate::statistics::{Difference, deviation, mean};
-use crate::{Error, Metric, Protocol, Published, Versions, measure};
+use crate::{Error, LpipsColumn, Metric, Protocol, Published, Versions, measure};
 
 /// Metrics of several methods on the same pictures.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,8 @@ pub struct Results {
     pub protocols: Vec<Protocol>,
     /// The metrics taken under each protocol.
     pub metrics: Vec<&'static Metric>,
+    /// LPIPS, whose columns are behind those of the protocols.
+    pub lpips: Vec<LpipsColumn>,
     /// The methods, in the order of the table.
     pub methods: Vec<Method>,
     /// What every reader of the numbers must know, e.g. "VGG-19 with random weights (seed 0)".
@@ -40,7 +43,7 @@ pub struct Method {
 pub struct Row {
     /// Name of the picture.
     pub picture: String,
-    /// One value per column of the table, see [`Results::columns`].
+    /// One value per column of the table, see [`Results::columns`]; NaN for what was not measured.
     pub values: Vec<f64>,
 }
 
@@ -88,11 +91,57 @@ impl Method {
 }
 
 impl Results {
-    /// Names of the columns: `psnr_y_crop4`, `ssim_y_crop4`, ... for each protocol in turn.
+    /// Names of the columns: `psnr_y_crop4`, `ssim_y_crop4`, ... for each protocol in turn, then `lpips_alex_v0.1`, ...
     pub fn columns(&self) -> Vec<String> {
         let names =
             |protocol: &Protocol| Vec::from_iter(self.metrics.iter().map(|metric| protocol.column(metric.name)));
-        self.protocols.iter().flat_map(names).collect()
+        self.protocols.iter().flat_map(names).chain(self.lpips.iter().map(LpipsColumn::name)).collect()
+    }
+
+    /// The metrics of the columns.
+    pub fn column_metrics(&self) -> Vec<&'static Metric> {
+        let lpips = self.lpips.iter().map(LpipsColumn::metric);
+        self.protocols.iter().flat_map(|_| &self.metrics).copied().chain(lpips).collect()
+    }
+
+    /// The columns that lack values, and why.
+    pub fn missing(&self) -> Vec<(String, String)> {
+        let columns = self.columns().into_iter().zip(self.column_metrics()).enumerate();
+        let reason = |(index, (column, metric)): (usize, (String, &Metric))| {
+            let lpips = index.checked_sub(self.protocols.len() * self.metrics.len()).and_then(|at| self.lpips.get(at));
+            let reason = match lpips.map(|lpips| &lpips.weights) {
+                Some(Err(reason)) => Some(reason.clone()),
+                _ => self.without_value(index).map(|of| format!("no value for {of} (values: {})", metric.range)),
+            };
+            reason.map(|reason| (column, reason))
+        };
+        columns.filter_map(reason).collect()
+    }
+
+    /// The pictures without a value in a column, with their methods.
+    fn without_value(&self, column: usize) -> Option<String> {
+        let is_missing = |row: &&Row| row.values.get(column).is_none_or(|value| value.is_nan());
+        let of = |method: &Method| {
+            let rows = method.rows.iter().filter(is_missing);
+            Vec::from_iter(rows.map(|row| format!("{} of {}", row.picture, method.name)))
+        };
+        let names = self.methods.iter().flat_map(of).collect::<Vec<_>>();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    /// Whether everything was measured.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] with the columns that lack values, and why.
+    pub fn complete(&self) -> Result<(), Error> {
+        let missing = self.missing();
+        if missing.is_empty() { Ok(()) } else { Err(Error::Missing(missing)) }
+    }
+
+    /// What must be said beside the numbers: why some are missing, and the notices.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let missing = self.missing().into_iter().map(|(column, reason)| format!("{column}: {reason}"));
+        missing.chain(self.notices.iter().cloned()).collect()
     }
 
     /// Every method with each one before it, the later first; none where there is one picture.
@@ -103,26 +152,30 @@ impl Results {
         methods.iter().enumerate().flat_map(before).collect()
     }
 
-    /// One line per method and picture and one `mean` per method, every digit kept. The last column repeats the notices,
-    /// so that no copy of the file loses them.
+    /// One line per method and picture and one `mean` per method, every digit kept; what was not measured is an empty cell.
+    /// The last column repeats why, and the notices, so that no copy of the file loses them.
     pub fn to_csv(&self) -> String {
         let columns = self.columns();
-        let notices = self.notices.join("; ");
+        let notices = self.remarks().join("; ");
         let mut csv = csv_line(&["method", "picture"], &columns, "notices");
         for method in &self.methods {
             for row in &method.rows {
-                csv += &csv_line(&[&method.name, &row.picture], &row.values, &notices);
+                csv += &csv_line(&[&method.name, &row.picture], &cells(&row.values), &notices);
             }
-            csv += &csv_line(&[&method.name, "mean"], &method.mean(columns.len()), &notices);
+            csv += &csv_line(&[&method.name, "mean"], &cells(&method.mean(columns.len())), &notices);
         }
         csv
     }
 }
 
+fn cells(values: &[f64]) -> Vec<String> {
+    values.iter().map(|value| if value.is_nan() { String::new() } else { value.to_string() }).collect()
+}
+
 /// One line of CSV after RFC 4180: a cell with a comma, quote or line break is quoted, quotes are doubled.
-fn csv_line(labels: &[&str], values: &[impl ToString], notices: &str) -> String {
+fn csv_line(labels: &[&str], values: &[String], notices: &str) -> String {
     let labels = labels.iter().map(|label| label.to_string());
-    let cells = labels.chain(values.iter().map(ToString::to_string)).chain([notices.to_owned()]);
+    let cells = labels.chain(values.iter().cloned()).chain([notices.to_owned()]);
     let quoted = cells.map(|cell| match cell.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
         false => cell,
@@ -133,6 +186,7 @@ fn csv_line(labels: &[&str], values: &[impl ToString], notices: &str) -> String 
 #[cfg(test)]
 pub(crate) mod tests {
     use abbe_data::image::Rgb8;
+    use abbe_models::lpips::{Backbone, Net};
 
     use super::*;
     use crate::published::{PublishedRow, Source};
@@ -145,6 +199,7 @@ pub(crate) mod tests {
             lr: "bicubic, antialiased".into(),
             protocols: ["y-crop4", "rgb"].map(|name| Protocol::named(name, 4).unwrap()).to_vec(),
             metrics: Metric::usual(),
+            lpips: Vec::new(),
             methods: vec![
                 method("bicubic", vec![row("a.png", [28.0, 0.8, 26.0, 0.7]), row("b, c.png", [30.0, 0.9, 27.0, 0.75])]),
                 method(
@@ -186,6 +241,36 @@ pub(crate) mod tests {
             vec![row("a|b_c%&\\d,\ne", 30.0), row("[x]*`<$~", f64::NAN), row("#{^}>", f64::INFINITY)];
         results.methods[0].name = "so-called \"best\"".into();
         results
+    }
+
+    /// The same with LPIPS over AlexNet, and over VGG-16 without weights.
+    pub(crate) fn with_lpips() -> Results {
+        let backbone = Backbone { file: "alexnet.pth".into(), sha256: "00".into() };
+        let column = |net, weights| LpipsColumn { net, weights };
+        let lpips = vec![column(Net::Alex, Ok(backbone)), column(Net::Vgg, Err("no weights, get them".into()))];
+        let mut results = Results { lpips, ..results() };
+        let rows = results.methods.iter_mut().flat_map(|method| &mut method.rows);
+        rows.zip([0.4, 0.3, 0.2, 0.1]).for_each(|(row, distance)| row.values.extend([distance, f64::NAN]));
+        results
+    }
+
+    #[test]
+    fn what_was_not_measured_is_an_empty_cell_with_its_reason() {
+        let mut results = with_lpips();
+        let csv = results.to_csv();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert!(lines[0].ends_with("ssim_rgb,lpips_alex_v0.1,lpips_vgg_v0.1,notices"), "{csv}");
+        assert!(lines[1].contains(",0.7,0.4,,\"lpips_vgg_v0.1: no weights, get them; VGG-19"), "{csv}");
+        assert!(lines[3].contains(",0.35,,"), "{csv}");
+        let error = results.complete().unwrap_err().to_string();
+        assert_eq!(error, "not measured: lpips_vgg_v0.1: no weights, get them");
+        results.methods[1].rows[0].values[1] = f64::NAN;
+        let [(column, reason), _] = &results.missing()[..] else { panic!() };
+        assert!(
+            column == "ssim_y_crop4" && reason.starts_with("no value for a.png of SRGAN (values: -1 to 1"),
+            "{reason}"
+        );
+        assert!(results.methods[1].mean(2)[1].is_nan() && super::tests::results().complete().is_ok());
     }
 
     #[test]

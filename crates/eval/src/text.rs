@@ -21,7 +21,7 @@ impl Results {
         if !self.pairs().is_empty() {
             text += &format!("{}; # it leaves 0 out.\n", interval());
         }
-        self.notices.iter().for_each(|notice| text += &format!("Notice: {}\n", one_line(notice)));
+        self.remarks().iter().for_each(|notice| text += &format!("Notice: {}\n", one_line(notice)));
         sheets.iter().flat_map(|sheet| &sheet.sources).for_each(|source| text += &format!("{source}\n"));
         text
     }
@@ -66,7 +66,30 @@ fn lines(table: &Table, sheet: &Sheet, mark: char) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use crate::Metric;
-    use crate::table::tests::{awkward, published, results};
+    use crate::table::tests::{awkward, published, results, with_lpips};
+
+    #[test]
+    fn lpips_has_a_table_of_its_own() {
+        let mut results = with_lpips();
+        let text = results.to_text();
+        let expected = "
+lpips: red, green and blue of the whole picture
+mean ± standard deviation  lpips_alex_v0.1   lpips_vgg_v0.1
+bicubic                    0.3500 ± 0.0707                -
+SRGAN                      0.1500 ± 0.0707*               -
+";
+        let lines = Vec::from_iter(text.lines().map(str::trim_end)).join("\n");
+        assert!(lines.contains(expected), "{text}");
+        assert!(text.contains("-0.2000 [-0.2000, -0.2000]#"), "{text}");
+        assert!(text.contains("Higher is better for psnr, ssim; lower for lpips_alex, lpips_vgg."), "{text}");
+        assert!(text.contains("Notice: lpips_vgg_v0.1: no weights, get them\nNotice: VGG-19"), "{text}");
+        // What was published of LPIPS stands there too, and no longer behind the method's name.
+        results.published = published().published;
+        let text = results.to_text();
+        let (protocols, lpips) = text.split_once("\nlpips: ").unwrap();
+        assert!(protocols.contains("EDSR (Lim | Son 2017) ") && !protocols.contains("lpips_alex 0.1"), "{text}");
+        assert!(lpips.contains("EDSR (Lim | Son 2017)               0.1 "), "{text}");
+    }
 
     #[test]
     fn each_protocol_has_its_table_with_the_best_marked() {

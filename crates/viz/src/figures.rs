@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use abbe_eval::{Better, Results};
+use abbe_eval::{Better, LpipsColumn, Results};
 use abbe_run::{RunFolder, read_log};
 use anyhow::{Context, Result, ensure};
 
@@ -120,9 +120,10 @@ fn draw_curves(run: &RunFolder, notices: &[String]) -> Result<Vec<PathBuf>> {
 fn draw_bars(run: &RunFolder, results: &Results) -> Result<Vec<PathBuf>> {
     let columns = results.columns();
     let means: Vec<Vec<f64>> = results.methods.iter().map(|method| method.mean(columns.len())).collect();
+    let of_columns = results.column_metrics();
     let metric = |(column, name): (usize, &String)| Metric {
         name: name.clone(),
-        higher_is_better: results.metrics[column % results.metrics.len()].better == Better::Higher,
+        higher_is_better: of_columns[column].better == Better::Higher,
         values: means.iter().map(|means| means.get(column).copied().filter(|mean| !mean.is_nan())).collect(),
     };
     let metrics: Vec<Metric> = columns.iter().enumerate().map(metric).collect();
@@ -131,17 +132,20 @@ fn draw_bars(run: &RunFolder, results: &Results) -> Result<Vec<PathBuf>> {
     save_chart(&chart, &run.figure("metrics"))
 }
 
-/// Nothing where LPIPS was not measured.
+/// Nothing where LPIPS was not measured of every method.
 fn draw_plane(run: &RunFolder, results: &Results) -> Result<Vec<PathBuf>> {
     let columns = results.columns();
     let column = |metric: &str| columns.iter().position(|name| name.starts_with(metric));
     let (Some(psnr), Some(lpips)) = (column("psnr"), column("lpips")) else { return Ok(Vec::new()) };
-    let judged = results.methods.iter().map(|method| {
+    let judged = Vec::from_iter(results.methods.iter().map(|method| {
         let means = method.mean(columns.len());
         Judged { name: method.name.clone(), psnr: means[psnr], lpips: means[lpips] }
-    });
+    }));
+    if judged.iter().any(|judged| judged.lpips.is_nan()) {
+        return Ok(Vec::new());
+    }
     let heading = heading(title(results), &results.notices, &[]);
-    let chart = plane(&judged.collect::<Vec<_>>(), [&columns[psnr], &columns[lpips]], &heading)?;
+    let chart = plane(&judged, [&columns[psnr], &columns[lpips]], &heading)?;
     save_chart(&chart, &run.figure("plane"))
 }
 
@@ -169,30 +173,33 @@ fn draw_views(run: &RunFolder, results: &Results, figures: &mut Figures) {
     }
     let groups: Vec<_> = whole.iter().map(Versions::row).collect();
     if !groups.is_empty() {
-        let heading = heading(format!("×{}", results.scale), &results.notices, &numbers(results, ""));
+        let heading = heading(format!("×{}", results.scale), &results.notices, &numbers(results, true, ""));
         let path = run.figure("grids.png");
         figures.add("page of grids", grid(&groups, &heading).and_then(|page| save(&page, &path)).map(|()| vec![path]));
     }
 }
 
-/// What the numbers under pictures are.
-fn numbers(results: &Results, of: &str) -> Vec<String> {
-    let metrics = &results.columns()[..results.metrics.len()]; // those of the first protocol
+/// What the numbers under pictures are: those of the first protocol, and of whole pictures LPIPS.
+fn numbers(results: &Results, whole: bool, of: &str) -> Vec<String> {
+    let lpips = results.lpips.iter().filter(|_| whole).map(LpipsColumn::name);
+    let metrics = results.columns().into_iter().take(results.metrics.len()).chain(lpips).collect::<Vec<_>>();
     if metrics.is_empty() { Vec::new() } else { vec![format!("Numbers: {}{of}", metrics.join(" / "))] }
 }
 
 fn draw_view(run: &RunFolder, results: &Results, view: &View, versions: &Versions) -> Result<Vec<PathBuf>> {
-    let heading =
-        |of: &str| heading(format!("{}, ×{}", view.title(), results.scale), &results.notices, &numbers(results, of));
+    let whole = view.quarter.is_none();
+    let heading = |of: &str| {
+        heading(format!("{}, ×{}", view.title(), results.scale), &results.notices, &numbers(results, whole, of))
+    };
     let (hr, restored) = (versions.hr(), versions.restored());
     let with_hr = [restored.clone(), vec![hr.clone()]].concat();
-    let of_whole = heading(if view.quarter.is_some() { " of the quarter" } else { " of the whole picture" });
+    let of_whole = heading(if whole { " of the whole picture" } else { " of the quarter" });
     let mut drawn = vec![
         ("grid", grid(&[Group { name: String::new(), ..versions.group() }], &heading(""))?),
         ("zoom", zoom(&hr, &with_hr, Place::MostDifferent, PATCH, &of_whole)?),
     ];
     let mut written = Vec::new();
-    if view.quarter.is_none() {
+    if whole {
         drawn.push(("difference", difference(&hr, &restored, &heading(""))?));
         let chart: Chart = spectrum(&hr, &restored, results.scale, &heading(""))?;
         written.extend(save_chart(&chart, &run.figure(&view.file("spectrum")))?);
@@ -231,6 +238,7 @@ pub(crate) mod tests {
             lr: "bicubic".into(),
             protocols,
             metrics: abbe_eval::Metric::usual(),
+            lpips: Vec::new(),
             methods,
             notices,
             published: None,

@@ -65,6 +65,16 @@ impl View {
         Ok(version.crop(top * scale, left * scale, height * scale, width * scale)?)
     }
 
+    /// LPIPS of a whole picture, as the table has it.
+    fn lpips(&self, results: &Results, method: &Method) -> Vec<String> {
+        let row = method.rows.iter().find(|row| row.picture == self.picture && self.quarter.is_none());
+        let values = row.into_iter().flat_map(|row| &row.values).zip(results.column_metrics());
+        values
+            .filter(|(_, metric)| metric.net().is_some())
+            .map(|(&value, metric)| metric.format_with_unit(value))
+            .collect()
+    }
+
     pub(crate) fn title(&self) -> String {
         self.quarter.map_or(self.picture.clone(), |(name, _)| format!("{}, {name} quarter", self.picture))
     }
@@ -99,7 +109,7 @@ impl Versions {
             let versions = abbe_eval::Versions { sr: &picture, hr: &hr, lr: Some(&lr) };
             let values = measure(&versions, protocol, &results.metrics)?;
             let caption = results.metrics.iter().zip(values).map(|(metric, value)| metric.format_with_unit(value));
-            let caption = caption.collect::<Vec<_>>().join(" / ");
+            let caption = caption.chain(view.lpips(results, method)).collect::<Vec<_>>().join(" / ");
             restored.push((method.name.clone(), picture, caption));
         }
         Ok(Self { name: view.title(), lr, hr, restored })
@@ -164,6 +174,25 @@ mod tests {
         assert_eq!(files(0..2), [&["grid_0", "grid_1"][..], &quarters].concat());
         std::fs::remove_file(run.picture("0", "hr")).unwrap(); // five whole pictures are enough: no size is asked for
         assert_eq!(files(0..6).len(), 5);
+    }
+
+    #[test]
+    fn lpips_is_shown_of_whole_pictures() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = std::fs::read_to_string(finished(folder.path()).metrics("json")).unwrap();
+        let mut table: serde_json::Value = serde_json::from_str(&text).unwrap();
+        table["lpips"] = serde_json::json!([{ "net": "alex", "weights": { "file": "a.pth", "sha256": "00" } }]);
+        for row in table["methods"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .flat_map(|method| method["pictures"].as_array_mut().unwrap())
+        {
+            row["lpips_alex_v0.1"] = 0.25.into();
+        }
+        let results = Results::from_json(&table.to_string()).unwrap();
+        let shown = |quarter| View { picture: "3".into(), quarter }.lpips(&results, &results.methods[1]);
+        assert_eq!((shown(None), shown(Some(QUARTERS[0]))), (vec!["0.2500".to_owned()], vec![]));
     }
 
     #[test]

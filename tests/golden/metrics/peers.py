@@ -7,8 +7,9 @@ It needs numpy, torch, piq==0.8.0, torchmetrics==1.9.0, scikit-image==0.26.0 and
 All in float64. set5.json has the same of bicubic x4 on the pictures of Set5, where ../shared has them, with the border y-crop4
 in place of y: the tables there were made in float32, whose last digits are not right. peers.json has, by size and protocol,
 every metric: of these libraries where they have it; MATLAB's SSIM, with its replicated border, and what is left of LR (of a
-third of HR's sides) are computed with numpy alone. rgb is the three channels in [0, 1] with the libraries' defaults, y is the rounded Y of BT.601
-over 255 as a picture of one channel.
+third of HR's sides) are computed with numpy alone. rgb is the three channels in [0, 1] with the libraries' defaults, y is the
+rounded Y of BT.601 over 255 as a picture of one channel. niqe is of sr alone, of its rounded luma in full range or of that Y,
+with the parameters in crates/eval/parameters/niqe.
 crates/eval/src/metric/tests.rs and `abbe selfcheck` make the same pictures and demand the same.
 """
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import piq
+import pyiqa.archs.niqe_arch as pyiqa_niqe
 import torch
 from make import bicubic, psnr, read_png, ssim
 from pyiqa.archs.ssim_arch import SSIM
@@ -24,6 +26,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 HERE = Path(__file__).parent
 SET5 = HERE.parents[3] / "shared/data/Set5"
+PRISTINE = np.fromfile(HERE.parents[2] / "crates/eval/parameters/niqe/pristine.f64", "<f8")
 SIZES = [(183, 177), (391, 402)]
 
 
@@ -38,6 +41,41 @@ def sr(y, x, c):
 def luma(picture):
     r, g, b = (picture[..., channel : channel + 1] for channel in range(3))
     return np.floor(16 + (65.481 * r + 128.553 * g + 24.966 * b) / 255 + 0.5)
+
+
+def normalised(image, padding):
+    """Of NIQE. pyiqa's window is in float32 and does not add up to 1; BasicSR's does but for rounding. So neither has 0 where a
+    picture is flat, and the signs that they have there count: on two of Set5 they differ by 0.3 %. Here it is 0."""
+    taps = torch.exp(-torch.arange(-3.0, 4.0, dtype=torch.float64).square() / (2 * (7 / 6) ** 2))
+    window = (torch.outer(taps, taps) / taps.sum() ** 2)[None, None]
+
+    def local(values):
+        return torch.conv2d(torch.nn.functional.pad(values, [3] * 4, mode=padding), window)
+
+    mean = local(image)
+    found = (image - mean) / ((local(image.square()) - mean.square()).abs().sqrt() + 1)
+    return found.where(found.abs() > 1e-10, 0.0)
+
+
+def halved(image, scale, antialiasing):
+    """pyiqa's imresize works in float32, which is 4e-5 levels off."""
+    assert scale == 0.5 and antialiasing
+    weights = torch.tensor([-3.0, -9.0, 29.0, 111.0, 111.0, 29.0, -9.0, -3.0], dtype=torch.float64) / 256
+    for _ in range(2):  # rows, then columns
+        mirrored = torch.cat([image[:, :, :3].flip(2), image, image[:, :, -3:].flip(2)], 2)
+        image = torch.conv2d(mirrored, weights.view(1, 1, 8, 1), stride=(2, 1)).transpose(2, 3)
+    return image
+
+
+def niqe_of(picture):
+    r, g, b = (picture[..., [channel % picture.shape[2]]] for channel in range(3))
+    grey = np.floor(0.299 * r + 0.587 * g + 0.114 * b + 0.5)
+    mean, covariance = (torch.from_numpy(part)[None] for part in (PRISTINE[:36], PRISTINE[36:].reshape(36, 36)))
+    torch.set_default_dtype(torch.float64)  # in which it makes its table of shapes
+    pyiqa_niqe.normalize_img_with_gauss, pyiqa_niqe.imresize = normalised, halved
+    found = pyiqa_niqe.niqe(torch.from_numpy(grey).permute(2, 0, 1)[None], mean, covariance)
+    torch.set_default_dtype(torch.float32)
+    return found
 
 
 def scores(a, b):
@@ -59,6 +97,8 @@ def scores(a, b):
     }
     if colour:
         found["fsimc"] = piq.fsim(x, y)
+    if a.shape[0] // 96 * (a.shape[1] // 96) > 1:  # blocks
+        found["niqe"] = niqe_of(a)
     return {name: float(value) for name, value in found.items()}
 
 

@@ -79,11 +79,11 @@ impl Arguments {
 /// Judges the models.
 ///
 /// # Errors
-/// What is wrong with a model, a picture or the folder to write to.
+/// What is wrong with a model, a picture or the folder to write to; and what was not measured, once the rest is printed.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let (protocols, metrics) = arguments.measures.choice(arguments.scale)?;
-    let published = published(arguments.published()?, arguments.scale, &protocols)?;
     let device = arguments.device.find()?;
+    let measures = arguments.measures.choice(arguments.scale, device)?;
+    let published = published(arguments.published()?, arguments.scale, &measures.protocols)?;
     let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
     let folders = arguments.folders()?;
     let made = Lr::Bicubic { border: Border::Replicate };
@@ -101,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             bar.inc(1);
             stop::check()
         };
-        methods.push(evaluate(name, &model.upscaler, &pairs, arguments.scale, &protocols, &metrics, keep)?);
+        methods.push(evaluate(name, &model.upscaler, &pairs, &measures, keep)?);
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&source);
@@ -110,11 +110,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         model.notices.iter().chain(&tiled).map(|notice| format!("{name}: {notice}")).collect::<Vec<_>>()
     };
     let notices = names.iter().zip(&models).flat_map(said).collect();
-    let results = Results { scale: arguments.scale, lr, protocols, metrics, methods, notices, published };
+    let results = Results { published, ..measures.results(lr, methods, notices) };
     if let Some(out) = &arguments.out {
         let path = |ending: &str| out.join(format!("metrics.{ending}"));
         workflow::write_tables(&results, path).context("the tables")?;
     }
     println!("{}", if arguments.json { results.to_json() } else { results.to_text() }.trim_end());
-    Ok(())
+    Ok(results.complete()?)
 }

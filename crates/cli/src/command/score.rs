@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use abbe_data::image::Conversion;
 use abbe_eval::folders::{Folders, for_each};
-use abbe_eval::{Method, Registration, Results, Row, register};
+use abbe_eval::{Method, Registration, Results, register};
 use anyhow::{Context, Result};
 
+use crate::device::DeviceArgument;
 use crate::measures::{MeasureArguments, published};
 use crate::{method, stop, workflow};
 
@@ -33,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SET")]
     published: Option<String>,
     /// Say of each picture how far it is shifted and off in colour, and its PSNR once that is removed, instead of metrics
-    #[arg(long, conflicts_with_all = ["protocols", "metrics", "lr", "published", "out"])]
+    #[arg(long, conflicts_with_all = ["protocols", "metrics", "lpips_weights", "lr", "published", "out"])]
     register: bool,
     /// Accept grey (made three channels), 16-bit (rounded) and transparent pictures (alpha is dropped)
     #[arg(long)]
@@ -44,41 +45,39 @@ pub struct Arguments {
     /// Print JSON instead of the table
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceArgument,
 }
 
 /// Measures the pictures.
 ///
 /// # Errors
-/// What is wrong with a picture, a protocol or the folder to write to.
+/// What is wrong with a picture, a protocol or the folder to write to; and what was not measured, once the rest is printed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let shown: Vec<String> = arguments.sr.iter().map(|folder| folder.display().to_string()).collect();
     let names = method::names(&shown)?;
     if arguments.register {
         return registrations(arguments, &names);
     }
-    let (protocols, metrics) = arguments.measures.choice(arguments.scale)?;
-    let published = published(arguments.published.as_deref(), arguments.scale, &protocols)?;
+    let measures = arguments.measures.choice(arguments.scale, arguments.device.find()?)?;
+    let published = published(arguments.published.as_deref(), arguments.scale, &measures.protocols)?;
     let mut methods = Vec::new();
     for (name, sr) in names.iter().zip(&arguments.sr) {
-        let rows = for_each(&folders(arguments, sr), |picture, versions| {
-            stop::check()?;
-            Ok::<_, anyhow::Error>(Row::measure(picture, versions, &protocols, &metrics)?)
-        });
+        let rows = measures.rows(&folders(arguments, sr), stop::check);
         methods.push(Method { name: name.clone(), rows: rows.with_context(|| sr.display().to_string())? });
     }
-    let (scale, lr, notices) = (arguments.scale, lr(arguments), Vec::new());
-    let results = Results { scale, lr, protocols, metrics, methods, notices, published };
+    let results = Results { published, ..measures.results(lr(arguments), methods, Vec::new()) };
     results.published.iter().try_for_each(|published| published.check(results.pictures()))?;
-    show(arguments, results)
+    show(arguments, &results)
 }
 
-fn show(arguments: &Arguments, results: Results) -> Result<()> {
+fn show(arguments: &Arguments, results: &Results) -> Result<()> {
     if let Some(out) = &arguments.out {
         let path = |ending: &str| out.join(format!("metrics.{ending}"));
-        workflow::write_tables(&results, path).context("the tables")?;
+        workflow::write_tables(results, path).context("the tables")?;
     }
     println!("{}", if arguments.json { results.to_json() } else { results.to_text() }.trim_end());
-    Ok(())
+    Ok(results.complete()?)
 }
 
 fn folders<'a>(arguments: &'a Arguments, sr: &'a Path) -> Folders<'a> {

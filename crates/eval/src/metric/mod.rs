@@ -2,6 +2,7 @@
 //!
 //! A metric is a file with a function, and a row of [`METRICS`].
 
+mod aggd;
 pub(crate) mod filter;
 pub(crate) mod fourier;
 mod fsim;
@@ -9,6 +10,7 @@ mod gmsd;
 mod haarpsi;
 mod mdsi;
 mod ms_ssim;
+mod niqe;
 mod phase_congruency;
 pub(crate) mod plane;
 pub(crate) mod psnr;
@@ -18,6 +20,7 @@ mod tests;
 mod vifp;
 
 use abbe_data::color::FULL_RANGE;
+use abbe_models::lpips::Net;
 use serde::Serialize;
 
 pub(crate) use plane::Plane;
@@ -64,14 +67,20 @@ pub(crate) enum Compute {
     Planes(fn(&[Plane], &[Plane], &Protocol) -> f64),
     /// From the planes of SR made as small as LR, and those of LR.
     Downscaled(fn(&[Plane], &[Plane], &Protocol) -> f64),
+    /// From the planes of SR alone.
+    Alone(fn(&[Plane]) -> Result<f64, Error>),
+    /// By LPIPS over this network, which follows no protocol: see [`OpenLpips`](crate::OpenLpips).
+    Lpips(Net),
 }
 
 use Better::{Higher, Lower};
-use Compute::{Downscaled, Planes};
+use Compute::{Alone, Downscaled, Lpips, Planes};
+
+const LPIPS_RANGE: &str = "0 and above, seldom above 1; 0 for equal pictures";
 
 /// Every metric.
 #[rustfmt::skip]
-pub static METRICS: [Metric; 14] = [
+pub static METRICS: [Metric; 18] = [
     Metric { name: "psnr", better: Higher, unit: "dB", digits: 2,
         range: "0 and above; inf for equal pictures", least: 1,
         source: "10 log10(peak² / MSE), the mean squared error over all samples and channels", compute: Planes(psnr::psnr) },
@@ -121,15 +130,29 @@ pub static METRICS: [Metric; 14] = [
         source: "psnr of SR, made smaller as MATLAB's imresize does it (8-bit passes, replicated border), against LR; \
                  the border divided by the scale and rounded up",
         compute: Downscaled(psnr::psnr) },
+    Metric { name: "niqe", better: Lower, unit: "", digits: 4,
+        range: "0 and above; none where fewer than two blocks of 96x96 pixels have any structure", least: niqe::LEAST,
+        source: "Mittal, Soundararajan, Bovik 2013, of SR's luma alone, with the authors' parameters; nearly pyiqa 0.1.16",
+        compute: Alone(niqe::niqe) },
+    Metric { name: "lpips_alex", better: Lower, unit: "", digits: 4,
+        range: LPIPS_RANGE, least: Net::Alex.least() as usize,
+        source: "Zhang, Isola, Efros, Shechtman, Wang 2018, over AlexNet; lpips 0.1.4", compute: Lpips(Net::Alex) },
+    Metric { name: "lpips_vgg", better: Lower, unit: "", digits: 4,
+        range: LPIPS_RANGE, least: Net::Vgg.least() as usize,
+        source: "Zhang, Isola, Efros, Shechtman, Wang 2018, over VGG-16; lpips 0.1.4", compute: Lpips(Net::Vgg) },
+    Metric { name: "lpips_squeeze", better: Lower, unit: "", digits: 4,
+        range: LPIPS_RANGE, least: Net::Squeeze.least() as usize,
+        source: "Zhang, Isola, Efros, Shechtman, Wang 2018, over SqueezeNet 1.1; lpips 0.1.4", compute: Lpips(Net::Squeeze) },
 ];
 
 impl Metric {
-    /// The metric of a name.
+    /// The metric of a name; `lpips` is the one over AlexNet.
     ///
     /// # Errors
     /// [`Error::UnknownMetric`], with the names there are.
     pub fn named(name: &str) -> Result<&'static Self, Error> {
-        METRICS.iter().find(|metric| metric.name == name).ok_or_else(|| Error::UnknownMetric(name.to_owned()))
+        let full = if name == "lpips" { "lpips_alex" } else { name };
+        METRICS.iter().find(|metric| metric.name == full).ok_or_else(|| Error::UnknownMetric(name.to_owned()))
     }
 
     /// The metrics of every table unless others are asked for: PSNR and SSIM.
@@ -137,14 +160,26 @@ impl Metric {
         METRICS.iter().take(2).collect()
     }
 
-    /// A value of this metric as papers print it: two decimals for dB, four for indices; without its unit.
+    /// LPIPS over a network.
+    pub(crate) fn lpips(net: Net) -> &'static Self {
+        let is_over = |metric: &&Self| matches!(metric.compute, Lpips(own) if own == net);
+        METRICS.iter().find(is_over).expect("every network has its row")
+    }
+
+    /// The network of LPIPS, which follows no protocol; none for the metrics that do.
+    pub fn net(&self) -> Option<Net> {
+        if let Lpips(net) = self.compute { Some(net) } else { None }
+    }
+
+    /// A value of this metric as papers print it: two decimals for dB, four for indices; without its unit. `-` for what was
+    /// not measured (NaN).
     pub fn format(&self, value: f64) -> String {
-        format!("{value:.0$}", self.digits)
+        if value.is_nan() { "-".into() } else { format!("{value:.0$}", self.digits) }
     }
 
     /// The same with its unit, if it has one: `28.42 dB`.
     pub fn format_with_unit(&self, value: f64) -> String {
-        [&self.format(value), self.unit].join(" ").trim_end().to_owned()
+        if value.is_nan() { "-".into() } else { [&self.format(value), self.unit].join(" ").trim_end().to_owned() }
     }
 
     pub(crate) fn compute(&self) -> &Compute {

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use abbe_checkpoint::{StateDict, Value};
 use abbe_torch::channels_last;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use self::distance::distance;
@@ -33,10 +34,20 @@ const SCALE: [f32; 3] = [0.458, 0.448, 0.450];
 /// The metric with its weights.
 pub struct Lpips {
     net: Net,
+    backbone: Backbone,
     device: Device,
     slices: Vec<Slice>,
     /// What whoever reads the values must know: which weights are not the published ones.
     pub notices: Vec<String>,
+}
+
+/// The file of the network's weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backbone {
+    /// Its name, without the folder.
+    pub file: String,
+    /// Its SHA-256.
+    pub sha256: String,
 }
 
 /// The layers up to one that is compared, how much each channel of its output counts (`[C]`, float64), and the picture's pixels
@@ -66,12 +77,19 @@ impl Lpips {
         let is_published = promised(net.file()).is_some_and(|digits| sha256.starts_with(digits));
         let others = [Some(backbone).filter(|_| !is_published), linear.filter(|_| own.is_some())];
         let notices = others.into_iter().flatten().map(|path| net.notice(path)).collect();
-        Ok(Lpips { net, device, slices: sliced(net, features, own.unwrap_or(published)), notices })
+        let file = backbone.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let slices = sliced(net, features, own.unwrap_or(published));
+        Ok(Lpips { net, backbone: Backbone { file, sha256 }, device, slices, notices })
     }
 
     /// Whose features are compared.
     pub fn net(&self) -> Net {
         self.net
+    }
+
+    /// Where the network's weights are from.
+    pub fn backbone(&self) -> &Backbone {
+        &self.backbone
     }
 
     /// Where it computes.

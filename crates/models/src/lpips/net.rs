@@ -64,7 +64,7 @@ impl Net {
         format!(
             "lpips-{}: {} is not the published file of weights, so its values may not compare with those of others",
             self.name(),
-            path.display()
+            path.file_name().unwrap_or_default().display()
         )
     }
 

@@ -6,7 +6,8 @@ fn random(net: Net) -> Lpips {
     let features = net.features(&store.root() / "features");
     let published = abbe_checkpoint::open_bytes(net.published()).unwrap().value;
     let weights = weights(net, published, Device::Cpu).unwrap();
-    Lpips { net, device: Device::Cpu, slices: sliced(net, features, weights), notices: Vec::new() }
+    let backbone = Backbone { file: net.file().into(), sha256: String::new() };
+    Lpips { net, backbone, device: Device::Cpu, slices: sliced(net, features, weights), notices: Vec::new() }
 }
 
 fn pictures(shape: [i64; 4]) -> Tensor {
