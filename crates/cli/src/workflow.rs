@@ -12,6 +12,7 @@ use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
 
+use crate::command::report;
 use crate::device::DeviceArgument;
 use crate::guard::guard;
 use crate::measures::usual_protocols;
@@ -52,6 +53,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
         println!("\n{}", results.to_text());
         let mut written = abbe_viz::figures(&folder).complete()?;
         note(&mut manifest, "finished".into())?;
+        written.extend(report::finish(&folder)?);
         written.push(abbe_viz::results_archive(&folder)?);
         Ok(written)
     });

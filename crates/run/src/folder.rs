@@ -11,7 +11,7 @@ pub struct RunFolder {
 }
 
 /// Everything that a run writes, directly under its folder; `--overwrite` removes these and nothing else.
-const ENTRIES: [&str; 11] = [
+const ENTRIES: [&str; 13] = [
     "experiment.toml",
     "manifest.json",
     "log.jsonl",
@@ -21,6 +21,8 @@ const ENTRIES: [&str; 11] = [
     "metrics.csv",
     "metrics.json",
     "metrics.txt",
+    "report.html",
+    "notebook.ipynb",
     "srgan_results.zip",
     ".abbe-run",
 ];
@@ -115,6 +117,16 @@ impl RunFolder {
     /// A figure with its ending.
     pub fn figure(&self, name: &str) -> PathBuf {
         self.root.join("figures").join(name)
+    }
+
+    /// The whole run on one page.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// A notebook that recomputes a result with PyTorch.
+    pub fn notebook(&self) -> PathBuf {
+        self.root.join("notebook.ipynb")
     }
 
     /// All results in one file.

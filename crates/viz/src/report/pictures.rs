@@ -1,0 +1,126 @@
+//! Judged pictures in all their versions, for the wipe.
+
+use std::path::PathBuf;
+
+use abbe_data::image::{Conversion, Rgb8, encode_png, read};
+use anyhow::{Context, Result};
+
+use super::embed::{data_uri, file_uri};
+use super::group::{Entry, Group};
+use super::table::column;
+use crate::shown::Shown;
+
+/// Pictures are embedded as they are while all their files together have no more bytes than this.
+const FULL: u64 = 8 << 20;
+/// So many more are embedded reduced (see [`Shown`]).
+const REDUCED: usize = 16;
+
+/// The pictures of a group.
+#[derive(Default)]
+pub(super) struct Pictures {
+    pub shown: Vec<Picture>,
+    /// What of them is embedded.
+    pub note: String,
+    /// What does not read.
+    pub missing: Vec<String>,
+}
+
+/// One picture.
+pub(super) struct Picture {
+    pub name: String,
+    /// Its size, and whether it is reduced.
+    pub note: String,
+    pub versions: Vec<Version>,
+}
+
+/// One version of a picture.
+pub(super) struct Version {
+    pub name: String,
+    /// Its metrics.
+    pub caption: String,
+    pub uri: String,
+    pub height: usize,
+    pub width: usize,
+}
+
+/// A version that is still a file.
+struct Source {
+    name: String,
+    caption: String,
+    path: PathBuf,
+}
+
+/// LR, what each method made, HR.
+pub(super) fn pictures(group: &Group) -> Pictures {
+    let entries = group.entries();
+    let mut found = Pictures::default();
+    let (mut bytes, mut full, mut reduced, mut named) = (0, 0, 0, 0);
+    let rows = entries.first().map(|entry| &entry.method.rows[..]).unwrap_or_default();
+    for picture in rows.iter().map(|row| &row.picture) {
+        let sources = sources(group, &entries, picture);
+        let size: u64 = sources.iter().filter_map(|source| source.path.metadata().ok()).map(|file| file.len()).sum();
+        let is_full = bytes + size <= FULL;
+        if !is_full && reduced == REDUCED {
+            named += 1;
+            continue;
+        }
+        match embed(picture, &sources, is_full) {
+            Ok(picture) => found.shown.push(picture),
+            Err(error) => found.missing.push(format!("pictures of {picture}: {error:#}")),
+        }
+        (bytes, full, reduced) = if is_full { (bytes + size, full + 1, reduced) } else { (bytes, full, reduced + 1) };
+    }
+    found.note = format!(
+        "Of {} judged pictures {full} are embedded pixel for pixel (up to {} MiB), {reduced} reduced (up to {REDUCED}), and \
+         {named} are in the tables alone; all are in the run's folder `pictures`.",
+        rows.len(),
+        FULL >> 20
+    );
+    found
+}
+
+fn sources(group: &Group, entries: &[Entry], picture: &str) -> Vec<Source> {
+    let Some((first, _)) = group.members.first() else { return Vec::new() };
+    let given = |name: &str, version: &str| Source {
+        name: name.into(),
+        caption: String::new(),
+        path: first.folder.picture(picture, version),
+    };
+    let made = |entry: &Entry| Source {
+        name: entry.label(),
+        caption: caption(entry, picture),
+        path: entry.of.folder.picture(picture, &entry.method.name),
+    };
+    [given("LR", "lr")].into_iter().chain(entries.iter().map(made)).chain([given("HR", "hr")]).collect()
+}
+
+/// The metrics under the first protocol.
+fn caption(entry: &Entry, picture: &str) -> String {
+    let row = entry.method.rows.iter().find(|row| row.picture == picture);
+    let protocol = entry.results.protocols.first();
+    let (Some(row), Some(protocol)) = (row, protocol) else { return String::new() };
+    let value = |metric| row.values.get(column(entry.results, protocol, metric)?).copied();
+    let metrics = entry.results.metrics.iter();
+    let numbers = metrics.filter_map(|metric| Some(metric.format_with_unit(value(metric).filter(|it| !it.is_nan())?)));
+    numbers.collect::<Vec<_>>().join(" / ")
+}
+
+fn embed(name: &str, sources: &[Source], is_full: bool) -> Result<Picture> {
+    let open = |source: &Source| Ok(read(&source.path, Conversion::Refuse)?);
+    let pixels = sources.iter().map(open).collect::<Result<Vec<Rgb8>>>()?;
+    let full = pixels.last().context("no HR picture")?.size();
+    let shown = Shown { factor: 1, ..Shown::of(full) };
+    let version = |(source, picture): (&Source, &Rgb8)| {
+        let (uri, (height, width)) = match is_full {
+            true => (file_uri(&source.path)?, picture.size()),
+            false => {
+                let small = shown.picture(picture, (full.0 / picture.height.max(1)).max(1));
+                (data_uri("image/png", &encode_png(&small)?), small.size())
+            }
+        };
+        Ok(Version { name: source.name.clone(), caption: source.caption.clone(), uri, height, width })
+    };
+    let versions = sources.iter().zip(&pixels).map(version).collect::<Result<_>>()?;
+    let note = if is_full { format!("{} × {} (height × width)", full.0, full.1) } else { shown.to_string() };
+    Ok(Picture { name: name.to_owned(), note, versions })
+}
