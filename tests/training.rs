@@ -28,6 +28,8 @@ fn expected_files() -> Vec<String> {
         "metrics.csv",
         "metrics.json",
         "metrics.txt",
+        "notebook.ipynb",
+        "report.html",
         "srgan_results.zip",
     ]
     .map(String::from)

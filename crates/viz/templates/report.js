@@ -47,12 +47,16 @@ for (const wipe of document.querySelectorAll(".wipe")) {
   };
   const size = () => {
     const hr = versions().at(-1).querySelector("img");
-    const [height, width] = [hr.height, hr.width].map((_, i) => Number(hr.getAttribute(i ? "width" : "height")));
+    const [height, width] = ["height", "width"].map(side => Number(hr.getAttribute(side)));
+    const room = Math.min(wipe.clientWidth, 0.85 * innerHeight * width / height);
+    const fit = width > room ? room : width * Math.floor(room / width); // small pictures by a whole number
     const factor = Number(zoom.value);
-    box.classList.toggle("zoomed", factor > 1);
-    const shown = factor === 0 ? Math.max(Math.min(wipe.clientWidth, width), Math.min(wipe.clientWidth, 480)) : factor * width;
+    box.classList.toggle("zoomed", factor > 0);
+    box.classList.toggle("coarse", factor > 1 || fit > width);
+    const shown = factor === 0 ? fit : factor * width;
     pair.style.width = `${shown}px`;
     pair.style.height = `${shown * height / width}px`;
+    one(".slide").style.width = `${frame.clientWidth}px`;
     place();
   };
   const show = () => {

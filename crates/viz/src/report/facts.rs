@@ -37,9 +37,13 @@ fn shown(path: &[String], value: &Value) -> String {
         (Some("started_unix"), Value::Number(seconds)) => {
             seconds.as_i64().and_then(date).unwrap_or_else(|| value.to_string())
         }
+        (Some("seconds"), Value::Number(seconds)) => format!("{:.1}", seconds.as_f64().unwrap_or(f64::NAN)),
         (_, Value::String(text)) => text.clone(),
         (_, Value::Null) => "none".into(),
         (_, Value::Array(items)) if items.is_empty() => "none".into(),
+        (_, Value::Array(items)) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; ")
+        }
         _ => value.to_string(),
     }
 }
@@ -74,7 +78,7 @@ mod tests {
     fn values_are_named_by_the_keys_that_lead_to_them() {
         let value = json!({
             "seed": 7, "data": { "lr": "bicubic" }, "phase": [{ "name": "srgan", "betas": [0.9, 0.999] }, { "x": null }],
-            "started_unix": 86_400, "notices": [],
+            "started_unix": 86_400, "notices": [], "files": ["a", "b"],
         });
         let found: Vec<String> = facts(&value).iter().map(|(name, value)| format!("{name} = {value}")).collect();
         assert_eq!(
@@ -87,6 +91,7 @@ mod tests {
                 "phase, 1, x = none",
                 "started_unix = 1970-01-02 00:00 UTC", // a day has 86 400 seconds
                 "notices = none",
+                "files = a; b",
             ]
         );
     }

@@ -1,27 +1,24 @@
 //! Figures inside the page: a run's files, and what is drawn from several runs.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 
 use super::embed::{data_uri, file_uri};
-use super::group::Group;
+use super::group::{Entry, Group};
 use super::run::Run;
 use super::table::column;
 use crate::curves::overlay;
 use crate::figures::training_curves;
 use crate::{Chart, Judged, plane};
 
-/// Figures of a run are embedded while they have no more bytes than this.
+/// Figures of a run are embedded while their files have no more bytes than this.
 const BYTES: u64 = 6 << 20;
-/// The kinds of a run's files that are embedded, most telling first: how a name begins, what it ends with, what it shows.
-const KINDS: [(&str, &str, &str); 6] = [
-    ("metrics", "svg", "Metrics"),
-    ("plane", "svg", "Perception-distortion plane"),
-    ("zoom_", "png", "Where the methods differ most"),
-    ("spectrum_", "svg", "Restored frequencies"),
-    ("difference_", "png", "Maps of differences"),
-    ("grid_", "png", "Versions side by side"),
+/// The charts of a whole run: their files, and what they show.
+const CHARTS: [(&str, &str); 2] = [("metrics.svg", "Metrics"), ("plane.svg", "Perception-distortion plane")];
+/// The figures of each picture, the most telling first: how their files begin and end, and what they show.
+const KINDS: [(&str, &str, &str); 3] = [
+    ("zoom", "png", "Where the methods differ most"),
+    ("spectrum", "svg", "Restored frequencies"),
+    ("difference", "png", "Maps of differences"),
 ];
 
 /// A figure.
@@ -63,35 +60,27 @@ pub(super) fn curves(runs: &[Run]) -> Figures {
     figures
 }
 
-/// The figures in a run's folder, and what of them is not embedded.
+/// The figures in a run's folder, of the run and of its pictures, and what of them is not embedded.
 pub(super) fn files(run: &Run) -> Figures {
+    let method = run.results.iter().flat_map(|results| results.methods.first());
+    let pictures: Vec<&String> = method.flat_map(|method| &method.rows).map(|row| &row.picture).collect();
+    let charts = CHARTS.map(|(file, what)| (file.to_owned(), what.to_owned()));
+    let of_pictures = KINDS.iter().flat_map(|(kind, ending, what)| {
+        pictures.iter().map(move |picture| (format!("{kind}_{picture}.{ending}"), format!("{what}: {picture}")))
+    });
     let mut figures = Figures::default();
     let mut bytes = 0;
-    for (begin, ending, what) in KINDS {
-        for path in matching(run, begin, ending) {
-            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let of = stem.strip_prefix(begin).unwrap_or_default().replace('_', " ");
-            let title = if of.is_empty() { what.to_owned() } else { format!("{what}: {of}") };
-            bytes += path.metadata().map_or(0, |file| file.len());
-            if bytes <= BYTES {
-                figures.add(&title, file_uri(&path));
-            } else {
-                figures.left_out.push(format!("{stem}.{ending}"));
-            }
+    for (file, title) in charts.into_iter().chain(of_pictures) {
+        let path = run.folder.figure(&file);
+        let Ok(size) = path.metadata().map(|file| file.len()) else { continue };
+        bytes += size;
+        if bytes <= BYTES {
+            figures.add(&title, file_uri(&path));
+        } else {
+            figures.left_out.push(file);
         }
     }
     figures
-}
-
-/// The run's figures that begin and end so, by name.
-fn matching(run: &Run, begin: &str, ending: &str) -> Vec<PathBuf> {
-    let folder = run.folder.figure("");
-    let Ok(entries) = folder.read_dir() else { return Vec::new() };
-    let is_one = |name: &str| name.starts_with(begin) && name.ends_with(&format!(".{ending}"));
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names.filter(|name| is_one(name)).collect();
-    names.sort();
-    names.iter().map(|name| run.folder.figure(name)).collect()
 }
 
 /// The methods of several runs in the perception-distortion plane, where LPIPS was measured.
@@ -102,11 +91,12 @@ pub(super) fn compared(group: &Group) -> Figures {
         let metrics = entries.iter().flat_map(|entry| &entry.results.metrics);
         let Some(lpips) = metrics.clone().find(|metric| metric.name.starts_with("lpips")) else { continue };
         let Some(psnr) = metrics.clone().find(|metric| metric.name == "psnr") else { continue };
-        let mean = |entry: &super::group::Entry, metric| {
+        let mean = |entry: &Entry, metric| {
             let at = column(entry.results, protocol, metric)?;
             entry.method.mean(at + 1).pop().filter(|mean| mean.is_finite())
         };
-        let judged = |entry| Some(Judged { name: label(entry), psnr: mean(entry, psnr)?, lpips: mean(entry, lpips)? });
+        let judged =
+            |entry: &Entry| Some(Judged { name: entry.label(), psnr: mean(entry, psnr)?, lpips: mean(entry, lpips)? });
         let judged: Vec<Judged> = entries.iter().filter_map(judged).collect();
         if !judged.is_empty() {
             let names = [protocol.column(psnr.name), protocol.column(lpips.name)];
@@ -116,10 +106,6 @@ pub(super) fn compared(group: &Group) -> Figures {
         }
     }
     figures
-}
-
-fn label(entry: &super::group::Entry) -> String {
-    entry.label()
 }
 
 fn svg(chart: &Chart) -> Result<String> {

@@ -70,13 +70,20 @@ pub(super) fn pictures(group: &Group) -> Pictures {
         }
         (bytes, full, reduced) = if is_full { (bytes + size, full + 1, reduced) } else { (bytes, full, reduced + 1) };
     }
-    found.note = format!(
-        "Of {} judged pictures {full} are embedded pixel for pixel (up to {} MiB), {reduced} reduced (up to {REDUCED}), and \
-         {named} are in the tables alone; all are in the run's folder `pictures`.",
-        rows.len(),
-        FULL >> 20
-    );
+    found.note = note(rows.len(), [full, reduced, named]);
     found
+}
+
+/// How many pictures are embedded as they are, reduced, and not at all.
+fn note(all: usize, [full, reduced, named]: [usize; 3]) -> String {
+    let mut note = format!("Of {all} judged pictures {full} are embedded pixel for pixel (at most {} MiB)", FULL >> 20);
+    if reduced > 0 {
+        note += &format!(", {reduced} reduced (at most {REDUCED} pictures)");
+    }
+    if named > 0 {
+        note += &format!(", and {named} stand in the tables alone");
+    }
+    note + ". All are in the folder of the run, below pictures."
 }
 
 fn sources(group: &Group, entries: &[Entry], picture: &str) -> Vec<Source> {

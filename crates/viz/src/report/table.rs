@@ -8,8 +8,9 @@ use super::group::Entry;
 pub(super) struct Table {
     /// The protocol's name.
     pub title: String,
-    /// What the numbers are.
-    pub caption: String,
+    /// What the numbers are, and by which convention.
+    pub caption: &'static str,
+    pub convention: String,
     /// Columns that hold names; those behind them hold numbers.
     pub names: usize,
     /// Each with what it says when pointed at.
@@ -70,8 +71,7 @@ pub(super) fn means(entries: &[Entry], protocol: &Protocol) -> Table {
     let mut rows: Vec<Vec<Cell>> = entries.iter().map(row).collect();
     let names = names(entries, &[]);
     mark_best(&mut rows, names.len(), &metrics);
-    let caption = format!("Mean ± standard deviation over pictures; the best in bold. {}", convention(protocol));
-    table(protocol, caption, names, &metrics, rows)
+    table(protocol, "Mean ± standard deviation over pictures; the best in bold", names, &metrics, rows)
 }
 
 /// Each picture under a protocol.
@@ -91,8 +91,7 @@ pub(super) fn pictures(entries: &[Entry], protocol: &Protocol) -> Table {
         mark_best(&mut of_picture, names.len(), &metrics);
         rows.extend(of_picture);
     }
-    let caption = format!("Each picture, its best in bold. {}", convention(protocol));
-    table(protocol, caption, names, &metrics, rows)
+    table(protocol, "Each picture; its best in bold", names, &metrics, rows)
 }
 
 /// By how much one entry lies above another, for each of `pairs`; nothing where the pictures are not the same.
@@ -115,7 +114,7 @@ pub(super) fn differences(pairs: &[[&Entry; 2]], protocol: &Protocol) -> Option<
     }
     let caption = "Mean difference over pictures with its 95 % interval (bootstrap over pictures); in bold where the interval \
                    leaves 0 out.";
-    (!rows.is_empty()).then(|| table(protocol, caption.into(), vec!["difference"], &metrics, rows))
+    (!rows.is_empty()).then(|| table(protocol, caption, vec!["difference"], &metrics, rows))
 }
 
 /// With a sign; what rounds to 0 without a minus.
@@ -142,7 +141,7 @@ fn metrics<'a>(entries: impl IntoIterator<Item = &'a Entry<'a>>, protocol: &Prot
 
 fn table(
     protocol: &Protocol,
-    caption: String,
+    caption: &'static str,
     names: Vec<&'static str>,
     metrics: &[&'static Metric],
     rows: Vec<Vec<Cell>>,
@@ -153,21 +152,16 @@ fn table(
         (format!("{}{unit} {arrow}", metric.name), format!("{}: {}", protocol.column(metric.name), metric.source))
     };
     let columns = names.iter().map(|name| ((*name).to_owned(), String::new())).chain(metrics.iter().map(number));
-    Table { title: protocol.name.clone(), caption, names: names.len(), columns: columns.collect(), rows }
+    let (title, convention) = (protocol.name.clone(), convention(protocol));
+    Table { title, caption, convention, names: names.len(), columns: columns.collect(), rows }
 }
 
 /// A protocol in a sentence.
 fn convention(protocol: &Protocol) -> String {
     let convention = protocol.convention();
     format!(
-        "{}: {}. Compared: {} ({}); rounding: {}; border cut: {} px; peak {}.",
-        convention.protocol,
-        convention.about,
-        convention.channel,
-        convention.range,
-        convention.rounding,
-        convention.border,
-        convention.peak
+        "{}. Compared: {} ({}); rounding: {}; border cut: {} px; peak {}.",
+        convention.about, convention.channel, convention.range, convention.rounding, convention.border, convention.peak
     )
 }
 
