@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::support::{Scratch, small_experiment};
+use crate::support::{Scratch, repository, small_experiment};
 
 /// One run serves all: training takes longest.
 #[test]
@@ -55,8 +55,7 @@ fn the_page_is_whole(browser: &Browser) {
 
 /// By mouse, by touch, by keyboard; and between other versions.
 fn the_divider_moves(browser: &Browser) {
-    let place =
-        "const box = document.querySelector('.box'); box.scrollIntoView({ behavior: 'instant', block: 'center' });
+    let place = "const box = document.querySelector('.box'); box.scrollIntoView({ block: 'center' });
         const area = box.getBoundingClientRect(); return [area.x, area.y, area.width, area.height]";
     let place = browser.script(place);
     let [x, y, width, height] = [0, 1, 2, 3].map(|i| place[i].as_f64().unwrap());
@@ -138,10 +137,18 @@ else:
     println!("{}", scratch.python(&jupyter).ok());
 }
 
+fn cells(notebook: &Path) -> Vec<Value> {
+    let notebook: Value = serde_json::from_str(&std::fs::read_to_string(notebook).unwrap()).unwrap();
+    notebook["cells"].as_array().unwrap().clone()
+}
+
 fn the_command_writes_where_it_is_told(scratch: &Scratch) {
     std::fs::create_dir(scratch.path("export")).unwrap();
     scratch.abbe("report run -o export --notebook export/small.ipynb").ok();
     the_notebook_runs(scratch, "export/small.ipynb");
+    let shipped = cells(&repository("notebooks-export/demo.ipynb"));
+    let same = cells(&scratch.path("export/small.ipynb"))[4..] == shipped[4..]; // behind the run's own and its network
+    assert!(same, "export notebooks-export/demo.ipynb again: see the README there");
     let page = std::fs::read_to_string(scratch.path("export/report.html")).unwrap();
     assert!(page.contains("RANDOM") && page.contains("srgan_final.pth"));
     scratch.abbe("report run -o export").fails_with(&["export/report.html", "--overwrite"]);
