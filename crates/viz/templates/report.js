@@ -1,7 +1,7 @@
 "use strict";
 
 // Tables: a click on a header sorts by it, a second one the other way round. Numbers begin with the largest.
-for (const table of document.querySelectorAll("table.sortable")) {
+function sortable(table) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => {
     const numeric = head.classList.contains("number");
@@ -25,14 +25,26 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }));
 }
 
+// Calls `moved` with the share of the box's width where a pointer is pressed or dragged.
+function follow(box, moved) {
+  const report = event => moved((event.clientX - box.getBoundingClientRect().left) / box.clientWidth);
+  box.addEventListener("pointerdown", event => {
+    if (event.pointerType === "touch" && box.classList.contains("zoomed")) return; // there a finger moves the picture
+    event.preventDefault();
+    box.setPointerCapture(event.pointerId);
+    report(event);
+  });
+  box.addEventListener("pointermove", event => { if (box.hasPointerCapture(event.pointerId)) report(event); });
+}
+
 // Pictures: one frame wipes between any two versions; the galleries below stay for those who print or have no script.
-for (const wipe of document.querySelectorAll(".wipe")) {
+function wiper(wipe) {
   const one = name => wipe.querySelector(name);
   const galleries = [...wipe.querySelectorAll(".versions")];
   const [picture, left, right, zoom, range] = [".picture", ".left", ".right", ".zoom", "input"].map(one);
   const [frame, box, pair, divider] = [".frame", ".box", ".pair", ".divider"].map(one);
   const [a, b] = [one("img.a"), one("img.b")];
-  if (galleries.length === 0) continue;
+  if (galleries.length === 0) return;
   galleries.forEach(gallery => { gallery.open = false; });
   [one(".controls"), frame, one(".slide")].forEach(part => { part.hidden = false; });
 
@@ -86,18 +98,9 @@ for (const wipe of document.querySelectorAll(".wipe")) {
   range.addEventListener("input", place);
   box.addEventListener("scroll", place);
   addEventListener("resize", size);
-
-  const drag = event => {
-    const area = box.getBoundingClientRect();
-    range.value = 100 * (event.clientX - area.left) / box.clientWidth;
-    place();
-  };
-  box.addEventListener("pointerdown", event => {
-    if (event.pointerType === "touch" && box.classList.contains("zoomed")) return; // there a finger moves the picture
-    event.preventDefault();
-    box.setPointerCapture(event.pointerId);
-    drag(event);
-  });
-  box.addEventListener("pointermove", event => { if (box.hasPointerCapture(event.pointerId)) drag(event); });
+  follow(box, share => { range.value = 100 * share; place(); });
   choose();
 }
+
+document.querySelectorAll("table.sortable").forEach(sortable);
+document.querySelectorAll(".wipe").forEach(wiper);

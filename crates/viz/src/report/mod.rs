@@ -7,6 +7,7 @@ mod group;
 mod page;
 mod pictures;
 mod run;
+mod section;
 mod table;
 
 use abbe_run::RunFolder;

@@ -2,14 +2,13 @@
 
 use anyhow::{Context, Result};
 use askama::Template;
-use serde_json::Value;
 
-use super::embed::data_uri;
-use super::facts::{Fact, differing, facts};
+use super::facts::differing;
 use super::figure::{self, Figures};
 use super::group::{Group, groups};
 use super::pictures::{Pictures, pictures};
-use super::run::{Checkpoint, Run};
+use super::run::Run;
+use super::section::Section;
 use super::table::{self, Table};
 
 /// Tables with more rows are folded until they are opened.
@@ -39,20 +38,6 @@ struct Judged {
     about: String,
     tables: Vec<[Option<Table>; 3]>,
     pictures: Pictures,
-}
-
-/// What belongs to one run.
-struct Section<'a> {
-    name: &'a str,
-    status: String,
-    is_finished: bool,
-    phases: Vec<[String; 5]>,
-    networks: Vec<[String; 3]>,
-    experiment: &'a str,
-    experiment_uri: String,
-    environment: Vec<Fact>,
-    checkpoints: Vec<(&'a Checkpoint, String)>,
-    commands: String,
 }
 
 impl<'a> Page<'a> {
@@ -155,72 +140,4 @@ fn apart(groups: &[Group]) -> String {
          say. Numbers of different sets do not compare; each set has its own tables.",
         groups.len()
     )
-}
-
-impl<'a> Section<'a> {
-    fn new(run: &'a Run) -> Self {
-        let size = |checkpoint: &'a Checkpoint| (checkpoint, size(checkpoint.bytes));
-        Self {
-            name: &run.name,
-            status: run.status(),
-            is_finished: run.is_finished(),
-            phases: list(&run.settings["phase"]).map(phase).collect(),
-            networks: list(&run.manifest["networks"]).map(network).collect(),
-            experiment: &run.experiment,
-            experiment_uri: data_uri("text/plain;charset=utf-8", run.experiment.as_bytes()),
-            environment: facts(&run.manifest),
-            checkpoints: run.checkpoints.iter().map(size).collect(),
-            commands: commands(run),
-        }
-    }
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-/// Name, network, length, learning rate and losses.
-fn phase(phase: &Value) -> [String; 5] {
-    let terms = phase["loss"].as_object().into_iter().flatten();
-    let term = |(name, term): (&String, &Value)| format!("{} × {name}", text(&term["weight"]));
-    let length =
-        phase["length"].as_object().into_iter().flatten().map(|(unit, count)| format!("{} {unit}", text(count)));
-    [
-        text(&phase["name"]),
-        text(&phase["network"]),
-        length.collect(),
-        text(&phase["optimizer"]["lr"]),
-        terms.map(term).collect::<Vec<_>>().join(" + "),
-    ]
-}
-
-/// Name, parameters, where its weights began.
-fn network(network: &Value) -> [String; 3] {
-    ["name", "parameters", "weights"].map(|key| text(&network[key]))
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| if value.is_null() { "–".into() } else { value.to_string() }, str::to_owned)
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
-    }
-}
-
-/// What to type for the same again.
-fn commands(run: &Run) -> String {
-    let device = run.manifest["device"].as_str().filter(|device| *device != "cpu");
-    let device = device.map_or(String::new(), |device| format!(" --device {device}"));
-    let mut commands = format!("abbe train experiment.toml --out runs/again{device}\nabbe report runs/again\n");
-    let last = run.results.as_ref().and_then(|results| results.methods.last());
-    if let Some(file) = last.map(|method| format!("{}_final.pth", method.name)) {
-        if run.checkpoints.iter().any(|checkpoint| checkpoint.file == file) {
-            commands += &format!("abbe eval --model checkpoints/{file} --hr DIR\n");
-        }
-    }
-    commands
 }

@@ -13,7 +13,7 @@ use crate::shown::Shown;
 /// Pictures are embedded as they are while all their files together have no more bytes than this.
 const FULL: u64 = 8 << 20;
 /// So many more are embedded reduced (see [`Shown`]).
-const REDUCED: usize = 16;
+const REDUCED: usize = 8;
 
 /// The pictures of a group.
 #[derive(Default)]
@@ -78,12 +78,12 @@ pub(super) fn pictures(group: &Group) -> Pictures {
 fn note(all: usize, [full, reduced, named]: [usize; 3]) -> String {
     let mut note = format!("Of {all} judged pictures {full} are embedded pixel for pixel (at most {} MiB)", FULL >> 20);
     if reduced > 0 {
-        note += &format!(", {reduced} reduced (at most {REDUCED} pictures)");
+        note += &format!(", {reduced} with the longer side reduced to 512 pixels (at most {REDUCED} pictures)");
     }
     if named > 0 {
         note += &format!(", and {named} stand in the tables alone");
     }
-    note + ". All are in the folder of the run, below pictures."
+    note + ". All are under pictures/ in the run's folder."
 }
 
 fn sources(group: &Group, entries: &[Entry], picture: &str) -> Vec<Source> {
@@ -130,4 +130,36 @@ fn embed(name: &str, sources: &[Source], is_full: bool) -> Result<Picture> {
     let versions = sources.iter().zip(&pixels).map(version).collect::<Result<_>>()?;
     let note = if is_full { format!("{} × {} (height × width)", full.0, full.1) } else { shown.to_string() };
     Ok(Picture { name: name.to_owned(), note, versions })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_embedded_is_said() {
+        assert_eq!(
+            note(100, [2, 8, 90]),
+            "Of 100 judged pictures 2 are embedded pixel for pixel (at most 8 MiB), 8 with the longer side reduced to 512 \
+             pixels (at most 8 pictures), and 90 stand in the tables alone. All are under pictures/ in the run's folder."
+        );
+        assert!(!note(1, [1, 0, 0]).contains("reduced"));
+    }
+
+    #[test]
+    fn reduced_versions_have_one_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = |name: &str, height, width| {
+            let path = folder.path().join(name);
+            crate::save(&Rgb8::new(height, width, vec![9; 3 * height * width]).unwrap(), &path).unwrap();
+            Source { name: name.into(), caption: String::new(), path }
+        };
+        let sources = [source("lr.png", 16, 256), source("hr.png", 64, 1024)];
+        let sizes = |is_full| {
+            let picture = embed("a", &sources, is_full).unwrap();
+            picture.versions.iter().map(|version| (version.height, version.width)).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(true), [(16, 256), (64, 1024)]);
+        assert_eq!(sizes(false), [(32, 512), (32, 512)]);
+    }
 }
