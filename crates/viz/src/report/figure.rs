@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 
 use super::embed::{data_uri, file_uri};
 use super::group::{Entry, Group};
+use super::rule::{Column, Rule};
 use super::run::Run;
-use super::table::column;
 use crate::curves::overlay;
 use crate::figures::training_curves;
 use crate::{Chart, Judged, plane};
@@ -86,26 +86,27 @@ pub(super) fn files(run: &Run) -> Figures {
 /// The methods of several runs in the perception-distortion plane, where LPIPS was measured.
 pub(super) fn compared(group: &Group) -> Figures {
     let mut figures = Figures::default();
-    for protocol in group.protocols() {
-        let entries = group.entries();
-        let metrics = entries.iter().flat_map(|entry| &entry.results.metrics);
-        let Some(lpips) = metrics.clone().find(|metric| metric.name.starts_with("lpips")) else { continue };
-        let Some(psnr) = metrics.clone().find(|metric| metric.name == "psnr") else { continue };
-        let mean = |entry: &Entry, metric| {
-            let at = column(entry.results, protocol, metric)?;
-            entry.method.mean(at + 1).pop().filter(|mean| mean.is_finite())
-        };
-        let judged =
-            |entry: &Entry| Some(Judged { name: entry.label(), psnr: mean(entry, psnr)?, lpips: mean(entry, lpips)? });
-        let judged: Vec<Judged> = entries.iter().filter_map(judged).collect();
-        if !judged.is_empty() {
-            let names = [protocol.column(psnr.name), protocol.column(lpips.name)];
-            let chart = plane(&judged, [&names[0], &names[1]], &group.about());
-            figures
-                .add(&format!("Perception-distortion plane, {}", protocol.name), chart.and_then(|chart| svg(&chart)));
-        }
+    let entries = group.entries();
+    let (Some(psnr), Some(lpips)) = (first(group, "psnr"), first(group, "lpips")) else { return figures };
+    let judged = |entry: &Entry| {
+        let [psnr, lpips] = [&psnr, &lpips].map(|(rule, column)| entry.mean(*rule, column));
+        Some(Judged { name: entry.label(), psnr: psnr?, lpips: lpips? })
+    };
+    let judged: Vec<Judged> = entries.iter().filter_map(judged).collect();
+    if !judged.is_empty() {
+        let chart = plane(&judged, [&psnr.1.name, &lpips.1.name], &group.about());
+        figures.add("Perception-distortion plane", chart.and_then(|chart| svg(&chart)));
     }
     figures
+}
+
+/// The first column of a metric whose name begins so.
+fn first<'a>(group: &Group<'a>, metric: &str) -> Option<(Rule<'a>, Column)> {
+    let of_rules = group.rules().into_iter().flat_map(|rule| {
+        let columns = group.members.iter().flat_map(move |(_, results)| rule.columns(results));
+        columns.map(move |column| (rule, column))
+    });
+    of_rules.into_iter().find(|(_, column)| column.metric.name.starts_with(metric))
 }
 
 fn svg(chart: &Chart) -> Result<String> {

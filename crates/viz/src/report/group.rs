@@ -1,7 +1,8 @@
 //! Runs whose numbers may stand in one table.
 
-use abbe_eval::{Method, Protocol, Results};
+use abbe_eval::{Method, Results};
 
+use super::rule::{Column, Rule};
 use super::run::Run;
 
 /// Runs that were judged on the same pictures, at the same scale.
@@ -27,7 +28,19 @@ impl Entry<'_> {
         self.run.into_iter().chain([self.method.name.as_str()]).collect()
     }
 
-    /// The same in one.
+    /// Its value of one picture in a column; none where it was not measured.
+    pub(super) fn value(&self, picture: &str, rule: Rule, column: &Column) -> Option<f64> {
+        let row = self.method.rows.iter().find(|row| row.picture == picture)?;
+        row.values.get(rule.position(self.results, column)?).copied().filter(|value| !value.is_nan())
+    }
+
+    /// Its mean in a column, likewise.
+    pub(super) fn mean(&self, rule: Rule, column: &Column) -> Option<f64> {
+        let at = rule.position(self.results, column)?;
+        self.method.mean(at + 1).pop().filter(|mean| mean.is_finite())
+    }
+
+    /// Its names in one.
     pub(super) fn label(&self) -> String {
         self.names().join(": ")
     }
@@ -76,15 +89,16 @@ impl<'a> Group<'a> {
         self.members.len() > 1 && self.members.iter().all(has)
     }
 
-    /// Every protocol that any of them was judged under.
-    pub(super) fn protocols(&self) -> Vec<&'a Protocol> {
-        let mut protocols: Vec<&Protocol> = Vec::new();
-        for protocol in self.members.iter().flat_map(|(_, results)| &results.protocols) {
-            if !protocols.contains(&protocol) {
-                protocols.push(protocol);
+    /// Every rule that any of them was judged by, that of no protocol last.
+    pub(super) fn rules(&self) -> Vec<Rule<'a>> {
+        let mut rules: Vec<Rule> = Vec::new();
+        for rule in self.members.iter().flat_map(|(_, results)| Rule::of(results)) {
+            if !rules.contains(&rule) {
+                rules.push(rule);
             }
         }
-        protocols
+        rules.sort_by_key(|rule| *rule == Rule::Apart);
+        rules
     }
 
     /// Which entries are held against each other: all of one run, the last method of each of several.
@@ -110,11 +124,11 @@ impl<'a> Group<'a> {
         let of = if self.several { format!("{}: ", names.join(", ")) } else { String::new() };
         let hash = run.test_set().map_or("not recorded".into(), |hash| hash.chars().take(16).collect::<String>() + "…");
         let mut about = format!("{of}×{}, {pictures} pictures (SHA-256 {hash}). LR: {}.", results.scale, results.lr);
-        for protocol in self.protocols() {
-            let lacks = |(_, results): &&(&Run, &Results)| !results.protocols.contains(protocol);
+        for rule in self.rules() {
+            let lacks = |(_, results): &&(&Run, &Results)| rule.columns(results).is_empty();
             let without: Vec<&str> = self.members.iter().filter(lacks).map(|(run, _)| run.name.as_str()).collect();
             if !without.is_empty() {
-                about += &format!(" Not judged under {}: {}.", protocol.name, without.join(", "));
+                about += &format!(" Not judged {}: {}.", rule.how(), without.join(", "));
             }
         }
         about

@@ -6,6 +6,7 @@ mod figure;
 mod group;
 mod page;
 mod pictures;
+mod rule;
 mod run;
 mod section;
 mod table;

@@ -24,7 +24,7 @@ pub(super) struct Page<'a> {
     /// What every reader must know, each with the runs that it is said of.
     notices: Vec<String>,
     pub(super) missing: Vec<String>,
-    results: Vec<Judged>,
+    results: Vec<Outcome>,
     /// Why not all runs stand in one table.
     apart: String,
     figures: Figures,
@@ -34,23 +34,30 @@ pub(super) struct Page<'a> {
 }
 
 /// What runs on the same pictures reached.
-struct Judged {
+struct Outcome {
     about: String,
-    tables: Vec<[Option<Table>; 3]>,
+    tables: Vec<Tables>,
     pictures: Pictures,
+}
+
+/// The tables of one rule.
+struct Tables {
+    means: Table,
+    differences: Option<Table>,
+    pictures: Table,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(runs: &'a [Run]) -> Self {
         let groups = groups(runs);
-        let results: Vec<Judged> = groups.iter().map(judged).collect();
+        let results: Vec<Outcome> = groups.iter().map(outcome).collect();
         let curves = figure::curves(runs);
         let figures = match runs {
             [run] => figure::files(run),
             _ => groups.iter().map(figure::compared).fold(Figures::default(), together),
         };
         let of_runs = runs.iter().flat_map(|run| run.missing.iter().map(|missing| labelled(runs, run, missing)));
-        let of_pictures = results.iter().flat_map(|judged| judged.pictures.missing.clone());
+        let of_pictures = results.iter().flat_map(|outcome| outcome.pictures.missing.clone());
         let of_figures = figures.missing.iter().chain(&curves.missing).cloned();
         Self {
             title: title(runs),
@@ -75,18 +82,15 @@ impl<'a> Page<'a> {
     }
 }
 
-fn judged(group: &Group) -> Judged {
+fn outcome(group: &Group) -> Outcome {
     let entries = group.entries();
     let pairs = group.pairs(&entries);
-    let tables = |protocol| {
-        let [means, pictures] = [table::means(&entries, protocol), table::pictures(&entries, protocol)];
-        [Some(means), table::differences(&pairs, protocol), Some(pictures)]
+    let tables = |rule| Tables {
+        means: table::means(&entries, rule),
+        differences: table::differences(&pairs, rule),
+        pictures: table::pictures(&entries, rule),
     };
-    Judged {
-        about: group.about(),
-        tables: group.protocols().into_iter().map(tables).collect(),
-        pictures: pictures(group),
-    }
+    Outcome { about: group.about(), tables: group.rules().into_iter().map(tables).collect(), pictures: pictures(group) }
 }
 
 fn together(mut all: Figures, more: Figures) -> Figures {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::embed::{data_uri, file_uri};
 use super::group::{Entry, Group};
-use super::table::column;
+use super::rule::{Column, Rule};
 use crate::shown::Shown;
 
 /// Pictures are embedded as they are while all their files together have no more bytes than this.
@@ -101,15 +101,14 @@ fn sources(group: &Group, entries: &[Entry], picture: &str) -> Vec<Source> {
     [given("LR", "lr")].into_iter().chain(entries.iter().map(made)).chain([given("HR", "hr")]).collect()
 }
 
-/// The metrics under the first protocol.
+/// The metrics under the first protocol, and those that follow none.
 fn caption(entry: &Entry, picture: &str) -> String {
-    let row = entry.method.rows.iter().find(|row| row.picture == picture);
-    let protocol = entry.results.protocols.first();
-    let (Some(row), Some(protocol)) = (row, protocol) else { return String::new() };
-    let value = |metric| row.values.get(column(entry.results, protocol, metric)?).copied();
-    let metrics = entry.results.metrics.iter();
-    let numbers = metrics.filter_map(|metric| Some(metric.format_with_unit(value(metric).filter(|it| !it.is_nan())?)));
-    numbers.collect::<Vec<_>>().join(" / ")
+    let rules = Rule::of(entry.results);
+    let first = rules.iter().take(1).chain(rules.iter().skip(1).filter(|rule| **rule == Rule::Apart));
+    let columns = first.flat_map(|rule| rule.columns(entry.results).into_iter().map(move |column| (rule, column)));
+    let number =
+        |(rule, column): (&Rule, Column)| Some(column.metric.format_with_unit(entry.value(picture, *rule, &column)?));
+    columns.filter_map(number).collect::<Vec<_>>().join(" / ")
 }
 
 fn embed(name: &str, sources: &[Source], is_full: bool) -> Result<Picture> {

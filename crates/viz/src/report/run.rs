@@ -44,6 +44,7 @@ impl Run {
             .and_then(|text| serde_json::from_str(&text).with_context(|| folder.manifest().display().to_string()));
         let manifest = or_missing(&mut missing, "environment", manifest);
         let results = or_missing(&mut missing, "tables and pictures", read_results(folder).map(Some));
+        missing.extend(empty_columns(folder));
         let log = or_missing(&mut missing, "curves", read_log(&folder.log()).map_err(Into::into));
         let checkpoints = or_missing(&mut missing, "checkpoints", checkpoints(folder));
         if log.is_empty() && folder.log().is_file() {
@@ -113,6 +114,14 @@ fn or_missing<T: Default>(missing: &mut Vec<String>, what: &str, found: Result<T
 
 fn read(path: PathBuf) -> Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Columns of the table without values, each with the reason that `metrics.json` gives.
+fn empty_columns(folder: &RunFolder) -> Vec<String> {
+    let table: Value =
+        read(folder.metrics("json")).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let columns = table["missing"].as_object().into_iter().flatten();
+    columns.map(|(column, reason)| format!("{column}: {}", reason.as_str().unwrap_or("not measured"))).collect()
 }
 
 /// The files among the checkpoints, by name.

@@ -82,10 +82,10 @@ fn commands(run: &Run) -> String {
     let device = device.map_or(String::new(), |device| format!(" --device {device}"));
     let mut commands = format!("abbe train experiment.toml --out runs/again{device}\nabbe report runs/again\n");
     let last = run.results.as_ref().and_then(|results| results.methods.last());
-    if let Some(file) = last.map(|method| format!("{}_final.pth", method.name)) {
-        if run.checkpoints.iter().any(|checkpoint| checkpoint.file == file) {
-            commands += &format!("abbe eval --model checkpoints/{file} --hr DIR\n");
-        }
+    if let Some(file) = last.map(|method| format!("{}_final.pth", method.name))
+        && run.checkpoints.iter().any(|checkpoint| checkpoint.file == file)
+    {
+        commands += &format!("abbe eval --model checkpoints/{file} --hr DIR\n");
     }
     commands
 }

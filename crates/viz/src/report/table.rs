@@ -1,12 +1,13 @@
-//! Tables of metrics, one of each kind per protocol: means, pictures, differences.
+//! Tables of metrics, one of each kind per protocol, and LPIPS apart: means, pictures, differences.
 
-use abbe_eval::{Better, Method, Metric, Protocol, Results};
+use abbe_eval::{Better, Method, Metric};
 
 use super::group::Entry;
+use super::rule::{Column, Rule};
 
 /// A table that a reader can sort.
 pub(super) struct Table {
-    /// The protocol's name.
+    /// The name of the rule.
     pub title: String,
     /// What the numbers are, and by which convention.
     pub caption: &'static str,
@@ -50,71 +51,64 @@ impl Cell {
     }
 }
 
-/// Where a metric under a protocol stands among the values of a table's rows.
-pub(super) fn column(results: &Results, protocol: &Protocol, metric: &Metric) -> Option<usize> {
-    let protocol = results.protocols.iter().position(|known| known == protocol)?;
-    let metric_at = results.metrics.iter().position(|known| *known == metric)?;
-    Some(protocol * results.metrics.len() + metric_at)
-}
-
-/// The mean of each method under a protocol.
-pub(super) fn means(entries: &[Entry], protocol: &Protocol) -> Table {
-    let metrics = metrics(entries, protocol);
+/// The mean of each method under a rule.
+pub(super) fn means(entries: &[Entry], rule: Rule) -> Table {
+    let columns = columns(entries, rule);
     let row = |entry: &Entry| {
-        let cell = |metric: &&'static Metric| {
-            let at = column(entry.results, protocol, metric);
+        let cell = |column: &Column| {
+            let at = rule.position(entry.results, column);
             let taken = |of: fn(&Method, usize) -> Vec<f64>| at.and_then(|at| of(entry.method, at + 1).pop());
-            Cell::number(metric, taken(Method::mean)).with_deviation(metric, taken(Method::deviation))
+            Cell::number(column.metric, taken(Method::mean)).with_deviation(column.metric, taken(Method::deviation))
         };
-        entry.names().iter().map(|name| Cell::name(name)).chain(metrics.iter().map(cell)).collect()
+        entry.names().iter().map(|name| Cell::name(name)).chain(columns.iter().map(cell)).collect()
     };
     let mut rows: Vec<Vec<Cell>> = entries.iter().map(row).collect();
     let names = names(entries, &[]);
-    mark_best(&mut rows, names.len(), &metrics);
-    table(protocol, "Mean ± standard deviation over pictures; the best in bold", names, &metrics, rows)
+    mark_best(&mut rows, names.len(), &columns);
+    table(rule, "Mean ± standard deviation over pictures; the best in bold", names, &columns, rows)
 }
 
-/// Each picture under a protocol.
-pub(super) fn pictures(entries: &[Entry], protocol: &Protocol) -> Table {
-    let metrics = metrics(entries, protocol);
+/// Each picture under a rule.
+pub(super) fn pictures(entries: &[Entry], rule: Rule) -> Table {
+    let columns = columns(entries, rule);
     let mut rows = Vec::new();
     let first = entries.first().map(|entry| entry.method);
     let names = names(entries, &["picture"]);
     for picture in first.iter().flat_map(|method| &method.rows).map(|row| &row.picture) {
         let row = |entry: &Entry| {
-            let values = entry.method.rows.iter().find(|row| row.picture == *picture).map(|row| &row.values);
-            let value = |metric| values?.get(column(entry.results, protocol, metric)?).copied();
+            let value = |column| entry.value(picture, rule, column);
             let names = [picture.as_str()].into_iter().chain(entry.names());
-            names.map(Cell::name).chain(metrics.iter().map(|&metric| Cell::number(metric, value(metric)))).collect()
+            let numbers = columns.iter().map(|column| Cell::number(column.metric, value(column)));
+            names.map(Cell::name).chain(numbers).collect()
         };
         let mut of_picture: Vec<Vec<Cell>> = entries.iter().map(row).collect();
-        mark_best(&mut of_picture, names.len(), &metrics);
+        mark_best(&mut of_picture, names.len(), &columns);
         rows.extend(of_picture);
     }
-    table(protocol, "Each picture; its best in bold", names, &metrics, rows)
+    table(rule, "Each picture; its best in bold", names, &columns, rows)
 }
 
-/// By how much one entry lies above another, for each of `pairs`; nothing where the pictures are not the same.
-pub(super) fn differences(pairs: &[[&Entry; 2]], protocol: &Protocol) -> Option<Table> {
-    let metrics = metrics(pairs.iter().flatten().copied(), protocol);
+/// By how much one entry lies above another, for each of `pairs`; nothing where the columns are not the same.
+pub(super) fn differences(pairs: &[[&Entry; 2]], rule: Rule) -> Option<Table> {
+    let columns = columns(pairs.iter().flatten().copied(), rule);
     let mut rows = Vec::new();
     for [a, b] in pairs.iter().filter(|[a, b]| a.results.columns() == b.results.columns()) {
         let found = a.method.minus(b.method, a.results.columns().len());
-        let cell = |metric: &&'static Metric| {
-            let found = column(a.results, protocol, metric).and_then(|at| *found.get(at)?);
+        let cell = |column: &Column| {
+            let found = rule.position(a.results, column).and_then(|at| *found.get(at)?);
             found.map_or(Cell::name("–"), |found| Cell {
-                text: signed(metric, found.mean),
-                more: format!("[{}, {}]", signed(metric, found.interval[0]), signed(metric, found.interval[1])),
+                text: signed(column.metric, found.mean),
+                more: format!("[{}]", found.interval.map(|end| signed(column.metric, end)).join(", ")),
                 value: Some(found.mean),
                 bold: found.is_clear(),
             })
         };
         let name = format!("{} − {}", a.names().join(" "), b.names().join(" "));
-        rows.push([Cell::name(&name)].into_iter().chain(metrics.iter().map(cell)).collect());
+        rows.push([Cell::name(&name)].into_iter().chain(columns.iter().map(cell)).collect());
     }
     let caption = "Mean difference over pictures with its 95 % interval (bootstrap over pictures); in bold where the interval \
-                   leaves 0 out.";
-    (!rows.is_empty()).then(|| table(protocol, caption, vec!["difference"], &metrics, rows))
+                   leaves 0 out";
+    (!rows.is_empty()).then(|| table(rule, caption, vec!["difference"], &columns, rows))
 }
 
 /// With a sign; what rounds to 0 without a minus.
@@ -129,45 +123,37 @@ fn names(entries: &[Entry], before: &[&'static str]) -> Vec<&'static str> {
     before.iter().copied().chain(run).chain(["method"]).collect()
 }
 
-/// The metrics that any of the entries has under the protocol.
-fn metrics<'a>(entries: impl IntoIterator<Item = &'a Entry<'a>>, protocol: &Protocol) -> Vec<&'static Metric> {
-    let mut metrics: Vec<&'static Metric> = Vec::new();
-    for entry in entries.into_iter().filter(|entry| entry.results.protocols.contains(protocol)) {
-        let new = entry.results.metrics.iter().copied().filter(|metric| !metrics.contains(metric));
-        metrics.extend(new.collect::<Vec<_>>());
+/// The columns that any of the entries has under the rule.
+fn columns<'a>(entries: impl IntoIterator<Item = &'a Entry<'a>>, rule: Rule) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
+    for column in entries.into_iter().flat_map(|entry| rule.columns(entry.results)) {
+        if !columns.contains(&column) {
+            columns.push(column);
+        }
     }
-    metrics
+    columns
 }
 
 fn table(
-    protocol: &Protocol,
+    rule: Rule,
     caption: &'static str,
     names: Vec<&'static str>,
-    metrics: &[&'static Metric],
+    columns: &[Column],
     rows: Vec<Vec<Cell>>,
 ) -> Table {
-    let number = |metric: &&'static Metric| {
+    let number = |Column { name, metric }: &Column| {
         let unit = if metric.unit.is_empty() { String::new() } else { format!(", {}", metric.unit) };
         let arrow = if metric.better == Better::Higher { '↑' } else { '↓' };
-        (format!("{}{unit} {arrow}", metric.name), format!("{}: {}", protocol.column(metric.name), metric.source))
+        (format!("{}{unit} {arrow}", metric.name), format!("{name}: {}", metric.source))
     };
-    let columns = names.iter().map(|name| ((*name).to_owned(), String::new())).chain(metrics.iter().map(number));
-    let (title, convention) = (protocol.name.clone(), convention(protocol));
-    Table { title, caption, convention, names: names.len(), columns: columns.collect(), rows }
-}
-
-/// A protocol in a sentence.
-fn convention(protocol: &Protocol) -> String {
-    let convention = protocol.convention();
-    format!(
-        "{}. Compared: {} ({}); rounding: {}; border cut: {} px; peak {}.",
-        convention.about, convention.channel, convention.range, convention.rounding, convention.border, convention.peak
-    )
+    let heads = names.iter().map(|name| ((*name).to_owned(), String::new())).chain(columns.iter().map(number));
+    let (title, convention) = (rule.title(), rule.convention());
+    Table { title, caption, convention, names: names.len(), columns: heads.collect(), rows }
 }
 
 /// Marks the best of each column from `first` on. What prints alike is marked alike.
-fn mark_best(rows: &mut [Vec<Cell>], first: usize, metrics: &[&'static Metric]) {
-    for (at, metric) in metrics.iter().enumerate() {
+fn mark_best(rows: &mut [Vec<Cell>], first: usize, columns: &[Column]) {
+    for (at, Column { metric, .. }) in columns.iter().enumerate() {
         let pick = if metric.better == Better::Higher { f64::max } else { f64::min };
         let values = rows.iter().filter_map(|row| row.get(first + at)?.value);
         let Some(best) = values.reduce(pick).map(|best| metric.format(best)) else { continue };
