@@ -1,6 +1,6 @@
 //! Runs whose numbers may stand in one table.
 
-use abbe_eval::{Method, Results};
+use abbe_eval::{Method, Results, Row};
 
 use super::rule::{Column, Rule};
 use super::run::Run;
@@ -65,6 +65,15 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     groups
 }
 
+/// Whether two methods have the same name and numbers; what was not measured is NaN, and equals itself here.
+fn is_same(a: &Method, b: &Method) -> bool {
+    let numbers = |method: &Method| -> Vec<(String, Vec<u64>)> {
+        let bits = |row: &Row| (row.picture.clone(), row.values.iter().map(|value| value.to_bits()).collect());
+        method.rows.iter().map(bits).collect()
+    };
+    a.name == b.name && numbers(a) == numbers(b)
+}
+
 impl<'a> Group<'a> {
     /// Every method of every run; one that has the same numbers in all of them once.
     pub(super) fn entries(&self) -> Vec<Entry<'a>> {
@@ -84,8 +93,9 @@ impl<'a> Group<'a> {
 
     /// Whether each of several runs has this method with these numbers.
     fn in_all(&self, method: &Method, results: &Results) -> bool {
-        let has =
-            |(_, theirs): &(&Run, &Results)| theirs.columns() == results.columns() && theirs.methods.contains(method);
+        let has = |(_, theirs): &(&Run, &Results)| {
+            theirs.columns() == results.columns() && theirs.methods.iter().any(|other| is_same(method, other))
+        };
         self.members.len() > 1 && self.members.iter().all(has)
     }
 

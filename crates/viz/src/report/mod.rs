@@ -95,6 +95,8 @@ mod tests {
             "Y of ITU-R BT.601",
             "alt=\"3, srgan\"",
             "Of 6 judged pictures 6 are embedded pixel for pixel",
+            "Numbers: psnr_y_crop4 / ssim_y_crop4.",
+            "24.31 dB / 0.7123",
             "alt=\"Figure: Restored frequencies: 0\"",
             "alt=\"Figure: Training\"",
             "&#60;/pre&#62;&#60;script&#62;alert(1)",

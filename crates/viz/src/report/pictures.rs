@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use abbe_data::image::{Conversion, Rgb8, encode_png, read};
+use abbe_eval::Results;
 use anyhow::{Context, Result};
 
 use super::embed::{data_uri, file_uri};
@@ -70,7 +71,9 @@ pub(super) fn pictures(group: &Group) -> Pictures {
         }
         (bytes, full, reduced) = if is_full { (bytes + size, full + 1, reduced) } else { (bytes, full, reduced + 1) };
     }
-    found.note = note(rows.len(), [full, reduced, named]);
+    let names = entries.first().map(|entry| beside(entry.results)).unwrap_or_default();
+    let names = names.into_iter().map(|(_, column)| column.name).collect::<Vec<_>>().join(" / ");
+    found.note = format!("{} Numbers: {names}.", note(rows.len(), [full, reduced, named]));
     found
 }
 
@@ -101,14 +104,17 @@ fn sources(group: &Group, entries: &[Entry], picture: &str) -> Vec<Source> {
     [given("LR", "lr")].into_iter().chain(entries.iter().map(made)).chain([given("HR", "hr")]).collect()
 }
 
-/// The metrics under the first protocol, and those that follow none.
+/// The columns whose numbers stand beside a version: those of the first protocol, and those that follow none.
+fn beside(results: &Results) -> Vec<(Rule<'_>, Column)> {
+    let is_shown = |(at, rule): &(usize, Rule)| *at == 0 || *rule == Rule::Apart;
+    let rules = Rule::of(results).into_iter().enumerate().filter(is_shown);
+    rules.flat_map(|(_, rule)| rule.columns(results).into_iter().map(move |column| (rule, column))).collect()
+}
+
 fn caption(entry: &Entry, picture: &str) -> String {
-    let rules = Rule::of(entry.results);
-    let first = rules.iter().take(1).chain(rules.iter().skip(1).filter(|rule| **rule == Rule::Apart));
-    let columns = first.flat_map(|rule| rule.columns(entry.results).into_iter().map(move |column| (rule, column)));
     let number =
-        |(rule, column): (&Rule, Column)| Some(column.metric.format_with_unit(entry.value(picture, *rule, &column)?));
-    columns.filter_map(number).collect::<Vec<_>>().join(" / ")
+        |(rule, column): (Rule, Column)| Some(column.metric.format_with_unit(entry.value(picture, rule, &column)?));
+    beside(entry.results).into_iter().filter_map(number).collect::<Vec<_>>().join(" / ")
 }
 
 fn embed(name: &str, sources: &[Source], is_full: bool) -> Result<Picture> {
