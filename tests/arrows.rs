@@ -17,7 +17,7 @@ const PLAN: [(&str, &[&str]); 13] = [
         "abbe-train",
         &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-hub", "abbe-run", "abbe-models", "abbe-infer"],
     ),
-    ("abbe-viz", &["abbe-run", "abbe-eval", "abbe-data"]),
+    ("abbe-viz", &["abbe-checkpoint", "abbe-run", "abbe-eval", "abbe-data"]),
     (
         "abbe-selfcheck",
         &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-models", "abbe-infer", "abbe-eval", "abbe-train"],

@@ -2,6 +2,7 @@
 
 mod arrows; // the crates' dependencies are those of the plan
 mod bad_input; // what a user can get wrong
+mod browser; // a headless Chromium
 mod check; // pictures looked at before they are used
 mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
@@ -12,6 +13,7 @@ mod lpips; // LPIPS in tables, with its weights and without
 mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse
 mod python; // files to and from PyTorch
+mod report; // the page about a run in a browser, the notebook in Python
 mod selfcheck; // references that hold here
 mod start; // runs that begin with files
 mod support; // scratch folders, pictures, running the program

@@ -32,6 +32,8 @@ fn expected_files() -> Vec<String> {
         "metrics.md",
         "metrics.tex",
         "metrics.txt",
+        "notebook.ipynb",
+        "report.html",
         "srgan_results.zip",
         "tensorboard/srcnn/events.out.tfevents",
         "tensorboard/srgan/events.out.tfevents",

@@ -12,6 +12,7 @@ use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
 
+use crate::command::report;
 use crate::device::DeviceArgument;
 use crate::guard::guard;
 use crate::validation::Validation;
@@ -64,6 +65,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
         println!("\n{}", results.to_text());
         let mut written = abbe_viz::figures(&folder).complete()?;
         note(&mut manifest, "finished".into())?;
+        written.extend(report::finish(&folder)?);
         written.push(abbe_viz::results_archive(&folder)?);
         Ok(written)
     });

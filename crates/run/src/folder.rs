@@ -11,7 +11,7 @@ pub struct RunFolder {
 }
 
 /// Everything that a run writes, directly under its folder; `--overwrite` removes these and nothing else.
-const ENTRIES: [&str; 14] = [
+const ENTRIES: [&str; 16] = [
     "experiment.toml",
     "manifest.json",
     "log.jsonl",
@@ -24,6 +24,8 @@ const ENTRIES: [&str; 14] = [
     "metrics.md",
     "metrics.tex",
     "metrics.txt",
+    "report.html",
+    "notebook.ipynb",
     "srgan_results.zip",
     ".abbe-run",
 ];
@@ -124,6 +126,16 @@ impl RunFolder {
     /// A figure with its ending.
     pub fn figure(&self, name: &str) -> PathBuf {
         self.root.join("figures").join(name)
+    }
+
+    /// The whole run on one page.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// A notebook that recomputes a result with PyTorch.
+    pub fn notebook(&self) -> PathBuf {
+        self.root.join("notebook.ipynb")
     }
 
     /// All results in one file.

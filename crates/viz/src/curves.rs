@@ -19,27 +19,45 @@ const POINTS: usize = 300;
 /// # Errors
 /// When the log holds no step.
 pub fn curves(log: &[LogRow], heading: &str) -> Result<Chart> {
-    ensure!(!log.is_empty(), "the log holds no loss: expected rows with numbers under `terms`, found none");
-    let mut phases: Vec<&str> = Vec::new();
+    let begins = (1..log.len()).filter(|&step| log[step].phase != log[step - 1].phase).map(|step| step as f64);
+    let rows = log.iter().enumerate().map(|(step, row)| (step, row.phase.as_str(), row));
+    drawn(rows, begins.collect(), heading)
+}
+
+/// The same of several runs, by name: a run has one colour, and phases are not marked.
+///
+/// # Errors
+/// When no log holds a step.
+pub(crate) fn overlay(logs: &[(&str, &[LogRow])], heading: &str) -> Result<Chart> {
+    let rows = logs.iter().flat_map(|(name, log)| log.iter().enumerate().map(|(step, row)| (step, *name, row)));
+    drawn(rows, Vec::new(), heading)
+}
+
+/// The numbers of rows, each with its step and the name of its colour; a dashed line stands at each of `lines`.
+fn drawn<'a>(
+    rows: impl Iterator<Item = (usize, &'a str, &'a LogRow)>,
+    lines: Vec<f64>,
+    heading: &str,
+) -> Result<Chart> {
+    let mut colors: Vec<&str> = Vec::new();
     let mut plots: Vec<(Kind, Plot)> = Vec::new();
-    for (step, row) in log.iter().enumerate() {
-        let phase = place(&mut phases, |name| *name == row.phase, || &row.phase);
+    for (step, color, row) in rows {
+        let color = place(&mut colors, |name| *name == color, || color);
         for (kind, name, value) in values(row) {
             let title = if kind == Kind::Critic { "D(real), dashed: D(fake)" } else { &name };
             let at = place(&mut plots, |plot| plot.0 == kind && plot.1.title == *title, || (kind, empty(title)));
-            let mut look = Look::of(phase);
+            let mut look = Look::of(color);
             look.dashed |= name == "D(fake)";
             let curves = &mut plots[at].1.curves;
             let at = place(curves, |curve| curve.look == look, || Curve { look, joined: true, points: Vec::new() });
             curves[at].points.push((step as f64, value));
         }
     }
+    ensure!(!plots.is_empty(), "the log holds no loss: expected rows with numbers under `terms`, found none");
     plots.sort_by_key(|(kind, _)| *kind);
-    let begins: Vec<f64> =
-        (1..log.len()).filter(|&step| log[step].phase != log[step - 1].phase).map(|step| step as f64).collect();
-    let body = |(_, plot)| Body::Plot(Plot { lines: begins.clone(), ..thinned(plot) });
+    let body = |(_, plot)| Body::Plot(Plot { lines: lines.clone(), ..thinned(plot) });
     let entry = |(i, name): (usize, &&str)| Entry { look: Look::of(i), joined: true, name: (*name).to_owned() };
-    let key = phases.iter().enumerate().map(entry).collect();
+    let key = colors.iter().enumerate().map(entry).collect();
     Chart::new(heading, key, plots.into_iter().map(body).collect())
 }
 

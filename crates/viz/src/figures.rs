@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use abbe_eval::{Better, LpipsColumn, Results};
-use abbe_run::{RunFolder, read_log};
+use abbe_run::{LogRow, RunFolder, read_log};
 use anyhow::{Context, Result, ensure};
 
 use crate::view::{Versions, View, views};
@@ -69,8 +69,9 @@ pub fn figures(run: &RunFolder) -> Figures {
     figures
 }
 
-/// Packs the experiment, manifest, log, tables, checkpoints and figures of a run; see [`archive()`]. Optimisers' states,
-/// twice as large as the weights and of use only where training goes on, stay in the folder.
+/// Packs the experiment, manifest, log, tables, checkpoints and figures of a run, its report and notebook where they are
+/// written; see [`archive()`]. Optimisers' states, twice as large as the weights and of use only where training goes on, stay
+/// in the folder.
 ///
 /// # Errors
 /// Those of [`archive()`], and a folder of checkpoints that cannot be read.
@@ -80,6 +81,7 @@ pub fn results_archive(run: &RunFolder) -> Result<PathBuf> {
     // Runs of earlier versions have no such tables.
     files.extend(["md", "tex"].map(|ending| run.metrics(ending)).into_iter().filter(|table| table.is_file()));
     files.push(run.root().join("figures"));
+    files.extend([run.report(), run.notebook()].into_iter().filter(|file| file.is_file()));
     let checkpoints = run.root().join("checkpoints");
     for entry in checkpoints.read_dir().with_context(|| format!("cannot read the folder {}", checkpoints.display()))? {
         let path = entry?.path();
@@ -90,7 +92,7 @@ pub fn results_archive(run: &RunFolder) -> Result<PathBuf> {
     archive(run.root(), &files, &run.archive())
 }
 
-fn read_results(run: &RunFolder) -> Result<Results> {
+pub(crate) fn read_results(run: &RunFolder) -> Result<Results> {
     let path = run.metrics("json");
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}: it is written when training is over", path.display()))?;
@@ -113,8 +115,12 @@ fn heading(first: String, notices: &[String], further: &[String]) -> String {
 fn draw_curves(run: &RunFolder, notices: &[String]) -> Result<Vec<PathBuf>> {
     let log = read_log(&run.log())?;
     ensure!(!log.is_empty(), "{}: expected the rows of a training, found none", run.log().display());
-    let heading = heading("Training, each loss term times its weight".into(), notices, &[]);
-    save_chart(&curves(&log, &heading)?, &run.figure("curves"))
+    save_chart(&training_curves(&log, notices)?, &run.figure("curves"))
+}
+
+/// The curves of a log under their heading.
+pub(crate) fn training_curves(log: &[LogRow], notices: &[String]) -> Result<Chart> {
+    curves(log, &heading("Training, each loss term times its weight".into(), notices, &[]))
 }
 
 fn draw_bars(run: &RunFolder, results: &Results) -> Result<Vec<PathBuf>> {

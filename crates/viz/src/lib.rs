@@ -1,5 +1,5 @@
-//! Figures and the archive of results, drawn from plain values: pictures, the rows of a log, numbers; and all those of a
-//! run, from the files in its folder ([`figures()`]).
+//! Figures, the report, the notebook and the archive of results, made from plain values: pictures, the rows of a log,
+//! numbers; and all those of a run, from the files in its folder ([`figures()`], [`report()`], [`notebook()`]).
 //!
 //! Never: runs a network.
 //!
@@ -18,10 +18,12 @@ mod grid;
 mod header;
 mod layout;
 mod look;
+mod notebook;
 mod place;
 mod plane;
 mod plot;
 mod recorder;
+mod report;
 mod shown;
 mod spectrum;
 mod text;
@@ -41,8 +43,10 @@ pub use degradation::{Example, degradations};
 pub use difference::difference;
 pub use figures::{Figures, figures, results_archive};
 pub use grid::{Group, Panel, grid};
+pub use notebook::{Judgement, judgement, notebook};
 pub use place::Place;
 pub use plane::{Judged, plane};
+pub use report::{Report, report};
 pub use spectrum::spectrum;
 pub use zoom::zoom;
 

@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod figures;
 pub mod inspect;
 pub mod models;
+pub mod report;
 pub mod score;
 pub mod selfcheck;
 pub mod train;
