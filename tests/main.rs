@@ -7,8 +7,9 @@ mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
 mod exchange; // checkpoints looked into and converted
 mod fetch; // data sets by name
-mod golden; // losses and Adam against PyTorch's stored numbers
+mod golden; // optimisers against PyTorch's stored numbers
 mod loader; // training pictures in memory, mapped and on the device
+mod losses; // losses against PyTorch's stored numbers, against the metric, and in a run
 mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse
 mod python; // files to and from PyTorch

@@ -31,7 +31,7 @@ pub struct Manifest {
     pub test: DataRecord,
     /// Each network with its size.
     pub networks: Vec<NetworkRecord>,
-    /// Where the weights of VGG came from: a file with its SHA-256, or a seed; none without a content loss.
+    /// Where the weights of VGG came from: a file with its SHA-256, or a seed; none without a loss in its features.
     pub vgg: Option<String>,
     /// What a reader of the results must know, such as random VGG weights.
     pub notices: Vec<String>,
