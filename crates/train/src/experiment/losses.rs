@@ -204,4 +204,26 @@ adversarial = { weight = 1.0, form = "hinge", relativistic_average = true }
             assert!(said.contains(part), "{to}: {said}");
         }
     }
+
+    #[test]
+    fn what_a_loss_needs_must_be_there() {
+        let text = include_str!("../../../../experiments/srcnn.toml");
+        let pixel = "pixel = { weight = 1.0, distance = \"mse\" }";
+        let patch = "patch = 96";
+        assert!(text.contains(pixel) && text.contains(patch));
+        let said = |losses: &str, side: &str| {
+            let parsed = Experiment::parse(&text.replace(pixel, losses).replace(patch, side));
+            parsed.map_or_else(|error| format!("{error:#}"), |_| "fine".into())
+        };
+        let style =
+            "style = { weight = 1.0, distance = \"l1\", layers = { relu1_1 = 1.0 }, imagenet_normalization = true }";
+        assert!(said(style, patch).contains("loss: style: the experiment has no [vgg]"));
+        let ssim = "ssim = { weight = 1.0, channel = \"rgb\" }";
+        assert_eq!(said(ssim, "patch = 12"), "fine");
+        assert!(said(ssim, "patch = 8").contains("loss: ssim: expected a data.patch of at least 11, found 8"));
+        let matching = "feature_matching = { weight = 1.0, distance = \"l1\" }";
+        assert!(said(matching, patch).contains("loss: feature_matching: the phase has no `loss.adversarial`"));
+        let adversarial = "adversarial = { weight = 1.0, form = \"hinge\" }";
+        assert!(said(adversarial, patch).contains("loss.adversarial: the phase has no `discriminator`"));
+    }
 }
