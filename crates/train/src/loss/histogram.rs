@@ -54,8 +54,9 @@ impl Config {
     /// The shares of the bins in each channel of pictures `[N, C, H, W]`: `[N, C, bins]`.
     fn histogram(&self, pictures: &Tensor) -> Tensor {
         let centres = (Tensor::arange(self.bins, (Kind::Float, pictures.device())) + 0.5) / self.bins;
-        let distances = pictures.flatten(2, -1).unsqueeze(2) - centres.view([-1, 1]); // [N, C, bins, H * W]
-        let votes = ((distances / self.bandwidth).square() + 1.0).reciprocal();
+        let samples = pictures.flatten(2, -1).unsqueeze(2) / self.bandwidth;
+        let distances = samples - centres.view([-1, 1]) / self.bandwidth; // [N, C, bins, H * W]
+        let votes = (distances.square() + 1.0).reciprocal();
         let counts = votes.sum_dim_intlist(-1, false, Kind::Float);
         &counts / counts.sum_dim_intlist(-1, true, Kind::Float)
     }

@@ -70,23 +70,34 @@ impl Channel {
 fn ssim(a: &Tensor, b: &Tensor) -> Tensor {
     let (a, b) = (a.to_kind(Kind::Double), b.to_kind(Kind::Double));
     let (squares, products) = (a.square() + b.square(), &a * &b);
-    let means = blur(&Tensor::cat(&[&a, &b, &squares, &products], 0)).chunk(4, 0);
-    let [a, b, squares, products] = &means[..] else { unreachable!("four were joined") };
+    let under_window = blur(&Tensor::cat(&[&a, &b, &squares, &products], 0)).chunk(4, 0);
+    let [a, b, squares, products] = &under_window[..] else { unreachable!("four were joined") };
     let (of_squares, of_products) = (a.square() + b.square(), a * b);
     let luminance = (&of_products * 2.0 + C[0]) / (&of_squares + C[0]);
     let contrast_and_structure = ((products - of_products) * 2.0 + C[1]) / (squares - of_squares + C[1]);
     (luminance * contrast_and_structure).mean(Kind::Float)
 }
 
-/// Means under the window: `[N, C, H, W]` to `[N * C, 1, H - 10, W - 10]`.
+/// Means under the window: `[N, C, H, W]` to `[N, C, H - 10, W - 10]`. As products of matrices, the
+/// loss takes a third of the time that convolutions of one channel take.
 fn blur(maps: &Tensor) -> Tensor {
+    let [.., height, width] = maps.size()[..] else { unreachable!("pictures have four dimensions") };
+    let means = |side| means(side as usize).to_device(maps.device());
+    means(height).matmul(maps).matmul(&means(width).transpose(0, 1))
+}
+
+/// The matrix `[samples - 10, samples]` that takes a line of samples to its means under the window.
+fn means(samples: usize) -> Tensor {
     let centre = (WINDOW / 2) as f64;
     let taps: Vec<f64> = (0..WINDOW).map(|i| (-(i as f64 - centre).powi(2) / (2.0 * SIGMA * SIGMA)).exp()).collect();
     let sum: f64 = taps.iter().sum();
-    let taps = (Tensor::from_slice(&taps) / sum).to_device(maps.device());
-    let along = |maps: &Tensor, shape: [i64; 4]| maps.conv2d(&taps.view(shape), None::<Tensor>, 1, 0, 1, 1);
-    let side = WINDOW as i64;
-    along(&along(&maps.flatten(0, 1).unsqueeze(1), [1, 1, side, 1]), [1, 1, 1, side])
+    let rows = (samples + 1).saturating_sub(WINDOW);
+    let weight = |entry: usize| {
+        let (row, column) = (entry / samples, entry % samples);
+        column.checked_sub(row).and_then(|i| taps.get(i)).map_or(0.0, |tap| tap / sum)
+    };
+    let entries: Vec<f64> = (0..rows * samples).map(weight).collect();
+    Tensor::from_slice(&entries).view([rows as i64, samples as i64])
 }
 
 #[cfg(test)]
