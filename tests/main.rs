@@ -9,6 +9,7 @@ mod degrade; // degraded pictures, as a person looks at them
 mod exchange; // checkpoints looked into and converted
 mod fetch; // data sets by name
 mod loader; // training pictures in memory, mapped and on the device
+mod losses; // losses against PyTorch's stored numbers, against the metric, and in a run
 mod lpips; // LPIPS in tables, with its weights and without
 mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse

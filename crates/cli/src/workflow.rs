@@ -180,7 +180,7 @@ fn check_start(experiment: &Experiment, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The VGG of the experiment, which it has when a phase has a content loss.
+/// The VGG of the experiment, which it has when a phase has a content or style loss.
 fn open_vgg(experiment: &Experiment, device: Device) -> Result<Option<OpenVgg>> {
     let vgg = experiment.vgg.as_ref().map(|vgg| abbe_train::open_vgg(vgg, device)).transpose()?;
     if let Some(notice) = vgg.as_ref().and_then(|vgg| vgg.notice.as_ref()) {

@@ -17,6 +17,8 @@ pub enum Purpose {
     Noise = 3,
     /// The pictures of a bootstrap sample.
     Bootstrap = 4,
+    /// The pictures between HR and SR at which a gradient penalty is taken.
+    Interpolation = 5,
 }
 
 /// The random numbers that belong to one `(seed, purpose, step, index)`, the same on every machine.

@@ -311,13 +311,14 @@ pub(crate) mod tests {
     #[test]
     fn csv_holds_names_of_any_characters() {
         let name = "\"so-called \"\"best\"\"\"";
-        let notice = "VGG-19 with random weights (seed 0)";
+        let notice = "\"psnr_y_crop4: no value for [x]*`<$~ of so-called \"\"best\"\" (values: 0 and above; inf for equal \
+                      pictures); VGG-19 with random weights (seed 0)\"";
         let expected = format!(
             "method,picture,psnr_y_crop4,notices\n\
              {name},\"a|b_c%&\\d,\ne\",30,{notice}\n\
-             {name},[x]*`<$~,NaN,{notice}\n\
+             {name},[x]*`<$~,,{notice}\n\
              {name},#{{^}}>,inf,{notice}\n\
-             {name},mean,NaN,{notice}\n"
+             {name},mean,,{notice}\n"
         );
         assert_eq!(awkward().to_csv(), expected);
         assert_eq!(published().to_csv(), results().to_csv());

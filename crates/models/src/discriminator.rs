@@ -84,16 +84,26 @@ impl Discriminator {
         ];
         Ok(Discriminator { features, classifier, store })
     }
+
+    /// The logits of `forward`, and the outputs of the eight convolutions' rectifiers on the way: `[N, channels, patch, patch]`
+    /// first, `[N, 8 * channels, patch / 16, patch / 16]` last.
+    pub fn forward_with_features(&self, pictures: &Tensor, train: bool) -> (Tensor, Vec<Tensor>) {
+        let mut xs = pictures.shallow_clone();
+        let mut layer = |conv: &ConvNorm| {
+            xs = leaky_relu(&conv.forward(&xs, train), SLOPE);
+            xs.shallow_clone()
+        };
+        let features = self.features.iter().map(&mut layer).collect();
+        let [dense, logit] = &self.classifier;
+        (logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1)), SLOPE)), features)
+    }
 }
 
 impl Network for Discriminator {
     /// `[N, 3, patch, patch]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The sigmoid is left to
     /// the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let layer = |xs: Tensor, conv: &ConvNorm| leaky_relu(&conv.forward(&xs, train), SLOPE);
-        let xs = self.features.iter().fold(pictures.shallow_clone(), layer);
-        let [dense, logit] = &self.classifier;
-        logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1)), SLOPE))
+        self.forward_with_features(pictures, train).0
     }
 
     fn store(&self) -> &Store {

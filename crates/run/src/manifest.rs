@@ -33,7 +33,7 @@ pub struct Manifest {
     pub validation: Option<DataRecord>,
     /// Each network with its size.
     pub networks: Vec<NetworkRecord>,
-    /// Where the weights of VGG came from: a file with its SHA-256, or a seed; none without a content loss.
+    /// Where the weights of VGG came from: a file with its SHA-256, or a seed; none without a loss in its features.
     pub vgg: Option<String>,
     /// The best checkpoint of each phase that was validated.
     pub best: Vec<BestRecord>,

@@ -5,7 +5,7 @@
 
 use Variable::{Fake, Real, Sr};
 use abbe_train::loss::adversarial::Form;
-use abbe_train::loss::{Distance, adversarial, content, pixel};
+use abbe_train::loss::{Distance, Inputs, Judged, Judgement, Loss as _, adversarial, content, pixel};
 use anyhow::Result;
 use tch::Kind::{self, Double, Float};
 use tch::{Device, Tensor};
@@ -19,15 +19,15 @@ type Loss = fn(&Tensor, &Given) -> Result<Tensor>;
 
 /// Each loss, the type of numbers that it is computed in, and the tensor that its gradient is taken for.
 const LOSSES: [(&str, Kind, Variable, Loss); 9] = [
-    ("pixel_l1", Float, Sr, |x, given| Ok(pixel(x, given, Distance::L1))),
-    ("pixel_mse", Float, Sr, |x, given| Ok(pixel(x, given, Distance::Mse))),
+    ("pixel_l1", Float, Sr, |x, given| pixel(x, given, Distance::L1)),
+    ("pixel_mse", Float, Sr, |x, given| pixel(x, given, Distance::Mse)),
     ("content_relu2_2_l1", Double, Sr, |x, given| content(x, given, "relu2_2", Distance::L1)),
     ("content_relu5_4_mse", Double, Sr, content_relu5_4_mse),
     ("content_conv5_4_mse", Double, Sr, |x, given| content(x, given, "conv5_4", Distance::Mse)),
-    ("adversarial_non_saturating", Float, Fake, |z, _| Ok(adversarial(z, Form::NonSaturating))),
-    ("adversarial_saturating", Float, Fake, |z, _| Ok(adversarial(z, Form::Saturating))),
-    ("discriminator_fake", Float, Fake, |z, given| Ok(adversarial::discriminator(&given.real, z).value)),
-    ("discriminator_real", Float, Real, |z, given| Ok(adversarial::discriminator(z, &given.fake).value)),
+    ("adversarial_non_saturating", Float, Fake, |z, _| adversarial(z, Form::NonSaturating)),
+    ("adversarial_saturating", Float, Fake, |z, _| adversarial(z, Form::Saturating)),
+    ("discriminator_fake", Float, Fake, |z, given| Ok(critic().discriminator(&given.real, z).value)),
+    ("discriminator_real", Float, Real, |z, given| Ok(critic().discriminator(z, &given.fake).value)),
 ];
 
 #[derive(Clone, Copy)]
@@ -91,8 +91,8 @@ fn content_relu5_4_mse(x: &Tensor, given: &Given) -> Result<Tensor> {
     content(x, given, "relu5_4", Distance::Mse)
 }
 
-fn pixel(x: &Tensor, given: &Given, distance: Distance) -> Tensor {
-    pixel::term(&pixel::Config { weight: 1.0, distance }, x, &given.hr).value
+fn pixel(x: &Tensor, given: &Given, distance: Distance) -> Result<Tensor> {
+    pixel::Config { weight: 1.0, distance }.value(&Inputs::of_pictures(x, &given.hr))
 }
 
 fn content(x: &Tensor, given: &Given, layer: &str, distance: Distance) -> Result<Tensor> {
@@ -100,9 +100,16 @@ fn content(x: &Tensor, given: &Given, layer: &str, distance: Distance) -> Result
     let config = content::Config { weight: 1.0, distance, layers, imagenet_normalization: true };
     let vgg = vgg19(x.device())?;
     vgg.store().parameters().iter_mut().for_each(|weights| weights.set_data(&weights.to_kind(x.kind())));
-    Ok(content::term(&config, &vgg, x, &given.hr)?.value)
+    config.value(&Inputs { vgg: Some(&vgg), ..Inputs::of_pictures(x, &given.hr) })
 }
 
-fn adversarial(z: &Tensor, form: Form) -> Tensor {
-    adversarial::term(&adversarial::Config { weight: 1.0, form }, z).value
+fn adversarial(z: &Tensor, form: Form) -> Result<Tensor> {
+    let judgement = Judgement { fake: Judged { logits: z.shallow_clone(), features: Vec::new() }, real: None };
+    let config = adversarial::Config { form, ..critic() };
+    config.value(&Inputs { judgement: Some(&judgement), ..Inputs::of_pictures(z, z) })
+}
+
+/// The loss of Goodfellow et al.
+fn critic() -> adversarial::Config {
+    adversarial::Config { weight: 1.0, form: Form::NonSaturating, relativistic_average: false }
 }

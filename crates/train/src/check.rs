@@ -1,14 +1,15 @@
 //! Before training begins: does each term of each phase's loss reach the network that the phase trains?
 //!
 //! A term that is cut off from the network (computed without a graph, clamped away, multiplied by zero) trains nothing and
-//! shows in no log; other tools have shipped generators that never heard of their discriminator.
+//! shows in no log; other tools have shipped generators that never heard of their discriminator. Nor may the discriminator's
+//! own terms, of which penalties are gradients of gradients, have a gradient that is not finite.
 
 use abbe_models::Network;
 use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 
 use crate::experiment::Phase;
-use crate::loss::{Term, Terms, adversarial};
+use crate::loss::{Term, gradient_penalty};
 use crate::session::Session;
 
 /// Takes the gradient of each term of each phase alone, on the phase's first batch and in evaluation mode, so that nothing
@@ -27,22 +28,34 @@ pub(crate) fn gradients(session: &Session) -> Result<()> {
 fn phase_gradients(session: &Session, phase: &Phase, lr: &Tensor, hr: &Tensor) -> Result<()> {
     let trainee = &session.trainees[&phase.network];
     let sr = trainee.forward(phase, lr, false);
-    let Terms(mut terms) = session.terms(phase, &sr, hr)?;
-    if let (Some(config), Some(critic)) = (&phase.loss.adversarial, &session.critic) {
-        terms.push(critic.frozen(|network| adversarial::term(config, &network.forward(&sr, false))));
-    }
+    let terms = session.terms(phase, &sr, hr, false)?;
     let parameters = trainee.model.store().parameters();
-    terms.iter().filter(|term| term.weight > 0.0).try_for_each(|term| reaches(term, &phase.network, &parameters))
+    let weighed = terms.0.iter().filter(|term| term.weight > 0.0);
+    for term in weighed {
+        reaches(term, &phase.network, &parameters)?;
+    }
+    discriminator_gradients(session, phase, &sr, hr)
+}
+
+/// The discriminator's may be zero: a hinge is, when it is right by far.
+fn discriminator_gradients(session: &Session, phase: &Phase, sr: &Tensor, hr: &Tensor) -> Result<()> {
+    let (Some(critic), Some(_)) = (&session.critic, &phase.discriminator) else { return Ok(()) };
+    let shares = gradient_penalty::shares(session.setup.experiment.seed, 0, hr.size()[0]);
+    let (terms, _) = critic.terms(phase, [hr, sr], &shares, 0, false)?;
+    let parameters = critic.network.store().parameters();
+    terms.0.iter().try_for_each(|term| {
+        let name = term.name;
+        let largest = largest(term, &parameters)?;
+        ensure!(
+            largest.is_finite(),
+            "discriminator: the gradient of its term `{name}` is not finite on the first batch"
+        );
+        Ok(())
+    })
 }
 
 fn reaches(term: &Term, network: &str, parameters: &[Tensor]) -> Result<()> {
-    let loss = term.weighted();
-    let gradients = match loss.requires_grad() {
-        true => Tensor::f_run_backward(&[&loss], parameters, true, false)?,
-        false => vec![],
-    };
-    let largest = gradients.iter().map(largest).fold(0.0, f64::max);
-    let name = term.name;
+    let (name, largest) = (term.name, largest(term, parameters)?);
     ensure!(
         largest > 0.0,
         "loss.{name}: it gives `{network}` no gradient on the first batch, so it would train nothing"
@@ -51,8 +64,18 @@ fn reaches(term: &Term, network: &str, parameters: &[Tensor]) -> Result<()> {
     Ok(())
 }
 
+/// The largest component of a term's gradient for the parameters.
+fn largest(term: &Term, parameters: &[Tensor]) -> Result<f64> {
+    let loss = term.weighted();
+    let gradients = match loss.requires_grad() {
+        true => Tensor::f_run_backward(&[&loss], parameters, true, false)?,
+        false => vec![],
+    };
+    Ok(gradients.iter().map(size).fold(0.0, f64::max))
+}
+
 /// The largest size of a component; NaN counts as infinite, an absent gradient as none.
-fn largest(gradient: &Tensor) -> f64 {
+fn size(gradient: &Tensor) -> f64 {
     if !gradient.defined() {
         return 0.0;
     }

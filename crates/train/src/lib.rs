@@ -42,7 +42,7 @@ pub fn train(session: &mut Session, report: Report) -> Result<()> {
         session.begin_phase(index)?;
         let run = match &phase.loss.adversarial {
             None => supervised::run(session, index, report),
-            Some(config) => adversarial::run(session, index, config, report),
+            Some(_) => adversarial::run(session, index, report),
         };
         run.with_context(|| format!("in phase `{}`", phase.name))?;
     }

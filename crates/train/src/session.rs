@@ -16,7 +16,7 @@ use tch::{Device, Tensor};
 
 use crate::batches::{Batches, Pictures};
 use crate::experiment::{Experiment, Optimizer, Phase};
-use crate::loss::{Numbers, Terms, content, pixel};
+use crate::loss::{Inputs, Numbers, Terms};
 use crate::networks::{Critic, Networks, Trainee};
 use crate::optimizer_state::of_adam;
 use crate::validation::{Measured, Validator};
@@ -34,7 +34,7 @@ pub struct Setup<'a> {
     pub device: Device,
     /// Where to write.
     pub folder: &'a RunFolder,
-    /// What the checkpoints of networks that are trained with a content loss say of it, such as random VGG weights.
+    /// What the checkpoints of networks that are trained in features of VGG say of it, such as random VGG weights.
     pub notices: &'a [String],
     /// Looks at whole pictures while training goes on, where the experiment wants it.
     pub validator: Option<Validator<'a>>,
@@ -52,7 +52,7 @@ pub struct Session<'a> {
     pub best: Vec<BestRecord>,
     /// When a phase is adversarial.
     pub(crate) critic: Option<Critic>,
-    /// When a phase has a content loss.
+    /// When a phase has a content or style loss.
     vgg: Option<vgg::Features>,
     pictures: Pictures,
     log: Log,
@@ -94,7 +94,7 @@ impl<'a> Session<'a> {
     }
 
     /// The steps of a phase among those of all phases: patches are numbered through, so that no phase repeats another's.
-    fn numbers(&self, index: usize) -> std::ops::Range<u64> {
+    pub(crate) fn numbers(&self, index: usize) -> std::ops::Range<u64> {
         let start = (0..index).map(|earlier| self.steps(earlier)).sum();
         start..start + self.steps(index)
     }
@@ -116,16 +116,18 @@ impl<'a> Session<'a> {
         self.pictures.batch(self.numbers(index).start, self.setup.experiment.data.batch)
     }
 
-    /// The terms of a phase that need no discriminator.
+    /// The terms of a phase's loss. With `train` the discriminator's batch norm sees the batch as in training.
     ///
     /// # Errors
-    /// A VGG layer that does not exist.
-    pub(crate) fn terms(&self, phase: &Phase, sr: &Tensor, hr: &Tensor) -> Result<Terms> {
-        let mut terms = Vec::new();
-        if let (Some(config), Some(vgg)) = (&phase.loss.content, &self.vgg) {
-            terms.push(content::term(config, vgg, sr, hr)?);
+    /// A VGG layer that does not exist, a picture too small for it.
+    pub(crate) fn terms(&self, phase: &Phase, sr: &Tensor, hr: &Tensor, train: bool) -> Result<Terms> {
+        let inputs = Inputs { sr, hr, vgg: self.vgg.as_ref(), judgement: None };
+        let mut terms: Vec<_> = phase.loss.of_pictures().map(|loss| loss.term(&inputs)).collect::<Result<_>>()?;
+        if let (Some(critic), Some(_)) = (&self.critic, &phase.discriminator) {
+            let judgement = critic.judge(&phase.loss, sr, hr, train);
+            let inputs = Inputs { judgement: Some(&judgement), ..inputs };
+            terms.extend(phase.loss.of_judgement().map(|loss| loss.term(&inputs)).collect::<Result<Vec<_>>>()?);
         }
-        terms.extend(phase.loss.pixel.as_ref().map(|config| pixel::term(config, sr, hr)));
         Ok(Terms(terms))
     }
 
@@ -206,8 +208,8 @@ impl<'a> Session<'a> {
             "the weights of `{}` are no longer finite",
             phase.network
         );
-        let has_content = |other: &Phase| other.network == phase.network && other.loss.content.is_some();
-        let met_vgg = self.setup.experiment.phases.iter().any(has_content);
+        let meets_vgg = |other: &Phase| other.network == phase.network && other.loss.layers().next().is_some();
+        let met_vgg = self.setup.experiment.phases.iter().any(meets_vgg);
         let of_start = &self.trainees[&phase.network].origin.notices;
         let of_vgg = if met_vgg { self.setup.notices } else { &[] };
         let new = of_vgg.iter().chain(notice).filter(|notice| !of_start.contains(notice));

@@ -11,7 +11,7 @@ pub(crate) fn run(session: &mut Session, index: usize, report: Report) -> Result
     for (step, batch) in (0..).zip(session.batches(index)?) {
         let (lr, hr) = batch?;
         let sr = session.trainees[&phase.network].forward(phase, &lr, true);
-        let terms = session.terms(phase, &sr, &hr)?;
+        let terms = session.terms(phase, &sr, &hr, true)?;
         let numbers = terms.numbers().with_context(|| format!("at step {step}"))?.with_total();
         let rate = phase.schedule.at(phase.optimizer.lr, step, steps);
         session.trainees[&phase.network].step(phase, rate, &terms)?;

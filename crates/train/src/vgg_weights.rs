@@ -57,7 +57,7 @@ fn random(net: Net, seed: u64, device: Device) -> OpenVgg {
     let (features, name) = (Features::new(net, device), net.name());
     let origin = format!("random, seed {seed}");
     let notice = format!(
-        "the content loss uses {name} with RANDOM weights (seed {seed}), not ImageNet's: results do not compare with published SRGANs"
+        "the loss is in features of {name} with RANDOM weights (seed {seed}), not ImageNet's: results do not compare with published SRGANs"
     );
     OpenVgg { features, origin, notice: Some(notice) }
 }
@@ -66,7 +66,7 @@ fn missing(net: Net, path: &Path) -> String {
     let (file, net) = (net.file(), net.name());
     format!(
         "no weights of {net} at {path}\n\
-         The content loss needs torchvision's file {file}. Get it into PyTorch's cache with\n\
+         The loss needs torchvision's file {file}. Get it into PyTorch's cache with\n\
          \n    abbe fetch {net}\n\n\
          or say `weights = {{ file = \"PATH\" }}` under [vgg] for a copy elsewhere,\n\
          or `weights = {{ random = {{ seed = 0 }} }}` to train against random features (every output will say so).",

@@ -1,6 +1,7 @@
 //! An experiment file: everything that decides a run, complete in one TOML file. What may be left out is what then is not
 //! there: a loss term, a bound on the gradient, a network that no phase needs. There are no hidden defaults.
 
+mod losses;
 mod named;
 mod phase;
 mod start;
@@ -22,7 +23,8 @@ use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub use phase::{DiscriminatorTraining, Length, Losses, Optimizer, Phase, Schedule};
+pub use losses::Losses;
+pub use phase::{DiscriminatorTraining, Length, Optimizer, Phase, Schedule};
 pub use start::{Pretrained, Start};
 pub use validation::Validation;
 
@@ -44,7 +46,7 @@ pub struct Experiment {
     pub networks: IndexMap<String, abbe_models::Config>,
     /// The discriminator, when a phase is adversarial.
     pub discriminator: Option<discriminator::Config>,
-    /// The perceptual network, when a phase has a content loss.
+    /// The perceptual network, when a phase has a content or style loss.
     pub vgg: Option<Vgg>,
     /// What training begins with, where that is not random.
     pub start: Option<Start>,
@@ -102,7 +104,7 @@ impl Data {
     }
 }
 
-/// The VGG network of the content loss.
+/// The VGG network of the content and style losses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vgg {

@@ -3,7 +3,8 @@
 use abbe_torch::AdamConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::loss::{adversarial, content, pixel};
+use super::Losses;
+use crate::loss::{gradient_penalty, r1};
 
 /// A stretch of training. It goes on from where an earlier phase left the same network and its optimiser.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -86,18 +87,6 @@ impl Schedule {
     }
 }
 
-/// The generator's loss terms; one that is absent is not computed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Losses {
-    /// Distance of the pixels.
-    pub pixel: Option<pixel::Config>,
-    /// Distance of VGG features.
-    pub content: Option<content::Config>,
-    /// What the discriminator says.
-    pub adversarial: Option<adversarial::Config>,
-}
-
 /// How the discriminator is trained during an adversarial phase.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,6 +97,10 @@ pub struct DiscriminatorTraining {
     pub optimizer: Optimizer,
     /// Bound on the size of each component of its gradient; absent: none.
     pub clamp_gradient: Option<f64>,
+    /// On slopes other than 1 between HR and SR; absent: none.
+    pub gradient_penalty: Option<gradient_penalty::Config>,
+    /// On slopes at HR; absent: none.
+    pub r1: Option<r1::Config>,
 }
 
 #[cfg(test)]

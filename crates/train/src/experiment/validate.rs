@@ -122,8 +122,8 @@ fn unused(experiment: &Experiment) -> Result<()> {
     }
     let adversarial = any(|phase| phase.loss.adversarial.is_some());
     ensure!(experiment.discriminator.is_none() || adversarial, "discriminator: no phase has an adversarial loss");
-    let content = any(|phase| phase.loss.content.is_some());
-    ensure!(experiment.vgg.is_none() || content, "vgg: no phase has a content loss");
+    let features = any(|phase| phase.loss.layers().next().is_some());
+    ensure!(experiment.vgg.is_none() || features, "vgg: no phase has a content or style loss");
     let validated = experiment.validation.is_some();
     ensure!(
         experiment.data.validation.is_none() || validated,
@@ -156,13 +156,15 @@ fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
         ensure!((0.0..=phase.optimizer.lr).contains(&to), "schedule.cosine.to: expected 0 to the lr, found {to}");
     }
     positive("clamp_gradient", phase.clamp_gradient)?;
-    losses(experiment, phase).context("loss")?;
+    phase.loss.validate(experiment).context("loss")?;
     match (&phase.loss.adversarial, &phase.discriminator) {
         (Some(_), Some(training)) => {
             ensure!(experiment.discriminator.is_some(), "loss.adversarial: the experiment has no [discriminator]");
             ensure!(training.every > 0, "discriminator.every: expected at least 1, found 0");
             optimizer(&training.optimizer).context("discriminator.optimizer")?;
-            positive("discriminator.clamp_gradient", training.clamp_gradient)
+            positive("discriminator.clamp_gradient", training.clamp_gradient)?;
+            training.gradient_penalty.map_or(Ok(()), |penalty| penalty.validate()).context("discriminator")?;
+            training.r1.map_or(Ok(()), |penalty| penalty.validate()).context("discriminator")
         }
         (None, None) => Ok(()),
         (Some(_), None) => {
@@ -172,28 +174,6 @@ fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
             anyhow::bail!("discriminator: the phase has no `loss.adversarial`, so it would train for nothing")
         }
     }
-}
-
-fn losses(experiment: &Experiment, phase: &Phase) -> Result<()> {
-    let loss = &phase.loss;
-    let weights = [
-        ("pixel", loss.pixel.as_ref().map(|c| c.weight)),
-        ("content", loss.content.as_ref().map(|c| c.weight)),
-        ("adversarial", loss.adversarial.as_ref().map(|c| c.weight)),
-    ];
-    for (name, weight) in weights.iter().filter_map(|(name, weight)| weight.map(|w| (name, w))) {
-        ensure!(weight >= 0.0 && weight.is_finite(), "{name}.weight: expected 0 or more, found {weight}");
-    }
-    ensure!(weights.iter().any(|(_, weight)| weight.is_some_and(|w| w > 0.0)), "expected a term with a weight above 0");
-    if let Some(content) = &loss.content {
-        let vgg = experiment.vgg.as_ref().context("content: the experiment has no [vgg] to take features from")?;
-        ensure!(!content.layers.is_empty(), "content.layers: expected at least one layer, such as {{ relu5_4 = 1.0 }}");
-        for (layer, weight) in &content.layers {
-            vgg.net.position(layer).context("content.layers")?;
-            ensure!(*weight > 0.0, "content.layers.{layer}: expected a weight above 0, found {weight}");
-        }
-    }
-    Ok(())
 }
 
 fn optimizer(optimizer: &Optimizer) -> Result<()> {

@@ -1,73 +1,161 @@
-//! The adversarial losses of Goodfellow et al. (arXiv 1406.2661), from logits, so that nothing overflows.
+//! Adversarial losses of generator and discriminator, from logits z, so that nothing overflows.
 //!
 //! With D = sigmoid(z): -log D = softplus(-z) and -log(1 - D) = softplus(z). Both are written with log_sigmoid.
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::Term;
+use super::{Inputs, Loss, Term};
 
 /// The adversarial loss of a phase.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// At least 0.
+    /// Of the generator's term; at least 0.
     pub weight: f64,
-    /// Which of the two forms.
+    /// What both sides minimise.
     pub form: Form,
+    /// Whether a logit is taken relative to the mean of those for the other kind of pictures (Jolicoeur-Martineau, arXiv
+    /// 1807.00734; ESRGAN, arXiv 1809.00219): real ones look more real than fakes do, and the generator also minimises
+    /// how much they do. Both halves have a gradient in the means, and are added, where BasicSR takes their mean. With
+    /// `wasserstein` it merely doubles the loss.
+    #[serde(default)]
+    pub relativistic_average: bool,
 }
 
-/// The generator's side of the game.
+/// What the discriminator pays for the logits z of HR and of SR, and the generator for those of SR.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// -log D(G(lr)): the gradient stays when D is sure (report, 4.5.3).
+    /// Cross-entropy, -log D(hr) - log(1 - D(sr)); the generator -log D(sr), whose gradient stays when D is sure (Goodfellow
+    /// et al., arXiv 1406.2661; report, 4.5.3 and 4.5.5).
     NonSaturating,
-    /// log(1 - D(G(lr))): the minimax game as first written.
+    /// The same cross-entropy; the generator log(1 - D(sr)): the minimax game as first written.
     Saturating,
+    /// (z - 1)² / 2 and z² / 2, relative (z + 1)² / 2; the generator (z - 1)² / 2 (Mao et al., arXiv 1611.04076, eq. 9).
+    LeastSquares,
+    /// max(0, 1 - z) and max(0, 1 + z); the generator -z (Lim and Ye, arXiv 1705.02894; Miyato et al., arXiv 1802.05957).
+    Hinge,
+    /// -z and z; the generator -z (Arjovsky et al., arXiv 1701.07875). The critic needs a bound on its slope, such as the
+    /// discriminator's `gradient_penalty`.
+    Wasserstein,
 }
 
-/// The generator's term, from the discriminator's logits for SR, `[N, 1]`.
-pub fn term(config: &Config, fake: &Tensor) -> Term {
-    let value = match config.form {
-        Form::NonSaturating => -fake.log_sigmoid().mean(Kind::Float),
-        Form::Saturating => (-fake).log_sigmoid().mean(Kind::Float),
-    };
-    Term { name: "adversarial", weight: config.weight, value }
+impl Loss for Config {
+    fn name(&self) -> &'static str {
+        "adversarial"
+    }
+
+    fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    fn value(&self, of: &Inputs) -> Result<Tensor> {
+        let judgement = of.judgement()?;
+        let fake = &judgement.fake.logits;
+        if self.relativistic_average {
+            let [real, fake] = relative(&judgement.real()?.logits, fake);
+            return Ok(match self.form {
+                Form::Saturating => -(self.cost(&real, true) + self.cost(&fake, false)),
+                _ => self.cost(&real, false) + self.cost(&fake, true),
+            });
+        }
+        Ok(match self.form {
+            Form::Saturating => -self.cost(fake, false),
+            Form::Hinge => -fake.mean(Kind::Float),
+            Form::NonSaturating | Form::LeastSquares | Form::Wasserstein => self.cost(fake, true),
+        })
+    }
 }
 
-/// The discriminator's cross-entropy -log D(hr) - log(1 - D(sr)), from its logits for HR and SR, `[N, 1]` (report, 4.5.5).
-pub fn discriminator(real: &Tensor, fake: &Tensor) -> Term {
-    let value = -real.log_sigmoid().mean(Kind::Float) - (-fake).log_sigmoid().mean(Kind::Float);
-    Term { name: "discriminator", weight: 1.0, value }
+impl Config {
+    /// The discriminator's term, from its logits for HR and SR, of any shape.
+    pub fn discriminator(&self, real: &Tensor, fake: &Tensor) -> Term {
+        let [real, fake] = match self.relativistic_average {
+            true => relative(real, fake),
+            false => [real.shallow_clone(), fake.shallow_clone()],
+        };
+        let value = self.cost(&real, true) + self.cost(&fake, false);
+        Term { name: "discriminator", weight: 1.0, value }
+    }
+
+    /// What is paid for logits that should be those of real pictures, or of others: a mean.
+    fn cost(&self, logits: &Tensor, should_be_real: bool) -> Tensor {
+        let towards = if should_be_real { logits.shallow_clone() } else { -logits };
+        match self.form {
+            Form::NonSaturating | Form::Saturating => -towards.log_sigmoid().mean(Kind::Float),
+            Form::LeastSquares => {
+                let target = if should_be_real || self.relativistic_average { 1.0 } else { 0.0 };
+                (towards - target).square().mean(Kind::Float) / 2.0
+            }
+            Form::Hinge => (-towards + 1.0).relu().mean(Kind::Float),
+            Form::Wasserstein => -towards.mean(Kind::Float),
+        }
+    }
+}
+
+/// Each logit less the mean of the others.
+fn relative(real: &Tensor, fake: &Tensor) -> [Tensor; 2] {
+    [real - fake.mean(Kind::Float), fake - real.mean(Kind::Float)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loss::{Judged, Judgement};
 
-    fn logits(z: f32) -> Tensor {
-        Tensor::from_slice(&[z, z]).view([2, 1])
-    }
+    const FORMS: [Form; 5] =
+        [Form::NonSaturating, Form::Saturating, Form::LeastSquares, Form::Hinge, Form::Wasserstein];
 
-    fn value(form: Form, z: f32) -> f64 {
-        term(&Config { weight: 1.0, form }, &logits(z)).value.double_value(&[])
+    /// What generator and discriminator pay when all HR have the logit `real` and all SR `fake`.
+    fn values(form: Form, relativistic_average: bool, real: f32, fake: f32) -> [f64; 2] {
+        let config = Config { weight: 1.0, form, relativistic_average };
+        let logits = |z: f32| Tensor::from_slice(&[z, z]).view([2, 1]);
+        let judged = |z| Judged { logits: logits(z), features: vec![] };
+        let judgement = Judgement { fake: judged(fake), real: Some(judged(real)) };
+        let picture = logits(0.0);
+        let inputs = Inputs { judgement: Some(&judgement), ..Inputs::of_pictures(&picture, &picture) };
+        let terms = [config.value(&inputs).unwrap(), config.discriminator(&logits(real), &logits(fake)).value];
+        terms.map(|term| term.double_value(&[]))
     }
 
     #[test]
-    fn an_undecided_discriminator_costs_log_two() {
-        // D = 1/2: -log(1/2) = log 2, log(1 - 1/2) = -log 2, and the discriminator pays log 2 twice.
+    fn an_undecided_discriminator() {
+        // D = 1/2: -log(1/2) = log 2 for each half of a cross-entropy, and log(1 - 1/2) = -log 2.
         let log2 = std::f64::consts::LN_2;
-        assert!((value(Form::NonSaturating, 0.0) - log2).abs() < 1e-6);
-        assert!((value(Form::Saturating, 0.0) + log2).abs() < 1e-6);
-        assert!((discriminator(&logits(0.0), &logits(0.0)).value.double_value(&[]) - 2.0 * log2).abs() < 1e-6);
+        let expected = [[log2, 2.0 * log2], [-log2, 2.0 * log2], [0.5, 0.5], [0.0, 2.0], [0.0, 0.0]];
+        // Relative, generator and discriminator pay alike, and squares are from 1 on both sides.
+        let relative = [2.0 * log2, -2.0 * log2, 1.0, 2.0, 0.0];
+        for ((form, expected), relative) in FORMS.into_iter().zip(expected).zip(relative) {
+            let close = |found: [f64; 2], expected: [f64; 2]| {
+                let near = found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6);
+                assert!(near, "{form:?}: {found:?}, expected {expected:?}");
+            };
+            close(values(form, false, 0.0, 0.0), expected);
+            close(values(form, true, 0.0, 0.0), [relative, relative.abs()]);
+        }
+    }
+
+    #[test]
+    fn a_discriminator_that_is_right() {
+        // Logits 2 for HR and -1 for SR: squares (2 - 1)² / 2 + (-1)² / 2 = 1 and, for the generator, (-1 - 1)² / 2 = 2;
+        // hinges max(0, 1 - 2) + max(0, 1 - 1) = 0 and 1; Wasserstein -2 - 1 = -3 and 1.
+        assert_eq!(values(Form::LeastSquares, false, 2.0, -1.0), [2.0, 1.0]);
+        assert_eq!(values(Form::Hinge, false, 2.0, -1.0), [1.0, 0.0]);
+        assert_eq!(values(Form::Wasserstein, false, 2.0, -1.0), [1.0, -3.0]);
+        // Relative they are 3 and -3: (3 - 1)² / 2 twice and (-3 - 1)² / 2 twice; 0 and 4 twice; -3 twice and 3 twice.
+        assert_eq!(values(Form::LeastSquares, true, 2.0, -1.0), [16.0, 4.0]);
+        assert_eq!(values(Form::Hinge, true, 2.0, -1.0), [8.0, 0.0]);
+        assert_eq!(values(Form::Wasserstein, true, 2.0, -1.0), [6.0, -6.0]);
     }
 
     #[test]
     fn logits_far_out_stay_finite() {
         // softplus(1000) = 1000 where log(sigmoid(-1000)) by way of the sigmoid would be -inf.
-        assert_eq!(value(Form::NonSaturating, -1000.0), 1000.0);
-        assert_eq!(value(Form::Saturating, 1000.0), -1000.0);
-        assert_eq!(discriminator(&logits(-1000.0), &logits(1000.0)).value.double_value(&[]), 2000.0);
+        assert_eq!(values(Form::NonSaturating, false, -1000.0, 1000.0), [0.0, 2000.0]);
+        assert_eq!(values(Form::NonSaturating, false, 0.0, -1000.0)[0], 1000.0);
+        assert_eq!(values(Form::Saturating, false, 0.0, 1000.0)[0], -1000.0);
+        assert_eq!(values(Form::NonSaturating, true, 500.0, -500.0), [2000.0, 0.0]);
     }
 }
