@@ -25,8 +25,9 @@ pub struct LogRow {
     pub terms: serde_json::Map<String, Value>,
     /// Each loss term before its weight.
     pub raw: serde_json::Map<String, Value>,
-    /// The discriminator's mean answer to real and restored pictures before its own step, as `real` and `fake`: the
-    /// probability, 0 to 1, that it gives them of being real. On the steps that train it.
+    /// The discriminator's mean answer D(x) to real and restored pictures before its own step, as `real` and `fake`, on the
+    /// steps that train it: the probability, 0 to 1, that it gives them of being real; with a loss that does not make its
+    /// output a probability (least squares, hinge, Wasserstein, relativistic ones) that output.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub discriminator: serde_json::Map<String, Value>,
     /// The mean of each metric over the pictures of validation, by its name with its convention, after the steps that

@@ -4,7 +4,7 @@
 use abbe_models::Network;
 use abbe_run::json_number;
 use anyhow::{Context, Result};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::experiment::{Losses, Phase};
 use crate::loss::{Judged, Judgement, Numbers, Terms, gradient_penalty};
@@ -56,12 +56,12 @@ impl Critic {
     /// One step towards telling `hr` from `sr`, the update of this number in the phase.
     fn step(&mut self, phase: &Phase, hr: &Tensor, sr: &Tensor, shares: &Tensor, update: u64) -> Result<Numbers> {
         let training = phase.discriminator.context("the phase has no `discriminator`")?;
+        let config = phase.loss.adversarial.context("the phase has no `loss.adversarial`")?;
         let (terms, logits) = self.terms(phase, [hr, sr], shares, update, true)?;
         self.adam.config = training.optimizer.into();
         let mut numbers = terms.numbers()?;
         for (name, logits) in [("real", &logits[0]), ("fake", &logits[1])] {
-            let answer = logits.detach().sigmoid().mean(Kind::Float).double_value(&[]);
-            numbers.discriminator.insert(name.into(), json_number(answer));
+            numbers.discriminator.insert(name.into(), json_number(config.answer(logits)));
         }
         descend(&mut self.adam, &terms, training.clamp_gradient)?;
         Ok(numbers)

@@ -140,7 +140,11 @@ impl<'a> Session<'a> {
         let experiment = self.setup.experiment;
         let phase = &experiment.phases[index];
         let steps_per_epoch = experiment.steps_per_epoch(self.setup.sampler.pictures());
-        let Measured { values, pictures } = self.validate(index, step)?.unwrap_or_default();
+        let measured = match self.validate(index, step) {
+            Ok(measured) => measured,
+            Err(error) => return Err(self.rescue(index, step, error)),
+        };
+        let Measured { values, pictures } = measured.unwrap_or_default();
         let row = LogRow {
             phase: phase.name.clone(),
             step,
@@ -168,6 +172,14 @@ impl<'a> Session<'a> {
             bail!("stopped by Ctrl-C after step {step}; the weights so far are in {}", path.display());
         }
         Ok(())
+    }
+
+    /// Keeps what was trained when something beside the training fails, and says where it is.
+    fn rescue(&self, index: usize, step: u64, error: anyhow::Error) -> anyhow::Error {
+        match self.save_all(index, "interrupted", step + 1) {
+            Ok(path) => error.context(format!("stopped; the weights so far are in {}", path.display())),
+            Err(_) => error, // weights that cannot be saved are no comfort
+        }
     }
 
     /// Ends a phase with its final checkpoints.

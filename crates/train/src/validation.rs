@@ -2,7 +2,7 @@
 
 use abbe_models::SrModel;
 use abbe_run::{BestRecord, Shown};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use indexmap::IndexMap;
 
 use crate::experiment::Phase;
@@ -53,18 +53,18 @@ impl Session<'_> {
         (validator.measure)(trainee.model.as_ref()).with_context(|| format!("in the validation after step {step}"))
     }
 
-    /// Keeps the network of a phase as its best, if these values are there and say so. Of equal ones the first is kept.
+    /// Keeps the network of a phase as its best, if these values are there and say so. Of equal ones the first is kept; a
+    /// value that is not a number (of a picture without structure NIQE has none) is never the best.
     ///
     /// # Errors
-    /// A value that is no number, a file that cannot be written.
+    /// A file that cannot be written.
     pub(crate) fn keep_best(&mut self, phase: &Phase, step: u64, values: &IndexMap<String, f64>) -> Result<()> {
         let Some(validator) = self.setup.validator.as_ref().filter(|_| !values.is_empty()) else { return Ok(()) };
         let metric = &validator.best;
         let value = *values.get(metric).with_context(|| format!("validation.best: `{metric}` was not measured"))?;
-        ensure!(!value.is_nan(), "validation.best: {metric} is not a number after step {step}");
         let best = self.best.iter().position(|best| best.phase == phase.name);
         let sign = if validator.higher_is_better { 1.0 } else { -1.0 };
-        if best.is_some_and(|at| sign * value <= sign * self.best[at].value) {
+        if value.is_nan() || best.is_some_and(|at| sign * value <= sign * self.best[at].value) {
             return Ok(());
         }
         self.save(phase, "best", validator.notice.as_ref())?;
@@ -130,9 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_number_and_ctrl_c_stop_training() {
-        let (best, _, error) = trained(true, &[Some(1.0), Some(f64::NAN)]);
-        assert!(best[0].step == 1 && error.contains("m_p is not a number after step 3"), "{error}");
+    fn a_value_that_is_no_number_is_never_the_best() {
+        let (best, validated, error) = trained(true, &[Some(f64::NAN), Some(1.0), Some(f64::NAN)]);
+        assert_eq!((best[0].step, best.len(), validated, error.as_str()), (3, 1, vec![1, 3, 4], ""));
+    }
+
+    #[test]
+    fn what_stops_training_leaves_the_weights() {
+        let (_, _, error) = trained(true, &[Some(1.0)]);
+        assert!(error.contains("dead_interrupted.pth") && error.contains("after step 3: it validates"), "{error}");
         let (best, validated, error) = trained(true, &[None]);
         assert!(best.is_empty() && validated.is_empty() && error.contains("Ctrl-C after step 1"), "{error}");
     }

@@ -70,6 +70,15 @@ impl Loss for Config {
 }
 
 impl Config {
+    /// What the discriminator says of pictures on average, D(x), from its logits: with a cross-entropy the probability that
+    /// they are real, which it trains the logits to mean; with any other loss the mean of the logits.
+    pub fn answer(&self, logits: &Tensor) -> f64 {
+        let is_probability = matches!(self.form, Form::NonSaturating | Form::Saturating) && !self.relativistic_average;
+        let logits = logits.detach();
+        let answers = if is_probability { logits.sigmoid() } else { logits };
+        answers.mean(Kind::Float).double_value(&[])
+    }
+
     /// The discriminator's term, from its logits for HR and SR, of any shape.
     pub fn discriminator(&self, real: &Tensor, fake: &Tensor) -> Term {
         let [real, fake] = match self.relativistic_average {
@@ -118,6 +127,18 @@ mod tests {
         let inputs = Inputs { judgement: Some(&judgement), ..Inputs::of_pictures(&picture, &picture) };
         let terms = [config.value(&inputs).unwrap(), config.discriminator(&logits(real), &logits(fake)).value];
         terms.map(|term| term.double_value(&[]))
+    }
+
+    #[test]
+    fn an_answer_is_a_probability_where_the_loss_makes_it_one() {
+        // sigmoid(ln 3) = 3/4.
+        let logits = Tensor::from_slice(&[3f32.ln(), 3f32.ln()]);
+        let config = |form, relativistic_average| Config { weight: 1.0, form, relativistic_average };
+        assert!((config(Form::NonSaturating, false).answer(&logits) - 0.75).abs() < 1e-6);
+        for config in [config(Form::NonSaturating, true), config(Form::LeastSquares, false), config(Form::Hinge, false)]
+        {
+            assert!((config.answer(&logits) - 3f64.ln()).abs() < 1e-6);
+        }
     }
 
     #[test]
