@@ -51,7 +51,8 @@ impl<'a> Validation<'a> {
         })?;
         let pairs = chosen(config.pictures.as_deref(), own.unwrap_or(test))?;
         check_judgeable(pairs.iter().copied(), &measures).context("validation")?;
-        let notice = own.is_none().then(|| {
+        let is_test = |pair: &&Pair| test.iter().any(|test| test.hr == pair.hr);
+        let notice = pairs.iter().any(is_test).then(|| {
             format!("this checkpoint was chosen by {} on test pictures: its numbers on them are too good", config.best)
         });
         Ok(Some(Self { pairs, measures, columns, best, notice, show: config.show }))

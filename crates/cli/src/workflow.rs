@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use abbe_data::folder;
 use abbe_data::pair::{self, Pair, Source};
 use abbe_data::store::{self, Area};
 use abbe_eval::{Measures, Published, Results, Upscaler, evaluate};
@@ -145,6 +146,8 @@ pub fn write_tables(results: &Results, path: impl Fn(&str) -> std::path::PathBuf
 }
 
 fn read_pairs(key: &'static str, source: &Source, experiment: &Experiment) -> Result<Vec<Pair>> {
+    let passed_over = folder::passed_over(&source.hr).context(key)?;
+    passed_over.iter().for_each(|said| eprintln!("{key}: {said}"));
     let pairs = pair::load(source, experiment.scale).context(key)?;
     eprintln!("{key}: {} pictures from {}", pairs.len(), source.hr.display());
     Ok(pairs)

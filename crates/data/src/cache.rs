@@ -15,9 +15,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Error;
 use crate::pair::{self, Files, Lr, Source};
 use crate::store::{self, Area, Bytes, Entry, Store};
+use crate::{Error, folder};
 
 const MAGIC: &[u8; 8] = b"ABBEPACK";
 /// Another one whenever the format changes, or what decoding or resampling gives.
@@ -46,6 +46,7 @@ pub struct Room<'a> {
 /// Errors: those of [`pair::load`] and [`write`].
 pub fn load(source: &Source, scale: usize, room: &Room, report: &mut dyn FnMut(&str)) -> Result<Store, Error> {
     let files = pair::files(source, scale)?;
+    folder::passed_over(&source.hr)?.iter().for_each(|said| report(said));
     let needed = store::size(&files, source, scale)?;
     if needed <= room.memory {
         return Store::decode(&files, source, scale, room.stop);

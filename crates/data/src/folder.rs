@@ -50,6 +50,20 @@ pub fn list(folder: &Path) -> Result<Listing, Error> {
     Ok(listing)
 }
 
+/// What a [`list`] of the folder passes over, in words for a notice: `passed over in DIR: note.gif (no picture by its
+/// extension) and 2 more`; none where everything is a picture, hidden, or a folder.
+///
+/// Errors: those of [`list`].
+pub fn passed_over(folder: &Path) -> Result<Option<String>, Error> {
+    let listing = list(folder)?;
+    let mut files = listing.passed_over.iter().filter(|(_, what)| !["hidden", "a folder"].contains(what));
+    let Some((first, what)) = files.next() else { return Ok(None) };
+    let name = first.file_name().unwrap_or_default().to_string_lossy();
+    let files = 1 + files.count();
+    let others = if files == 1 { String::new() } else { format!(" and {} more", files - 1) };
+    Ok(Some(format!("passed over in {}: {} ({what}){others}", folder.display(), name.escape_debug())))
+}
+
 /// The picture files of a [`list`], which are at least one: else [`Error::Folder`].
 pub fn pictures(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
     let pictures = list(folder)?.pictures;
@@ -198,6 +212,14 @@ mod tests {
             fs::remove_file(link).unwrap();
         }
         symlink(folder.path(), folder.path().join("folder")).unwrap();
+        assert_eq!(passed_over(folder.path()).unwrap(), None);
+        fs::write(folder.path().join("note.gif"), "").unwrap();
+        let said = passed_over(folder.path()).unwrap().unwrap();
+        assert!(said.ends_with(": note.gif (no picture by its extension)"), "{said}");
+        fs::write(folder.path().join("notes.txt"), "").unwrap();
+        assert!(passed_over(folder.path()).unwrap().unwrap().ends_with(" and 1 more"));
+        fs::remove_file(folder.path().join("note.gif")).unwrap();
+        fs::remove_file(folder.path().join("notes.txt")).unwrap();
         assert_eq!(list(folder.path()).unwrap().passed_over.into_values().collect::<Vec<_>>(), ["a folder"]);
     }
 

@@ -142,7 +142,7 @@ char *abbe_deterministic(bool on) {
     auto &context = at::globalContext();
     context.setDeterministicAlgorithms(on, /*warn_only=*/false);
     context.setDeterministicCuDNN(on);
-    context.setBenchmarkCuDNN(!on);
+    if (on) context.setBenchmarkCuDNN(false);
   });
 }
 

@@ -1,4 +1,4 @@
-//! Gradients of a list of parameters, all together: their norm, bounds on them, and what a loss scale left in them.
+//! Gradients of a list of parameters, all together: their norm, a bound on it, and what a loss scale left in them.
 
 use tch::{Kind, TchError, Tensor};
 
@@ -24,15 +24,6 @@ pub fn clip_gradient_norm(parameters: &[Tensor], most: f64) -> Result<Tensor, Tc
         return Ok(zero(parameters));
     }
     tch::no_grad(|| ffi::clip_norm(&Vec::from_iter(&gradients), most))
-}
-
-/// Bounds each component of every gradient to [-limit, limit].
-pub fn clamp_gradients(parameters: &[Tensor], limit: f64) {
-    tch::no_grad(|| {
-        for mut gradient in gradients(parameters) {
-            let _ = gradient.clamp_(-limit, limit);
-        }
-    });
 }
 
 /// Divides every gradient by `scale`, by which the loss was multiplied; says whether one of them is not finite.
@@ -85,13 +76,6 @@ mod tests {
         assert_eq!(clip_gradient_norm(&parameters, 6.5).unwrap().double_value(&[]), 13.0);
         assert!((gradient(&parameters[1])[0] - 6.0).abs() < 1e-5 && (gradient(&parameters[0])[1] + 2.0).abs() < 1e-5);
         assert_eq!(clip_gradient_norm(&parameters[2..], 1.0).unwrap().double_value(&[]), 0.0);
-    }
-
-    #[test]
-    fn components_are_clamped_one_by_one() {
-        let parameters = parameters();
-        clamp_gradients(&parameters, 3.5);
-        assert_eq!((gradient(&parameters[0]), gradient(&parameters[1])), (vec![3.0, -3.5], vec![3.5]));
     }
 
     #[test]

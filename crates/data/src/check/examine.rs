@@ -8,7 +8,7 @@ use super::kernel::{self, Fit};
 use super::listing::Item;
 use super::{Finding, Kind, Settings, Severity, Split};
 use crate::Error;
-use crate::image::{Conversion, Rgb8, read};
+use crate::image::{Conversion, Rgb8, is_animated, read};
 use crate::pair::crop_to_multiple;
 
 /// What was found out about one picture and its LR picture.
@@ -56,6 +56,11 @@ impl Examined {
             }
             other => other,
         };
+        if is_animated(path).unwrap_or(false) {
+            let message =
+                format!("{}: has several pictures: the first counts, the others are left out", path.display());
+            self.findings.push(Finding::new(Severity::Note, Kind::Animation, &split.name, path, message));
+        }
         picture.map_err(|error| self.refuse(path, split, &error)).ok()
     }
 

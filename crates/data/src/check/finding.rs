@@ -42,6 +42,8 @@ pub enum Kind {
     OtherPicture,
     /// Grey, alpha or 16 bits.
     Conversion,
+    /// A file with several pictures, of which the first counts.
+    Animation,
     /// A training picture that is also judged on.
     Leakage,
     /// A picture that is there twice.

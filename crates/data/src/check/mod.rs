@@ -24,7 +24,7 @@ use std::thread;
 use serde::Serialize;
 
 use crate::Error;
-use crate::pair::Source;
+use crate::pair::{Lr, Source};
 
 pub use copies::Original;
 use copies::Seen;
@@ -70,7 +70,8 @@ pub struct Report {
     pub splits: Vec<Summary>,
     /// The graver ones first; of one kind in the order of splits and files.
     pub findings: Vec<Finding>,
-    /// The loader's speed, if there is a training picture that holds a patch.
+    /// The loader's speed, if there is a training picture that holds a patch. With LR patches from a degradation, which takes
+    /// most of the time then, it is not measured.
     pub loader: Option<Throughput>,
 }
 
@@ -130,7 +131,8 @@ impl Check {
         let windows = Window::all();
         let examine = |item: &Item| Examined::new(item, &splits[item.split], &settings, &windows);
         let examined = in_order(&listing.items, &examine, after)?;
-        let sizes = listing.items.iter().zip(&examined).filter(|(item, _)| splits[item.split].training);
+        let is_timed = |split: &Split| split.training && !matches!(split.source.lr, Lr::Degrade(_));
+        let sizes = listing.items.iter().zip(&examined).filter(|(item, _)| is_timed(&splits[item.split]));
         let sizes = sizes.filter_map(|(item, examined)| Some((item.hr.as_path(), examined.size?)));
         let loader = throughput::measure(sizes, &settings).unwrap_or(None); // the findings are what was asked for
         let mut findings = listing.findings;

@@ -23,7 +23,7 @@ const HELD: usize = 1 << 28;
 /// How long is measured.
 const TIME: Duration = Duration::from_millis(500);
 
-/// What the loader does with the first training pictures, without a trainer.
+/// What the loader does with the first training pictures, without a trainer, jitter and noise.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Throughput {
     /// Patches a second, both LR and HR.
@@ -67,8 +67,8 @@ pub(super) fn measure<'a>(
     Ok(Some(Throughput { patches_per_second, patch, batch, workers, pictures }))
 }
 
-/// A picture with LR made from it, as the loader's speed does not depend on where LR comes from; none if it can no longer be
-/// read.
+/// A picture with LR made from it: the loader's speed does not depend on where the pixels of LR come from. None if it can no
+/// longer be read.
 fn pair(path: &Path, scale: usize) -> Option<Pair> {
     let whole = read(path, Conversion::Convert).ok()?;
     let (height, width) = (whole.height / scale, whole.width / scale);

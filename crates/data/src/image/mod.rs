@@ -11,7 +11,7 @@ mod samples;
 mod write;
 
 pub use self::picture::Picture;
-pub use self::read::{Conversion, MAX_DECODED_BYTES, read, read_picture};
+pub use self::read::{Conversion, MAX_DECODED_BYTES, is_animated, read, read_picture};
 pub use self::rgb8::Rgb8;
 pub use self::samples::Samples;
 pub use self::write::{Encoded, Format, Loss, encode, encode_png};

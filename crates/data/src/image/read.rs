@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
 
+use ::image::codecs::png::PngDecoder;
 use ::image::codecs::tiff::TiffDecoder;
+use ::image::codecs::webp::WebPDecoder;
 use ::image::metadata::Orientation;
 use ::image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use serde::{Deserialize, Serialize};
@@ -34,9 +36,27 @@ pub enum Conversion {
 
 /// Decodes a picture file as [`read_picture`] does, to 8-bit RGB; its profile and EXIF data are left behind.
 ///
-/// Errors: those of [`read_picture`], and [`Error::Conversion`] for other pixels than 8-bit RGB if they are refused.
+/// Errors: those of [`read_picture`], the size counted with three bytes a pixel at least, and [`Error::Conversion`] for
+/// other pixels than 8-bit RGB if they are refused.
 pub fn read(path: &Path, conversion: Conversion) -> Result<Rgb8, Error> {
-    decode(path, conversion).map(Picture::into_rgb8)
+    decode(path, conversion, 3).map(Picture::into_rgb8)
+}
+
+/// Whether the file has further pictures behind the first, which alone is read: an animated WebP or PNG.
+///
+/// Errors: [`Error::Read`], [`Error::Decode`].
+pub fn is_animated(path: &Path) -> Result<bool, Error> {
+    let unreadable = |source| Error::Read { path: path.into(), source };
+    let undecodable = |error: ImageError| Error::Decode { path: path.into(), reason: error.to_string() };
+    let file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let reader = ImageReader::new(file).with_guessed_format().map_err(unreadable)?;
+    match reader.format() {
+        Some(ImageFormat::WebP) => Ok(WebPDecoder::new(reader.into_inner()).map_err(undecodable)?.has_animation()),
+        Some(ImageFormat::Png) => {
+            PngDecoder::new(reader.into_inner()).and_then(|decoder| decoder.is_apng()).map_err(undecodable)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Decodes a picture file (png, jpeg, webp, bmp or tiff, told by its content) and turns it upright as its EXIF
@@ -49,13 +69,14 @@ pub fn read(path: &Path, conversion: Conversion) -> Result<Rgb8, Error> {
 ///
 /// Errors: [`Error::Read`], [`Error::Decode`], [`Error::BrokenOff`], [`Error::TooLarge`], [`Error::Pixels`].
 pub fn read_picture(path: &Path) -> Result<Picture, Error> {
-    decode(path, Conversion::Convert)
+    decode(path, Conversion::Convert, 1)
 }
 
-fn decode(path: &Path, conversion: Conversion) -> Result<Picture, Error> {
+/// `least` bytes of each pixel are counted, even if the file has fewer.
+fn decode(path: &Path, conversion: Conversion, least: u64) -> Result<Picture, Error> {
     let undecodable = |error: ImageError| Error::Decode { path: path.into(), reason: error.to_string() };
     let mut decoder = open(path)?;
-    check_size(path, &decoder)?;
+    check_size(path, &decoder, least)?;
     check_pixels(path, &decoder, conversion)?;
     let orientation = decoder.orientation().map_err(undecodable)?;
     let icc = decoder.icc_profile().map_err(undecodable)?;
@@ -107,9 +128,9 @@ fn check_jpeg(path: &Path) -> Result<(), Error> {
     if markers.whole { Ok(()) } else { Err(Error::BrokenOff { path: path.into() }) }
 }
 
-fn check_size(path: &Path, decoder: &impl ImageDecoder) -> Result<(), Error> {
+fn check_size(path: &Path, decoder: &impl ImageDecoder, least: u64) -> Result<(), Error> {
     let (width, height) = decoder.dimensions();
-    let bytes = decoder.total_bytes();
+    let bytes = decoder.total_bytes().max(least.saturating_mul(u64::from(width) * u64::from(height)));
     if bytes <= MAX_DECODED_BYTES {
         return Ok(());
     }

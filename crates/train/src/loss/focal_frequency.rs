@@ -30,10 +30,10 @@ impl Loss for Config {
     /// through what a difference counts.
     fn value(&self, of: &Inputs) -> Result<Tensor> {
         let squares = frequency::spectrum(of).square().sum_dim_intlist(-1, false, Kind::Float);
-        let counts = squares.detach().pow_tensor_scalar(self.alpha / 2.0);
-        // Where SR is HR nothing counts, instead of 0 / 0.
-        let counts = &counts / counts.amax([-2, -1], true).clamp_min(f64::from(f32::MIN_POSITIVE));
-        Ok((counts * squares).mean(Kind::Float))
+        let sizes = squares.detach();
+        // Where SR is HR nothing counts, instead of 0 / 0. Divided before the power, which could overflow.
+        let parts = &sizes / sizes.amax([-2, -1], true).clamp_min(f64::from(f32::MIN_POSITIVE));
+        Ok((parts.pow_tensor_scalar(self.alpha / 2.0) * squares).mean(Kind::Float))
     }
 
     fn validate(&self) -> Result<()> {

@@ -198,6 +198,18 @@ fn cmyk_is_refused() {
 }
 
 #[test]
+fn only_an_animation_has_further_pictures() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("moving.webp");
+    fs::write(&path, ANIMATED_WEBP).unwrap();
+    assert!(is_animated(&path).unwrap());
+    for ending in FORMATS {
+        let path = saved(&folder, &format!("still.{ending}"), ImageBuffer::from_pixel(1, 1, Rgb([80u8; 3])));
+        assert!(!is_animated(&path).unwrap(), "{ending}");
+    }
+}
+
+#[test]
 fn an_animation_gives_its_first_frame() {
     let picture = read_bytes("animated.webp", ANIMATED_WEBP).unwrap();
     assert_eq!(picture.into_rgb8(), Rgb8::new(1, 2, [[255, 0, 0]; 2].concat()).unwrap());
