@@ -74,6 +74,10 @@ fn eval_takes_lr_folders_and_protocols_and_writes_tables() {
     assert!(read("manifest.json").contains("read from lr"));
     assert!(read("metrics.md").contains("SRGAN (report; lpips\\_alex 0.265) | 17.15 | 0.270 to 0.295 |"));
     assert!(read("metrics.tex").contains("$17.15$ & 0.270 to 0.295 \\\\"));
+    for file in ["metrics.txt", "metrics.md", "metrics.tex", "metrics.csv", "metrics.json"] {
+        let text = read(file);
+        assert!(text.contains("LPIPS was not measured: ") && text.contains("compares only if LR"), "{file}: {text}");
+    }
 }
 
 #[test]
@@ -97,6 +101,7 @@ fn score_measures_folders_under_several_protocols() {
     let registered = scratch.abbe("score sr test --register").ok();
     assert!(registered.contains("sr scene2: shift +0.00 +0.00, gain"), "{registered}");
     scratch.abbe("score sr test --metrics lr_psnr").fails_with(&["scene2", "lr_psnr needs the LR pictures"]);
+    scratch.abbe("score sr sr test").fails_with(&["SR_DIR sr: given twice"]);
     scratch.abbe("score sr test --metrics mse").fails_with(&["`mse`", "haarpsi"]);
     scratch.abbe("score sr test --protocol lab").fails_with(&["`lab`", "basicsr-y"]);
     scratch.picture("sr/extra.png", &abbe_data::image::Rgb8 { height: 20, width: 20, pixels: vec![0; 1200] });
@@ -112,6 +117,7 @@ fn published_results_stand_beside_a_table_that_was_taken_alike() {
     assert!(shown.stderr.contains("under y-crop4: there are results at x4 under report"), "{}", shown.stderr);
     let text = shown.ok();
     assert!(text.contains("as published, not measured here:\n") && text.contains("17.15"), "{text}");
+    assert!(!text.contains("compare"), "{text}");
     let json: Value =
         serde_json::from_str(&std::fs::read_to_string(scratch.path("tables/metrics.json")).unwrap()).unwrap();
     assert_eq!(json["published"]["sources"][0]["rows"][1]["values"]["psnr"], "17.15");

@@ -104,12 +104,21 @@ fn pictures_that_it_cannot_take_are_named() {
     let scratch = pictures();
     scratch.alexnet();
     scratch.abbe("score sr hr --metrics lpips,psnr,lpips_alex").fails_with(&["lpips_alex: given twice"]);
+    for (options, parts) in [
+        ("--protocol nonsense", ["`nonsense`", "y-grey"]),
+        ("--protocol rgb", ["--protocol rgb", "none of --metrics"]),
+        ("--published set5", ["Set5 at x4 without a metric that follows a protocol", "y-crop4"]),
+    ] {
+        scratch.abbe(&format!("score sr hr --metrics lpips {options}")).fails_with(&parts);
+    }
     for (name, height) in [("a", 39), ("b", 30)] {
         scratch.picture(&format!("{name}/{name}.png"), &scene(height, 44, 0));
         scratch.picture(&format!("{name}_hr/{name}.png"), &scene(height.max(30) / 10 * 10, 44, 0));
     }
     scratch.abbe("score a a_hr --metrics lpips").fails_with(&["a: sr is 39x44 and hr is 30x44"]);
     scratch.abbe("score b b_hr --metrics lpips").fails_with(&["b: lpips-alex", "31 or more"]);
+    let whole = "eval --model bicubic --scale 2 --hr b_hr --metrics lpips";
+    scratch.abbe(whole).fails_with(&["`b`", "30x44", "31x31"]);
 }
 
 #[test]

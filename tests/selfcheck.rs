@@ -10,7 +10,7 @@ fn every_part_is_in_the_json_and_holds() {
     let found: Value = serde_json::from_str(&scratch.abbe("selfcheck --json").ok()).unwrap();
     assert_eq!(found["machine"]["libtorch"], "2.11.0");
     let checks = found["checks"].as_array().unwrap();
-    for part in ["resampling", "metrics", "networks", "losses", "optimizers", "checkpoint", "random"] {
+    for part in ["resampling", "metrics", "networks", "lpips", "losses", "optimizers", "checkpoint", "random"] {
         let of_part = Vec::from_iter(checks.iter().filter(|check| check["part"] == part));
         assert!(!of_part.is_empty(), "{part}");
         for check in of_part {

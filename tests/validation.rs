@@ -93,6 +93,11 @@ fn pictures_of_their_own_leave_the_test_to_the_end() {
     let manifest = json_file(&scratch, "run/manifest.json");
     assert_eq!(manifest["validation"]["pictures"], 1);
     assert!(!scratch.abbe("inspect run/checkpoints/srgan_best.pth").ok().contains("chosen by"));
+    scratch.alexnet();
+    let by_lpips = all.replacen("\"psnr\", \"gmsd\"", "\"lpips\"", 1).replacen("gmsd_rgb", "lpips_alex_v0.1", 1);
+    train(&scratch, &by_lpips, "lpips").ok();
+    let notice = scratch.abbe("inspect lpips/checkpoints/srgan_best.pth").ok();
+    assert!(notice.contains("chosen by lpips_alex_v0.1: lpips-alex: "), "{notice}");
     train(&scratch, &all.replacen("hr = \"own\"", "hr = \"train\"", 1), "again")
         .fails_with(&["data.validation: `scene0`", "also a training picture"]);
     let unused = EXPERIMENT.replacen("test =", own, 1);
@@ -102,13 +107,14 @@ fn pictures_of_their_own_leave_the_test_to_the_end() {
 #[test]
 fn what_cannot_be_validated_is_said_before_the_first_step() {
     let scratch = small_experiment();
-    let cases: [(&str, &str, &[&str]); 14] = [
+    let cases: [(&str, &str, &[&str]); 15] = [
         ("every = { steps = 4 }", "every = { steps = 0 }", &["validation: every", "expected 1", "found 0"]),
         ("every = { steps = 4 }", "every = 4", &["every"]),
         ("every = { steps = 4 }", "evry = { steps = 4 }", &["evry", "every"]),
         ("\"psnr\", \"gmsd\"", "\"psnr\", \"pnsr\"", &["validation.metrics", "`pnsr`", "psnr, ssim"]),
         ("\"psnr\", \"gmsd\"", "", &["validation: metrics", "at least one"]),
         ("\"psnr\", \"gmsd\"", "\"gmsd\", \"gmsd\"", &["validation: metrics", "`gmsd` is given twice"]),
+        ("\"psnr\", \"gmsd\"", "\"lpips\", \"lpips_alex\"", &["validation.metrics", "lpips_alex: given twice"]),
         ("\"y-crop4\", \"rgb\"", "\"y4\"", &["validation.protocols", "`y4`", "y-grey"]),
         ("\"y-crop4\", \"rgb\"", "", &["validation: protocols", "at least one"]),
         ("\"gmsd_rgb\"", "\"ssim_rgb\"", &["validation.best: `ssim_rgb`", "psnr_y_crop4, gmsd_y_crop4, psnr_rgb"]),

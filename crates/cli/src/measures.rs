@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use abbe_data::pair::Pair;
-use abbe_eval::{Measures, Metric, OpenLpips, Protocol, Published};
+use abbe_data::pair::{Lr, Pair};
+use abbe_eval::{LpipsColumn, Measures, Metric, OpenLpips, Protocol, Published};
 use abbe_hub::Places;
 use abbe_models::lpips::{Lpips, Net};
 use anyhow::{Context, Result, bail, ensure};
@@ -31,20 +31,21 @@ impl MeasureArguments {
     /// empty, unless the options name their file.
     ///
     /// # Errors
-    /// A name that is not known or given twice; a file of weights that does not open, or that no network or several ask for.
+    /// A name that is not known or given twice; protocols where no metric follows one; a file of weights that does not open, or that no network or several ask for.
     pub fn choice(&self, scale: usize, device: Device) -> Result<Measures> {
-        let mut metrics = Vec::new();
-        for name in &self.metrics {
-            let metric = Metric::named(name)?;
-            ensure!(!metrics.contains(&metric), "--metrics {name}: given twice");
-            metrics.push(metric);
+        let (metrics, nets) = metrics(&self.metrics).context("--metrics")?;
+        let protocols = self.protocols(scale)?;
+        if let (true, Some(protocol)) = (metrics.is_empty(), protocols.first()) {
+            bail!(
+                "--protocol {}: none of --metrics follows a protocol: name one that does, as psnr, or leave it out",
+                protocol.name
+            );
         }
-        let nets: Vec<Net> = metrics.iter().filter_map(|metric| metric.net()).collect();
-        metrics.retain(|metric| metric.net().is_none());
-        let protocols = if metrics.is_empty() { Vec::new() } else { self.protocols(scale)? };
-        Ok(Measures { scale, protocols, metrics, lpips: self.lpips(&nets, device)? })
+        let protocols = if metrics.is_empty() || !protocols.is_empty() { protocols } else { usual_protocols(scale)? };
+        Ok(Measures { scale, protocols, metrics, lpips: self.lpips(&nets, device)?, notices: Vec::new() })
     }
 
+    /// Those that are named.
     fn protocols(&self, scale: usize) -> Result<Vec<Protocol>> {
         let mut protocols = Vec::new();
         for name in &self.protocols {
@@ -52,7 +53,7 @@ impl MeasureArguments {
             ensure!(!protocols.contains(&protocol), "--protocol {name}: given twice");
             protocols.push(protocol);
         }
-        if protocols.is_empty() { usual_protocols(scale) } else { Ok(protocols) }
+        Ok(protocols)
     }
 
     fn lpips(&self, nets: &[Net], device: Device) -> Result<Vec<OpenLpips>> {
@@ -67,6 +68,22 @@ impl MeasureArguments {
             ),
         }
     }
+}
+
+/// The metrics of these names: those that follow a protocol, and the networks of LPIPS, which follows none.
+///
+/// # Errors
+/// A name that is not known, a metric that is given twice.
+pub fn metrics(names: &[String]) -> Result<(Vec<&'static Metric>, Vec<Net>)> {
+    let mut metrics = Vec::new();
+    for name in names {
+        let metric = Metric::named(name)?;
+        ensure!(!metrics.contains(&metric), "{name}: given twice");
+        metrics.push(metric);
+    }
+    let nets = metrics.iter().filter_map(|metric| metric.net()).collect();
+    metrics.retain(|metric| metric.net().is_none());
+    Ok((metrics, nets))
 }
 
 /// Says at once what will be missing in the end.
@@ -84,7 +101,7 @@ pub fn from_cache(net: Net, device: Device) -> OpenLpips {
 }
 
 /// How pictures are judged unless something else is asked for: PSNR and SSIM by the usual protocols, and LPIPS over AlexNet
-/// if its weights are here and every picture is large enough for it. If not, it is said why.
+/// if its weights are here and every picture is large enough for it. If not, it is said why, at once and in the table.
 ///
 /// # Errors
 /// None: the names are known.
@@ -94,11 +111,10 @@ pub fn usual(scale: usize, pictures: &[Pair], device: Device) -> Result<Measures
     let small = pictures.iter().find(|pair| pair.hr.height.min(pair.hr.width) < least);
     let why = lpips.column().weights.as_ref().err().cloned();
     let why = why.or_else(|| Some(format!("`{}` has a side shorter than {least} pixels", small?.name)));
-    if let Some(why) = &why {
-        eprintln!("notice: LPIPS will not be in the tables: {why}");
-    }
-    let lpips = if why.is_none() { vec![lpips] } else { Vec::new() };
-    Ok(Measures { scale, protocols: usual_protocols(scale)?, metrics: Metric::usual(), lpips })
+    let notices = Vec::from_iter(why.map(|why| format!("LPIPS was not measured: {why}")));
+    notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
+    let lpips = if notices.is_empty() { vec![lpips] } else { Vec::new() };
+    Ok(Measures { scale, protocols: usual_protocols(scale)?, metrics: Metric::usual(), lpips, notices })
 }
 
 /// Y with the scale as border, and RGB whole.
@@ -115,7 +131,8 @@ pub fn check_judgeable<'a>(pictures: impl IntoIterator<Item = &'a Pair>, measure
         let mut protocols = measures.protocols.iter();
         let fits = protocols.try_for_each(|protocol| abbe_eval::check(hr.size(), protocol, &measures.metrics));
         fits.with_context(|| format!("`{name}`"))?;
-        for metric in measures.lpips.iter().map(|lpips| lpips.column().metric()) {
+        let measured = measures.lpips.iter().map(OpenLpips::column).filter(|column| column.weights.is_ok());
+        for metric in measured.map(LpipsColumn::metric) {
             let (height, width) = hr.size();
             let (least, metric) = (metric.least, metric.name);
             ensure!(
@@ -152,4 +169,16 @@ pub fn published(set: Option<&str>, scale: usize, protocols: &[Protocol]) -> Res
         }
     }
     Ok(Some(published))
+}
+
+/// What must be said beside published rows, whose LR is bicubic, where `lr` is not, or not known to be.
+pub fn of_other_lr(published: Option<&Published>, lr: Option<&Lr>) -> Option<String> {
+    let set = &published?.set;
+    match lr {
+        Some(Lr::Bicubic { .. }) => None,
+        Some(Lr::Folder(_)) | None => Some(format!(
+            "what was published for {set} is of LR by bicubic downscaling: it compares only if LR was made so here too"
+        )),
+        Some(_) => Some(format!("what was published for {set} is of LR by bicubic downscaling, and does not compare")),
+    }
 }

@@ -1,5 +1,6 @@
 //! The option `--model`: a checkpoint file, or a method by name.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use abbe_eval::Upscaler;
@@ -127,19 +128,19 @@ pub fn open(model: &str, choice: &Choice, device: Device) -> Result<Method> {
     Ok(Method { upscaler: Upscaler::Network(network), notices })
 }
 
-/// What methods are called in tables: their own names, or the checkpoints' file names without ending; where two checkpoints
-/// have the same, their paths.
+/// What the methods that `option` names are called in tables: what `short` makes of their paths, [`Path::file_stem`] for files
+/// and [`Path::file_name`] for folders; where that is the same for two, their paths.
 ///
 /// # Errors
-/// A model that is given twice.
-pub fn names(models: &[String]) -> Result<Vec<String>> {
-    for (index, model) in models.iter().enumerate() {
-        ensure!(!models[..index].contains(model), "--model {model}: given twice");
+/// A method that is given twice.
+pub fn names(option: &str, methods: &[String], short: fn(&Path) -> Option<&OsStr>) -> Result<Vec<String>> {
+    for (index, method) in methods.iter().enumerate() {
+        ensure!(!methods[..index].contains(method), "{option} {method}: given twice");
     }
-    let stem = |model: &String| Path::new(model).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let is_shared = |model: &String| models.iter().filter(|other| stem(other) == stem(model)).count() > 1;
-    let name = |model: &String| stem(model).filter(|_| !is_shared(model)).unwrap_or_else(|| model.clone());
-    Ok(models.iter().map(name).collect())
+    let short = |method: &String| short(Path::new(method)).map(|name| name.to_string_lossy().into_owned());
+    let is_shared = |method: &String| methods.iter().filter(|other| short(other) == short(method)).count() > 1;
+    let name = |method: &String| short(method).filter(|_| !is_shared(method)).unwrap_or_else(|| method.clone());
+    Ok(methods.iter().map(name).collect())
 }
 
 #[cfg(test)]
@@ -149,7 +150,11 @@ mod tests {
     #[test]
     fn models_are_called_by_what_tells_them_apart() {
         let models = ["bicubic", "a/srgan_final.pth", "b/srgan_final.pth", "b/srcnn.v2.pth"].map(String::from);
-        assert_eq!(names(&models).unwrap(), ["bicubic", "a/srgan_final.pth", "b/srgan_final.pth", "srcnn.v2"]);
-        assert!(names(&["bicubic".into(), "bicubic".into()]).is_err());
+        let called = names("--model", &models, Path::file_stem).unwrap();
+        assert_eq!(called, ["bicubic", "a/srgan_final.pth", "b/srgan_final.pth", "srcnn.v2"]);
+        let folders = ["out/v1.5/", "v1"].map(String::from);
+        assert_eq!(names("SR_DIR", &folders, Path::file_name).unwrap(), ["v1.5", "v1"]);
+        let error = names("SR_DIR", &["v1".into(), "v1".into()], Path::file_name).unwrap_err().to_string();
+        assert_eq!(error, "SR_DIR v1: given twice");
     }
 }

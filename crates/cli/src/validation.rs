@@ -4,12 +4,13 @@ use abbe_data::image::{Rgb8, encode_png};
 use abbe_data::pair::Pair;
 use abbe_eval::{Better, Measures, Method, Metric, OpenLpips, Protocol, Versions};
 use abbe_models::SrModel;
+use abbe_models::lpips::Net;
 use abbe_run::Shown;
 use abbe_train::{Experiment, Measured, Validator};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
 
-use crate::measures::{check_judgeable, from_cache};
+use crate::measures::{check_judgeable, from_cache, metrics};
 use crate::stop;
 
 /// Pictures, and what is measured on them.
@@ -39,11 +40,9 @@ impl<'a> Validation<'a> {
         let scale = experiment.scale;
         let protocols = config.protocols.iter().map(|name| Protocol::named(name, scale));
         let protocols = protocols.collect::<Result<_, _>>().context("validation.protocols")?;
-        let metrics = config.metrics.iter().map(|name| Metric::named(name));
-        let metrics = metrics.collect::<Result<Vec<_>, _>>().context("validation.metrics")?;
-        let lpips = lpips(&metrics, device).context("validation.metrics")?;
-        let metrics = metrics.into_iter().filter(|metric| metric.net().is_none()).collect();
-        let measures = Measures { scale, protocols, metrics, lpips };
+        let (metrics, nets) = metrics(&config.metrics).context("validation.metrics")?;
+        let lpips = lpips(&nets, device).context("validation.metrics")?;
+        let measures = Measures { scale, protocols, metrics, lpips, notices: Vec::new() };
         let columns = measures.columns();
         let best = columns.iter().position(|(column, _)| *column == config.best).with_context(|| {
             let names = columns.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>().join(", ");
@@ -51,10 +50,8 @@ impl<'a> Validation<'a> {
         })?;
         let pairs = chosen(config.pictures.as_deref(), own.unwrap_or(test))?;
         check_judgeable(pairs.iter().copied(), &measures).context("validation")?;
-        let is_test = |pair: &&Pair| test.iter().any(|test| test.hr == pair.hr);
-        let notice = pairs.iter().any(is_test).then(|| {
-            format!("this checkpoint was chosen by {} on test pictures: its numbers on them are too good", config.best)
-        });
+        let on_test = pairs.iter().any(|pair| test.iter().any(|test| test.hr == pair.hr));
+        let notice = notice(&config.best, on_test, &measures.lpips);
         Ok(Some(Self { pairs, measures, columns, best, notice, show: config.show }))
     }
 
@@ -106,16 +103,27 @@ fn chosen<'a>(names: Option<&[String]>, pairs: &'a [Pair]) -> Result<Vec<&'a Pai
     names.iter().map(find).collect()
 }
 
-/// LPIPS over each network that the metrics name.
-fn lpips(metrics: &[&Metric], device: Device) -> Result<Vec<OpenLpips>> {
-    let nets = metrics.iter().filter_map(|metric| metric.net());
-    let open = |net| {
+/// What whoever uses a checkpoint that was chosen by `best` must know, if anything: that it was chosen on test pictures, or
+/// by LPIPS over other weights than the published ones.
+fn notice(best: &str, on_test: bool, lpips: &[OpenLpips]) -> Option<String> {
+    let on_test = on_test
+        .then(|| format!("this checkpoint was chosen by {best} on test pictures: its numbers on them are too good"));
+    let chosen_by = lpips.iter().filter(|lpips| lpips.column().name() == best);
+    let of_weights = chosen_by.flat_map(OpenLpips::notices);
+    let of_weights = of_weights.map(|notice| format!("this checkpoint was chosen by {best}: {notice}"));
+    let notices: Vec<String> = on_test.into_iter().chain(of_weights).collect();
+    (!notices.is_empty()).then(|| notices.join("; "))
+}
+
+/// LPIPS over each of these networks.
+fn lpips(nets: &[Net], device: Device) -> Result<Vec<OpenLpips>> {
+    let open = |&net: &Net| {
         let lpips = from_cache(net, device);
         let (name, weights) = (lpips.column().name(), &lpips.column().weights);
         ensure!(weights.is_ok(), "{name} cannot be measured: {}", weights.as_ref().err().map_or("", |why| why));
         Ok(lpips)
     };
-    nets.map(open).collect()
+    nets.iter().map(open).collect()
 }
 
 fn shown(pair: &Pair, version: &str, picture: &Rgb8) -> Result<Shown> {

@@ -122,7 +122,9 @@ fn judge(
     }
     bar.finish_and_clear();
     let lr = pair::lr_description(&experiment.data.test);
-    let results = Results { published, ..measures.results(lr, methods, notices.to_vec()) };
+    let notices = notices.iter().cloned();
+    let notices = notices.chain(measures::of_other_lr(published.as_ref(), Some(&experiment.data.test.lr))).collect();
+    let results = Results { published, ..measures.results(lr, methods, notices) };
     write_tables(&results, |ending| folder.metrics(ending))?;
     Ok(results)
 }

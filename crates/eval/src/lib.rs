@@ -123,15 +123,19 @@ pub enum Error {
     },
     /// Nothing was published at this scale under any of the table's protocols.
     #[error(
-        "nothing is published for {set} at x{scale} under {protocols}: there are results at {known}; choose such a protocol",
-        protocols = protocols.join(", ")
+        "nothing is published for {set} at x{scale} {under}: there are results at {known}; choose such a protocol",
+        under = if protocols.is_empty() {
+            "without a metric that follows a protocol, as psnr does".to_owned()
+        } else {
+            format!("under {}", protocols.join(", "))
+        }
     )]
     NotPublished {
         /// The set, as papers write it.
         set: String,
         /// The scale.
         scale: usize,
-        /// The table's protocols.
+        /// The table's protocols; none where no metric follows one.
         protocols: Vec<String>,
         /// Scales and protocols under which there is something.
         known: String,
@@ -147,7 +151,10 @@ pub enum Error {
         found: usize,
     },
     /// A file that should hold a table of results does not.
-    #[error("not a table of results: {0}; it is written by `abbe train`, `abbe demo`, `abbe eval` and `abbe score`")]
+    #[error(
+        "not a table of results: {0}; it may be of an earlier version of Abbe: write it anew with `abbe eval` or `abbe score`, \
+         or run the experiment again"
+    )]
     Table(String),
     /// A network that enlarges by another factor than was asked for.
     #[error("the network enlarges {network} times, {asked} times was asked for: choose another network or scale")]

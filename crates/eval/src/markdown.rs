@@ -132,6 +132,13 @@ Notice: VGG-19 with random weights (seed 0)
     }
 
     #[test]
+    fn one_picture_is_one() {
+        let mut results = one_method();
+        results.methods[0].rows.truncate(1);
+        assert!(results.to_markdown().contains("\nx4, 1 picture, lr: "), "{}", results.to_markdown());
+    }
+
+    #[test]
     fn one_method_has_no_rival() {
         let text = one_method().to_markdown();
         assert!(!text.contains("**") && !text.contains("Bold"), "{text}");

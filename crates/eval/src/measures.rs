@@ -1,6 +1,7 @@
 //! Everything that is measured of pictures, in the order of a table's columns.
 
 use crate::folders::{Folders, for_each, in_turn};
+use crate::table::columns;
 use crate::{Error, Method, Metric, OpenLpips, Protocol, Results, Row, Versions};
 
 /// What is measured, and how.
@@ -13,16 +14,14 @@ pub struct Measures {
     pub metrics: Vec<&'static Metric>,
     /// Those that do not.
     pub lpips: Vec<OpenLpips>,
+    /// What whoever reads the table must know, such as why something usual is not in it.
+    pub notices: Vec<String>,
 }
 
 impl Measures {
     /// The columns of a row, and the metric of each; named as [`Results::columns`] does.
     pub fn columns(&self) -> Vec<(String, &'static Metric)> {
-        let of = |protocol: &Protocol| {
-            Vec::from_iter(self.metrics.iter().map(|metric| (protocol.column(metric.name), *metric)))
-        };
-        let lpips = self.lpips.iter().map(|lpips| (lpips.column().name(), lpips.column().metric()));
-        self.protocols.iter().flat_map(of).chain(lpips).collect()
+        columns(&self.protocols, &self.metrics, self.lpips.iter().map(OpenLpips::column))
     }
 
     /// The row of one picture.
@@ -50,14 +49,16 @@ impl Measures {
             go_on()?;
             Ok::<_, E>(Row::measure(name, versions, protocols, metrics)?)
         })?;
-        if !self.lpips.is_empty() {
+        let distances = if self.lpips.iter().any(|lpips| lpips.column().weights.is_ok()) {
             // A network runs on all cores by itself, so pictures take turns; they are read again rather than all kept.
-            let distances = in_turn(&Folders { lr: None, ..*folders }, |name, versions| {
+            in_turn(&Folders { lr: None, ..*folders }, |name, versions| {
                 go_on()?;
                 Ok::<_, E>(self.distances(name, versions)?)
-            })?;
-            rows.iter_mut().zip(distances).for_each(|(row, distances)| row.values.extend(distances));
-        }
+            })?
+        } else {
+            vec![vec![f64::NAN; self.lpips.len()]; rows.len()]
+        };
+        rows.iter_mut().zip(distances).for_each(|(row, distances)| row.values.extend(distances));
         Ok(rows)
     }
 
@@ -66,11 +67,12 @@ impl Measures {
         distances.map_err(|error| Error::Picture { picture: name.to_owned(), source: Box::new(error) })
     }
 
-    /// The table of what was measured; `lr` says how LR was made. What must be known of LPIPS's weights is added to
-    /// `notices`.
+    /// The table of what was measured; `lr` says how LR was made. The measures' own notices and those of LPIPS's weights
+    /// are added to `notices`.
     pub fn results(self, lr: String, methods: Vec<Method>, mut notices: Vec<String>) -> Results {
         notices.extend(self.lpips.iter().flat_map(OpenLpips::notices).cloned());
-        let Self { scale, protocols, metrics, lpips } = self;
+        let Self { scale, protocols, metrics, lpips, notices: own } = self;
+        notices.extend(own);
         let lpips = lpips.iter().map(|lpips| lpips.column().clone()).collect();
         Results { scale, lr, protocols, metrics, lpips, methods, notices, published: None }
     }

@@ -242,6 +242,8 @@ mod tests {
         assert!(error.contains("under rgb, basicsr-y") && error.contains("x4 under y-crop4 or rgb-crop4"), "{error}");
         assert!(said("urban100", 8, &["y-crop8"]).contains("x4 under y-crop4"));
         assert!(said("set6", 4, &["y-crop4"]).contains("bsd100, div2k-valid, report, set14, set5, urban100"));
+        let error = said("set5", 4, &[]);
+        assert!(error.contains("for Set5 at x4 without a metric that follows a protocol"), "{error}");
         let error = find("set5", 2, &["y-crop2"]).unwrap().check(3).unwrap_err().to_string();
         assert!(error.contains("Set5 has 5 pictures") && error.contains("3"), "{error}");
     }

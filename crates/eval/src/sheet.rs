@@ -165,7 +165,8 @@ impl Results {
         let Sheet { name, about, .. } = sheet;
         let best = if self.methods.len() > 1 { " Bold: best of its column." } else { "" };
         let (scale, pictures, lr) = (self.scale, self.pictures(), &self.lr);
-        format!("x{scale}, {pictures} pictures, lr: {lr}; {name}: {about}.{best} {}", self.directions())
+        let noun = if pictures == 1 { "picture" } else { "pictures" };
+        format!("x{scale}, {pictures} {noun}, lr: {lr}; {name}: {about}.{best} {}", self.directions())
     }
 
     /// How many pictures were judged.

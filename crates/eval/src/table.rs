@@ -93,20 +93,17 @@ impl Method {
 impl Results {
     /// Names of the columns: `psnr_y_crop4`, `ssim_y_crop4`, ... for each protocol in turn, then `lpips_alex_v0.1`, ...
     pub fn columns(&self) -> Vec<String> {
-        let names =
-            |protocol: &Protocol| Vec::from_iter(self.metrics.iter().map(|metric| protocol.column(metric.name)));
-        self.protocols.iter().flat_map(names).chain(self.lpips.iter().map(LpipsColumn::name)).collect()
+        columns(&self.protocols, &self.metrics, &self.lpips).into_iter().map(|(name, _)| name).collect()
     }
 
     /// The metrics of the columns.
     pub fn column_metrics(&self) -> Vec<&'static Metric> {
-        let lpips = self.lpips.iter().map(LpipsColumn::metric);
-        self.protocols.iter().flat_map(|_| &self.metrics).copied().chain(lpips).collect()
+        columns(&self.protocols, &self.metrics, &self.lpips).into_iter().map(|(_, metric)| metric).collect()
     }
 
     /// The columns that lack values, and why.
     pub fn missing(&self) -> Vec<(String, String)> {
-        let columns = self.columns().into_iter().zip(self.column_metrics()).enumerate();
+        let columns = columns(&self.protocols, &self.metrics, &self.lpips).into_iter().enumerate();
         let reason = |(index, (column, metric)): (usize, (String, &Metric))| {
             let lpips = index.checked_sub(self.protocols.len() * self.metrics.len()).and_then(|at| self.lpips.get(at));
             let reason = match lpips.map(|lpips| &lpips.weights) {
@@ -166,6 +163,20 @@ impl Results {
         }
         csv
     }
+}
+
+/// The names of a table's columns, see [`Results::columns`], and their metrics.
+pub(crate) fn columns<'a>(
+    protocols: &[Protocol],
+    metrics: &[&'static Metric],
+    lpips: impl IntoIterator<Item = &'a LpipsColumn>,
+) -> Vec<(String, &'static Metric)> {
+    let of = |protocol: &Protocol| {
+        let column = |metric: &&'static Metric| (protocol.column(metric.name), *metric);
+        metrics.iter().map(column).collect::<Vec<_>>()
+    };
+    let lpips = lpips.into_iter().map(|lpips| (lpips.name(), lpips.metric()));
+    protocols.iter().flat_map(of).chain(lpips).collect()
 }
 
 fn cells(values: &[f64]) -> Vec<String> {

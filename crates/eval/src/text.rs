@@ -22,7 +22,14 @@ impl Results {
             text += &format!("{}; # it leaves 0 out.\n", interval());
         }
         self.remarks().iter().for_each(|notice| text += &format!("Notice: {}\n", one_line(notice)));
-        sheets.iter().flat_map(|sheet| &sheet.sources).for_each(|source| text += &format!("{source}\n"));
+        // A source may have rows in several tables.
+        let mut sources: Vec<&String> = Vec::new();
+        for source in sheets.iter().flat_map(|sheet| &sheet.sources) {
+            if !sources.contains(&source) {
+                text += &format!("{source}\n");
+                sources.push(source);
+            }
+        }
         text
     }
 }
@@ -89,6 +96,8 @@ SRGAN                      0.1500 ± 0.0707*               -
         let (protocols, lpips) = text.split_once("\nlpips: ").unwrap();
         assert!(protocols.contains("EDSR (Lim | Son 2017) ") && !protocols.contains("lpips_alex 0.1"), "{text}");
         assert!(lpips.contains("EDSR (Lim | Son 2017)                         0.1 "), "{text}");
+        let said = ["Published for Set5", "Lim | Son 2017: B. Lim"].map(|part| text.matches(part).count());
+        assert_eq!(said, [1, 1], "{text}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
-"""Makes the goldens of `abbe selfcheck` with PyTorch 2.11.0, Pillow and safetensors.
+"""Makes the goldens of `abbe selfcheck` with PyTorch 2.11.0, torchvision, lpips 0.1.4, Pillow and safetensors.
 
     PYTHONPATH=.libtorch:.python python3 crates/selfcheck/golden/make.py target/debug/abbe
 
-goldens.pth      networks.*: outputs in float64; losses.*: values and gradients, likewise; optimizers.*: parameters and
-                 state after 100 steps in float32; resampling.*: what Pillow makes of a picture; random.patches: picture,
-                 top and left of training patches.
+goldens.pth      networks.*: outputs in float64; lpips.*: distances, losses.*: values and gradients, likewise;
+                 optimizers.*: parameters and state after 100 steps in float32; resampling.*: what Pillow makes of a
+                 picture; random.patches: picture, top and left of training patches.
 torch_zip.pth, torch_legacy.pth, tensors.safetensors: one state dict, as PyTorch and safetensors write it.
 Weights, pictures and gradients are `hashed`, which the Rust side repeats. Networks are those that the program prints.
 """
@@ -13,6 +13,7 @@ import subprocess
 import sys
 from functools import partial
 
+import lpips
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -63,6 +64,15 @@ def networks(vgg):
         shape = [2, channels, 96, 96] if name == "discriminator" else [1, channels, 8, 9]
         yield name, model((hashed(shape, INPUT, 1) + 0.5).double()).float()
     yield "vgg19", vgg[:36](hashed([1, 3, 32, 32], INPUT, 4).double()).float()
+
+
+def distances():
+    """Of the package, with its linear weights."""
+    x, y = ((hashed([1, 3, 64, 72], INPUT + i, 1) + 0.5).double() for i in (0, 1))
+    for net in "alex", "vgg", "squeeze":
+        metric = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval().double()
+        filled(metric.net)
+        yield net, metric(x, y, normalize=True).detach().view(1).float()
 
 
 def content(vgg, sr, hr, depth, distance):
@@ -178,6 +188,7 @@ if __name__ == "__main__":
     torch.save(
         {
             **{f"networks.{name}": value for name, value in networks(vgg)},
+            **{f"lpips.{name}": value for name, value in distances()},
             **{f"losses.{name}": value for name, value in losses(vgg)},
             **{f"optimizers.{name}": value for name, value in optimizers()},
             **{f"resampling.{name}": value for name, value in resampling()},

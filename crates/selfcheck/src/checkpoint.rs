@@ -2,6 +2,7 @@
 
 use abbe_checkpoint::{Container, Dtype, Tensor, Value, WriteOptions, open_bytes, read, state_dict_of, write};
 use anyhow::Result;
+use tempfile::TempDir;
 
 use crate::check::{Check, Skip, Unit};
 
@@ -30,10 +31,18 @@ pub fn checks() -> Vec<Check> {
     reading.into_iter().chain(writing).collect()
 }
 
+/// A folder that is gone once it is dropped.
+///
+/// # Errors
+/// [`Skip`], where there is no place for one.
+pub fn folder() -> Result<TempDir> {
+    let skip = |error| Skip(format!("no temporary folder ({error}): name a folder that can be written by TMPDIR"));
+    Ok(tempfile::tempdir().map_err(skip)?)
+}
+
 /// What differs once PyTorch's tensors have been written and read here.
 fn written(container: Container) -> Result<f64> {
-    let folder = tempfile::tempdir()
-        .map_err(|error| Skip(format!("no temporary folder ({error}): name a folder that can be written by TMPDIR")))?;
+    let folder = folder()?;
     let path = folder.path().join("selfcheck.pth");
     write(&path, &open_bytes(ZIP)?.value, &WriteOptions { container, ..WriteOptions::default() })?;
     differing(&read(&path)?)

@@ -11,6 +11,7 @@ mod checkpoint;
 mod golden;
 mod hashed;
 mod losses;
+mod lpips;
 mod machine;
 mod metrics;
 mod networks;
@@ -24,7 +25,7 @@ use tch::Device;
 pub use check::{Check, Finding, Status, Unit};
 pub use machine::Machine;
 
-/// All checks, those of networks, losses and optimisers on `device`, the others on the CPU. Float32 on a GPU is then
+/// All checks, those of networks, LPIPS, losses and optimisers on `device`, the others on the CPU. Float32 on a GPU is then
 /// float32 in this whole process: TF32 is turned off.
 ///
 /// # Errors
@@ -34,8 +35,8 @@ pub fn checks(device: Device) -> Result<Vec<Check>> {
         abbe_torch::allow_tf32(false)?;
     }
     let on_cpu = resampling::checks().into_iter().chain(metrics::checks());
-    let on_device =
-        networks::checks(device).into_iter().chain(losses::checks(device)).chain(optimizers::checks(device));
+    let learned = networks::checks(device).into_iter().chain(lpips::checks(device));
+    let on_device = learned.chain(losses::checks(device)).chain(optimizers::checks(device));
     Ok(on_cpu.chain(on_device).chain(checkpoint::checks()).chain(random::checks()).collect())
 }
 

@@ -1,4 +1,4 @@
-//! Every metric but LPIPS, whose network is not part of the program, on two pictures of a formula, by two protocols and in two sizes, against the libraries that it follows.
+//! Every metric but LPIPS, which has a file of its own, on two pictures of a formula, by two protocols and in two sizes, against the libraries that it follows.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! `abbe eval`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use abbe_data::image::Conversion;
 use abbe_data::pair::{self, Lr, Pair, Source};
@@ -10,7 +10,7 @@ use abbe_hub::{Catalogue, Folders, Places, dataset};
 use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
-use crate::measures::{MeasureArguments, published};
+use crate::measures::{MeasureArguments, check_judgeable, of_other_lr, published};
 use crate::method::CheckpointArguments;
 use crate::{method, progress, stop, workflow};
 
@@ -88,11 +88,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let folders = arguments.folders()?;
     let made = Lr::Bicubic { border: Border::Replicate };
     let source = Source { hr: folders.hr, lr: folders.lr.map_or(made, Lr::Folder), conversion };
-    let names = method::names(&arguments.models)?;
+    let names = method::names("--model", &arguments.models, Path::file_stem)?;
     let choice = arguments.checkpoint.choice(Some(arguments.scale), &arguments.models)?;
     let open = |model: &String| method::open(model, &choice, device);
     let models = arguments.models.iter().map(open).collect::<Result<Vec<_>>>()?;
     let pairs = pair::load(&source, arguments.scale)?;
+    check_judgeable(&pairs, &measures)?;
     published.iter().try_for_each(|published| published.check(pairs.len()))?;
     let bar = progress::bar("evaluation", (pairs.len() * models.len()) as u64);
     let mut methods = Vec::new();
@@ -109,7 +110,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let tiled = pairs.iter().find_map(|pair| model.upscaler.notice(&pair.lr));
         model.notices.iter().chain(&tiled).map(|notice| format!("{name}: {notice}")).collect::<Vec<_>>()
     };
-    let notices = names.iter().zip(&models).flat_map(said).collect();
+    let notices = names.iter().zip(&models).flat_map(said);
+    let notices = notices.chain(of_other_lr(published.as_ref(), Some(&source.lr))).collect();
     let results = Results { published, ..measures.results(lr, methods, notices) };
     if let Some(out) = &arguments.out {
         let path = |ending: &str| out.join(format!("metrics.{ending}"));

@@ -8,7 +8,7 @@ use abbe_eval::{Method, Registration, Results, register};
 use anyhow::{Context, Result};
 
 use crate::device::DeviceArgument;
-use crate::measures::{MeasureArguments, published};
+use crate::measures::{MeasureArguments, of_other_lr, published};
 use crate::{method, stop, workflow};
 
 /// Measure pictures that exist already against their references, matched by name
@@ -55,19 +55,22 @@ pub struct Arguments {
 /// What is wrong with a picture, a protocol or the folder to write to; and what was not measured, once the rest is printed.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let shown: Vec<String> = arguments.sr.iter().map(|folder| folder.display().to_string()).collect();
-    let names = method::names(&shown)?;
+    let names = method::names("SR_DIR", &shown, Path::file_name)?;
     if arguments.register {
         return registrations(arguments, &names);
     }
     let measures = arguments.measures.choice(arguments.scale, arguments.device.find()?)?;
     let published = published(arguments.published.as_deref(), arguments.scale, &measures.protocols)?;
+    if let Some(published) = &published {
+        published.check(abbe_data::folder::pictures(&arguments.hr)?.len())?;
+    }
     let mut methods = Vec::new();
     for (name, sr) in names.iter().zip(&arguments.sr) {
         let rows = measures.rows(&folders(arguments, sr), stop::check);
         methods.push(Method { name: name.clone(), rows: rows.with_context(|| sr.display().to_string())? });
     }
-    let results = Results { published, ..measures.results(lr(arguments), methods, Vec::new()) };
-    results.published.iter().try_for_each(|published| published.check(results.pictures()))?;
+    let notices = Vec::from_iter(of_other_lr(published.as_ref(), None));
+    let results = Results { published, ..measures.results(lr(arguments), methods, notices) };
     show(arguments, &results)
 }
 
