@@ -17,6 +17,9 @@ fn a_run_gets_a_page_that_works_and_a_notebook_that_recomputes_its_numbers() {
         assert!(scratch.path("run").join(file).is_file() && zip.index_for_name(file).is_some(), "{file}");
     }
     the_notebook_runs(&scratch, "run/notebook.ipynb");
+    let zip = std::fs::File::open(scratch.path("run/srgan_results.zip")).unwrap();
+    zip::ZipArchive::new(zip).unwrap().extract(scratch.path("unpacked")).unwrap();
+    the_notebook_runs(&scratch, "unpacked/notebook.ipynb");
     the_command_writes_where_it_is_told(&scratch);
     what_is_missing_is_said(&scratch);
     let Some(browser) = Browser::start() else {
@@ -171,6 +174,12 @@ fn what_is_missing_is_said(scratch: &Scratch) {
     assert!(page.contains("NOT FINISHED") && page.contains("srcnn_final.pth") && page.contains("Figure: Training"));
     scratch.abbe("report stopped --notebook stopped/n.ipynb").fails_with(&["no notebook", "metrics.json"]);
     scratch.abbe("report run stopped").ok();
+    // a judged run that does not give what it should: the rest is there, and the status says so
+    scratch.write("stopped/metrics.json", "{");
+    scratch.write("stopped/report.html", "");
+    scratch.abbe("report stopped").fails_with(&["tables and pictures", "no notebook", "metrics.json"]);
+    assert!(!std::fs::read(scratch.path("stopped/report.html")).unwrap().is_empty());
+    scratch.abbe("report run stopped --overwrite -o broken.html").fails_with(&["stopped/metrics.json"]);
     let page = std::fs::read_to_string(scratch.path("comparison.html")).unwrap();
     assert!(page.contains("A comparison of 2") && page.contains("stopped: tables and pictures"));
 }

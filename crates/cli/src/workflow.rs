@@ -64,7 +64,7 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
         train_all(setup, networks, vgg, &mut manifest.best)?;
         let results = judge(experiment, &folder, at, &test, measures, &manifest.notices, published)?;
         println!("\n{}", results.to_text());
-        let mut written = abbe_viz::figures(&folder).complete()?;
+        let mut written = abbe_viz::figures(&folder, abbe_viz::Patch::default()).complete()?;
         note(&mut manifest, "finished".into())?;
         written.extend(report::finish(&folder)?);
         written.push(abbe_viz::results_archive(&folder)?);

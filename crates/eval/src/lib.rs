@@ -35,6 +35,7 @@ pub use metric::{Better, METRICS, Metric};
 pub use protocol::{Channel, Grey, Protocol};
 pub use published::{Published, PublishedRow, Source};
 pub use registration::{Registration, register};
+pub use sheet::PUBLISHED;
 pub use table::{Method, Results, Row};
 
 /// Why a picture could not be scored, or a protocol not be understood.

@@ -117,14 +117,14 @@ impl Published {
     }
 
     /// What was published under the protocol of this name.
-    pub(crate) fn under<'a>(&'a self, protocol: &'a str) -> impl Iterator<Item = &'a Source> {
+    pub fn under<'a>(&'a self, protocol: &'a str) -> impl Iterator<Item = &'a Source> {
         self.sources.iter().filter(move |source| source.protocol == protocol)
     }
 }
 
 impl Source {
     /// Whether one of the rows has a value of this metric.
-    pub(crate) fn has(&self, metric: &str) -> bool {
+    pub fn has(&self, metric: &str) -> bool {
         self.rows.iter().any(|row| row.values.contains_key(metric))
     }
 }

@@ -8,6 +8,9 @@ use crate::published::{PublishedRow, Source};
 use crate::statistics::{Difference, RESAMPLES, SEED};
 use crate::{LpipsColumn, Method, Metric, Protocol, Results, Row};
 
+/// What stands above published rows.
+pub const PUBLISHED: &str = "as published, not measured here";
+
 /// Columns that were taken in the same way, and who says how.
 struct Section<'a> {
     name: &'a str,
@@ -103,7 +106,7 @@ impl Results {
             means: Table { title, groups: self.means(&section) },
             differences: (!pairs.is_empty()).then(|| differences(&section, &pairs)),
             pictures: Table { title: "each picture", groups: self.by_picture(&section) },
-            sources: self.sources(&section),
+            sources: self.published_sources(&section.published),
             name: section.name,
             about: section.about,
         });
@@ -126,7 +129,7 @@ impl Results {
         let rows = section.published.iter().flat_map(|source| source.rows.iter().map(move |row| (source, row)));
         let lines: Vec<_> = rows.map(|(source, row)| self.published_line(section, source, row)).collect();
         if !lines.is_empty() {
-            groups.push(Group { heading: "as published, not measured here".into(), lines });
+            groups.push(Group { heading: PUBLISHED.into(), lines });
         }
         groups
     }
@@ -149,9 +152,10 @@ impl Results {
         groups
     }
 
-    fn sources(&self, section: &Section) -> Vec<String> {
+    /// Where published rows come from, a sentence or two for each source; nothing of no source.
+    pub fn published_sources(&self, sources: &[&Source]) -> Vec<String> {
         let Some(published) = &self.published else { return Vec::new() };
-        let mut said: Vec<String> = section.published.iter().map(|source| sentence(source)).collect();
+        let mut said: Vec<String> = sources.iter().map(|source| sentence(source)).collect();
         if !said.is_empty() {
             let note = published.note.as_ref().map_or_else(String::new, |note| format!("; {note}"));
             let (set, scale) = (&published.set, self.scale);
@@ -165,8 +169,8 @@ impl Results {
         let Sheet { name, about, .. } = sheet;
         let best = if self.methods.len() > 1 { " Bold: best of its column." } else { "" };
         let (scale, pictures, lr) = (self.scale, self.pictures(), &self.lr);
-        let noun = if pictures == 1 { "picture" } else { "pictures" };
-        format!("x{scale}, {pictures} {noun}, lr: {lr}; {name}: {about}.{best} {}", self.directions())
+        let pictures = if pictures == 1 { "1 picture".into() } else { format!("{pictures} pictures") };
+        format!("x{scale}, {pictures}, lr: {lr}; {name}: {about}.{best} {}", self.directions())
     }
 
     /// How many pictures were judged.
@@ -199,15 +203,19 @@ impl Results {
 }
 
 impl Results {
-    /// Numbers that no table has a column for stand behind the method's name.
     fn published_line(&self, section: &Section, source: &Source, row: &PublishedRow) -> Line {
         let value = |metric: &&Metric| row.values.get(metric.name).cloned().unwrap_or_else(|| "-".into());
+        let cells = section.metrics.iter().map(|metric| Cell { value: value(metric), ..Cell::default() }).collect();
+        Line { label: self.published_label(source, row), cells }
+    }
+
+    /// The name of a published row: its method and source, and its numbers that the table has no column for.
+    pub fn published_label(&self, source: &Source, row: &PublishedRow) -> String {
         let columns = self.column_metrics();
         let is_column = |name: &str| columns.iter().any(|metric| metric.name == name);
         let others = row.values.iter().filter(|(name, _)| !is_column(name));
         let others: String = others.map(|(name, value)| format!("; {name} {value}")).collect();
-        let cells = section.metrics.iter().map(|metric| Cell { value: value(metric), ..Cell::default() }).collect();
-        Line { label: format!("{} ({}{others})", row.method, source.cite), cells }
+        format!("{} ({}{others})", row.method, source.cite)
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub use atomic::{TEMPORARY, write_atomic};
 pub use folder::RunFolder;
-pub use log::{Log, LogRow, json_number, read_log};
+pub use log::{Log, LogRow, ReadLog, json_number, read_log};
 pub use manifest::{BestRecord, DataRecord, Manifest, NetworkRecord};
 pub use tensorboard::{Events, Shown};
 

@@ -66,20 +66,33 @@ pub fn json_number(value: f64) -> Value {
     if value.is_finite() { value.into() } else { value.to_string().into() }
 }
 
-/// Reads a log back.
+/// What a log holds.
+#[derive(Debug, Default)]
+pub struct ReadLog {
+    /// One per step, in order.
+    pub rows: Vec<LogRow>,
+    /// That the last line has no end and was left out, as a sentence for the reader: the run was killed while it wrote.
+    pub notice: Option<String>,
+}
+
+/// Reads a log back, but for a last line that has no end.
 ///
 /// # Errors
-/// When the file cannot be read, or a line of it is not a row: the line's number and why.
-pub fn read_log(path: &Path) -> Result<Vec<LogRow>, Error> {
-    let text = std::fs::read_to_string(path).map_err(io("read", path))?;
-    let parse = |(index, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|error| Error::Malformed {
+/// When the file cannot be read, or a whole line of it is not a row: the line's number and why.
+pub fn read_log(path: &Path) -> Result<ReadLog, Error> {
+    let bytes = std::fs::read(path).map_err(io("read", path))?;
+    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let torn = lines.pop().is_some_and(|rest| !rest.is_empty());
+    let parse = |(index, line): (usize, &&[u8])| {
+        serde_json::from_slice(line).map_err(|error| Error::Malformed {
             path: path.to_path_buf(),
             line: index + 1,
             reason: error.to_string(),
         })
     };
-    text.lines().enumerate().map(parse).collect()
+    let rows: Vec<LogRow> = lines.iter().enumerate().map(parse).collect::<Result<_, _>>()?;
+    let notice = format!("line {} of the log has no end and is left out: the run was killed", rows.len() + 1);
+    Ok(ReadLog { rows, notice: torn.then_some(notice) })
 }
 
 #[cfg(test)]
@@ -121,7 +134,7 @@ mod tests {
             .output()
             .unwrap();
         assert!(ended.status.success(), "{ended:?}");
-        let rows = read_log(&path).unwrap();
+        let rows = read_log(&path).unwrap().rows;
         assert_eq!(rows, (0..rows.len() as u64).map(row).collect::<Vec<_>>());
         // The limit is 1024 bytes and a line has fewer than 128: the next one was begun and is gone.
         let length = std::fs::metadata(&path).unwrap().len();
@@ -135,7 +148,14 @@ mod tests {
         let mut log = Log::create(&path).unwrap();
         log.write(&row(0)).unwrap();
         log.write(&row(1)).unwrap();
-        assert_eq!(read_log(&path).unwrap(), [row(0), row(1)]);
+        let read = read_log(&path).unwrap();
+        assert_eq!((read.rows, read.notice), (vec![row(0), row(1)], None));
+        // what a killed run leaves: half a line, cut inside a character of two bytes
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&whole[..], "{\"phase\":\"ü".as_bytes().split_last().unwrap().1].concat()).unwrap();
+        let read = read_log(&path).unwrap();
+        assert_eq!(read.rows, [row(0), row(1)]);
+        assert!(read.notice.unwrap().contains("line 3 of the log"));
         std::fs::write(&path, "{\"phase\": 3}\n").unwrap();
         assert!(read_log(&path).unwrap_err().to_string().contains("line 1"));
     }

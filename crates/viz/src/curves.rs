@@ -39,6 +39,17 @@ fn drawn<'a>(
     lines: Vec<f64>,
     heading: &str,
 ) -> Result<Chart> {
+    let (colors, mut plots) = plots(rows);
+    ensure!(!plots.is_empty(), "the log holds no loss: expected rows with numbers under `terms`, found none");
+    plots.sort_by_key(|(kind, _)| *kind);
+    let body = |(_, plot)| Body::Plot(Plot { lines: lines.clone(), ..thinned(plot) });
+    let entry = |(i, name): (usize, &&str)| Entry { look: Look::of(i), joined: true, name: (*name).to_owned() };
+    let key = colors.iter().enumerate().map(entry).collect();
+    Chart::new(heading, key, plots.into_iter().map(body).collect())
+}
+
+/// The names that have colours, and a plot for each number, in the order of the rows.
+fn plots<'a>(rows: impl Iterator<Item = (usize, &'a str, &'a LogRow)>) -> (Vec<&'a str>, Vec<(Kind, Plot)>) {
     let mut colors: Vec<&str> = Vec::new();
     let mut plots: Vec<(Kind, Plot)> = Vec::new();
     for (step, color, row) in rows {
@@ -47,18 +58,15 @@ fn drawn<'a>(
             let title = if kind == Kind::Critic { "D(real), dashed: D(fake)" } else { &name };
             let at = place(&mut plots, |plot| plot.0 == kind && plot.1.title == *title, || (kind, empty(title)));
             let mut look = Look::of(color);
-            look.dashed |= name == "D(fake)";
+            if kind == Kind::Critic {
+                look.dashed = name == "D(fake)"; // here dashes tell the curves apart, not the phases
+            }
             let curves = &mut plots[at].1.curves;
             let at = place(curves, |curve| curve.look == look, || Curve { look, joined: true, points: Vec::new() });
             curves[at].points.push((step as f64, value));
         }
     }
-    ensure!(!plots.is_empty(), "the log holds no loss: expected rows with numbers under `terms`, found none");
-    plots.sort_by_key(|(kind, _)| *kind);
-    let body = |(_, plot)| Body::Plot(Plot { lines: lines.clone(), ..thinned(plot) });
-    let entry = |(i, name): (usize, &&str)| Entry { look: Look::of(i), joined: true, name: (*name).to_owned() };
-    let key = colors.iter().enumerate().map(entry).collect();
-    Chart::new(heading, key, plots.into_iter().map(body).collect())
+    (colors, plots)
 }
 
 /// What a number of a row is, in the order of the plots.
@@ -207,6 +215,18 @@ mod tests {
             assert!(svg.contains(name), "{name}");
         }
         assert!(!svg.contains("not drawn") && !svg.contains('\u{1}'));
+    }
+
+    #[test]
+    fn the_answers_to_real_and_fake_differ_in_every_phase() {
+        // 12 looks: the seventh phase is dashed elsewhere
+        let log: Vec<LogRow> =
+            (0..7).map(|i| LogRow { phase: i.to_string(), ..full("pixel", 0.1, 1)[0].clone() }).collect();
+        let rows = log.iter().enumerate().map(|(step, row)| (step, row.phase.as_str(), row));
+        let plots = plots(rows).1;
+        let critic = plots.iter().find(|(kind, _)| *kind == Kind::Critic).unwrap();
+        assert_eq!(critic.1.curves.iter().filter(|curve| curve.look.dashed).count(), 7);
+        assert_eq!(critic.1.curves.len(), 14);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use abbe_eval::{Better, LpipsColumn, Results};
-use abbe_run::{LogRow, RunFolder, read_log};
+use abbe_run::{LogRow, ReadLog, RunFolder, read_log};
 use anyhow::{Context, Result, ensure};
 
-use crate::view::{Versions, View, views};
+use crate::notebook::of_notebook;
+use crate::view::{METHODS, Versions, View, left_out, views};
 use crate::{
     Chart, Group, Judged, Metric, Place, archive, bars, curves, difference, grid, plane, save, save_chart, spectrum,
     zoom,
@@ -14,8 +15,22 @@ use crate::{
 
 /// Grids and zoomed patches of a run.
 const VIEWS: usize = 5;
-/// Side of a zoomed patch in pixels.
-const PATCH: usize = 64;
+
+/// Which part of each picture is enlarged.
+#[derive(Clone, Copy, Debug)]
+pub struct Patch {
+    /// A position is one in a whole HR picture; in quarters the patch then lies where the methods differ most.
+    pub place: Place,
+    /// Of its sides, in HR pixels; less where a picture has less.
+    pub side: usize,
+}
+
+impl Default for Patch {
+    /// 64 x 64 pixels where the methods differ most.
+    fn default() -> Self {
+        Self { place: Place::MostDifferent, side: 64 }
+    }
+}
 
 /// What became of a run's figures.
 #[derive(Debug, Default)]
@@ -53,7 +68,7 @@ impl Figures {
 ///
 /// What cannot be drawn does not keep the rest from being drawn: a run that was stopped has its curves, and
 /// [`Figures::missing`] says what it lacks.
-pub fn figures(run: &RunFolder) -> Figures {
+pub fn figures(run: &RunFolder, patch: Patch) -> Figures {
     let mut figures = Figures::default();
     let results = read_results(run);
     let notices = results.as_ref().map_or_else(|_| notices(run), |results| results.notices.clone());
@@ -62,7 +77,7 @@ pub fn figures(run: &RunFolder) -> Figures {
         Ok(results) => {
             figures.add("bars", draw_bars(run, results));
             figures.add("perception-distortion plane", draw_plane(run, results));
-            draw_views(run, results, &mut figures);
+            draw_views(run, results, patch, &mut figures);
         }
         Err(error) => figures.missing.push(format!("grids, zoomed patches, differences, spectra and bars: {error:#}")),
     }
@@ -70,18 +85,23 @@ pub fn figures(run: &RunFolder) -> Figures {
 }
 
 /// Packs the experiment, manifest, log, tables, checkpoints and figures of a run, its report and notebook where they are
-/// written; see [`archive()`]. Optimisers' states, twice as large as the weights and of use only where training goes on, stay
+/// written, with the pictures that the notebook reads; see [`archive()`]. Optimisers' states, twice as large as the weights and of use only where training goes on, stay
 /// in the folder.
 ///
 /// # Errors
-/// Those of [`archive()`], and a folder of checkpoints that cannot be read.
+/// Those of [`archive()`]; a folder of checkpoints that cannot be read; a notebook of a run that has nothing to compute
+/// again.
 pub fn results_archive(run: &RunFolder) -> Result<PathBuf> {
     let mut files = vec![run.experiment(), run.manifest(), run.log()];
     files.extend(["csv", "json", "txt"].map(|ending| run.metrics(ending)));
     // Runs of earlier versions have no such tables.
     files.extend(["md", "tex"].map(|ending| run.metrics(ending)).into_iter().filter(|table| table.is_file()));
     files.push(run.root().join("figures"));
-    files.extend([run.report(), run.notebook()].into_iter().filter(|file| file.is_file()));
+    files.extend(Some(run.report()).filter(|file| file.is_file()));
+    if run.notebook().is_file() {
+        files.push(run.notebook());
+        files.extend(of_notebook(run)?);
+    }
     let checkpoints = run.root().join("checkpoints");
     for entry in checkpoints.read_dir().with_context(|| format!("cannot read the folder {}", checkpoints.display()))? {
         let path = entry?.path();
@@ -113,9 +133,10 @@ fn heading(first: String, notices: &[String], further: &[String]) -> String {
 }
 
 fn draw_curves(run: &RunFolder, notices: &[String]) -> Result<Vec<PathBuf>> {
-    let log = read_log(&run.log())?;
-    ensure!(!log.is_empty(), "{}: expected the rows of a training, found none", run.log().display());
-    save_chart(&training_curves(&log, notices)?, &run.figure("curves"))
+    let ReadLog { rows, notice } = read_log(&run.log())?;
+    ensure!(!rows.is_empty(), "{}: expected the rows of a training, found none", run.log().display());
+    let notices = Vec::from_iter(notices.iter().cloned().chain(notice));
+    save_chart(&training_curves(&rows, &notices)?, &run.figure("curves"))
 }
 
 /// The curves of a log under their heading.
@@ -156,12 +177,16 @@ fn draw_plane(run: &RunFolder, results: &Results) -> Result<Vec<PathBuf>> {
 }
 
 fn title(results: &Results) -> String {
-    let pictures = results.methods.first().map_or(0, |method| method.rows.len());
-    format!("×{}, mean of {pictures} pictures", results.scale)
+    format!("×{}, mean of {}", results.scale, pictures(results.pictures()))
+}
+
+/// `1 picture`, `2 pictures`.
+pub(crate) fn pictures(count: usize) -> String {
+    if count == 1 { "1 picture".into() } else { format!("{count} pictures") }
 }
 
 /// Grids, patches, differences and spectra; and a row for each picture on one page.
-fn draw_views(run: &RunFolder, results: &Results, figures: &mut Figures) {
+fn draw_views(run: &RunFolder, results: &Results, patch: Patch, figures: &mut Figures) {
     let judged = results.methods.last().context("metrics.json: expected a method, found none");
     let views = match judged.and_then(|judged| views(run, judged, VIEWS)) {
         Ok(views) => views,
@@ -171,7 +196,7 @@ fn draw_views(run: &RunFolder, results: &Results, figures: &mut Figures) {
     for view in &views {
         match Versions::read(run, results, view) {
             Ok(versions) => {
-                figures.add(&view.title(), draw_view(run, results, view, &versions));
+                figures.add(&view.title(), draw_view(run, results, patch, view, &versions));
                 whole.extend(view.quarter.is_none().then_some(versions));
             }
             Err(error) => figures.missing.push(format!("figures of {}: {error:#}", view.title())),
@@ -179,7 +204,8 @@ fn draw_views(run: &RunFolder, results: &Results, figures: &mut Figures) {
     }
     let groups: Vec<_> = whole.iter().map(Versions::row).collect();
     if !groups.is_empty() {
-        let heading = heading(format!("×{}", results.scale), &results.notices, &numbers(results, true, ""));
+        let further = [left_out(results.methods.len(), 2), numbers(results, true, "")].concat();
+        let heading = heading(format!("×{}", results.scale), &results.notices, &further);
         let path = run.figure("grids.png");
         figures.add("page of grids", grid(&groups, &heading).and_then(|page| save(&page, &path)).map(|()| vec![path]));
     }
@@ -192,17 +218,25 @@ fn numbers(results: &Results, whole: bool, of: &str) -> Vec<String> {
     if metrics.is_empty() { Vec::new() } else { vec![format!("Numbers: {}{of}", metrics.join(" / "))] }
 }
 
-fn draw_view(run: &RunFolder, results: &Results, view: &View, versions: &Versions) -> Result<Vec<PathBuf>> {
+fn draw_view(
+    run: &RunFolder,
+    results: &Results,
+    patch: Patch,
+    view: &View,
+    versions: &Versions,
+) -> Result<Vec<PathBuf>> {
     let whole = view.quarter.is_none();
     let heading = |of: &str| {
-        heading(format!("{}, ×{}", view.title(), results.scale), &results.notices, &numbers(results, whole, of))
+        let further = [left_out(results.methods.len(), METHODS), numbers(results, whole, of)].concat();
+        heading(format!("{}, ×{}", view.title(), results.scale), &results.notices, &further)
     };
     let (hr, restored) = (versions.hr(), versions.restored());
     let with_hr = [restored.clone(), vec![hr.clone()]].concat();
     let of_whole = heading(if whole { " of the whole picture" } else { " of the quarter" });
+    let place = if matches!(patch.place, Place::At(..)) && !whole { Place::MostDifferent } else { patch.place };
     let mut drawn = vec![
         ("grid", grid(&[Group { name: String::new(), ..versions.group() }], &heading(""))?),
-        ("zoom", zoom(&hr, &with_hr, Place::MostDifferent, PATCH, &of_whole)?),
+        ("zoom", zoom(&hr, &with_hr, place, patch.side, &of_whole)?),
     ];
     let mut written = Vec::new();
     if whole {
@@ -261,7 +295,7 @@ pub(crate) mod tests {
             write_atomic(&file, b"x").unwrap();
         }
         write_atomic(&run.training_state("srgan"), b"x").unwrap(); // which the archive leaves out
-        write_atomic(&run.log(), LOG_ROW.as_bytes()).unwrap();
+        write_atomic(&run.log(), format!("{LOG_ROW}\n").as_bytes()).unwrap();
         for (picture, version) in (0..6).flat_map(|i| ["lr", "hr", "bicubic", "srgan"].map(|version| (i, version))) {
             let side = if version == "lr" { 16 } else { 64 };
             let pixels = Rgb8::new(side, side, vec![40 * picture as u8; 3 * side * side]).unwrap();
@@ -274,7 +308,7 @@ pub(crate) mod tests {
     fn a_finished_run_gets_all_figures_and_an_archive() {
         let folder = tempfile::tempdir().unwrap();
         let run = finished(folder.path());
-        let Figures { written, missing } = figures(&run);
+        let Figures { written, missing } = figures(&run, Patch::default());
         assert!(missing.is_empty(), "{missing:?}");
         // curves and metrics twice, five views with grid, patches, differences and spectra twice, the page of grids
         assert_eq!(written.len(), 4 + 5 * 5 + 1);
@@ -286,6 +320,13 @@ pub(crate) mod tests {
         assert!(
             zip.index_for_name("figures/grid_0.png").is_some() && zip.index_for_name("checkpoints/srgan.pth").is_some()
         );
+        // with a notebook goes what it reads
+        write_atomic(&run.notebook(), b"x").unwrap();
+        write_atomic(&run.checkpoint("srgan_final"), b"x").unwrap();
+        let zip = std::fs::File::open(results_archive(&run).unwrap()).unwrap();
+        let zip = zip::ZipArchive::new(zip).unwrap();
+        let pictures: Vec<&str> = zip.file_names().filter(|name| name.starts_with("pictures")).collect();
+        assert_eq!(pictures, ["pictures/0/hr.png", "pictures/0/lr.png", "pictures/0/srgan.png"]);
     }
 
     #[test]
@@ -294,15 +335,17 @@ pub(crate) mod tests {
         let run = finished(folder.path());
         std::fs::remove_file(run.metrics("json")).unwrap();
         write_atomic(&run.manifest(), br#"{"notices": ["VGG-19 with random weights"]}"#).unwrap();
-        let Figures { written, missing } = figures(&run);
-        assert!(std::fs::read_to_string(run.figure("curves.svg")).unwrap().contains("VGG-19 with random weights"));
+        write_atomic(&run.log(), format!("{LOG_ROW}\n{}", &LOG_ROW[..9]).as_bytes()).unwrap();
+        let Figures { written, missing } = figures(&run, Patch::default());
+        let curves = std::fs::read_to_string(run.figure("curves.svg")).unwrap();
+        assert!(curves.contains("VGG-19 with random weights") && curves.contains("line 2 of the log has no end"));
         assert_eq!(written, ["png", "svg"].map(|ending| run.figure(&format!("curves.{ending}"))));
         assert!(
             missing.len() == 1 && missing[0].contains("metrics.json") && missing[0].contains("grids"),
             "{missing:?}"
         );
         std::fs::remove_file(run.log()).unwrap();
-        assert_eq!(figures(&run).missing.len(), 2);
+        assert_eq!(figures(&run, Patch::default()).missing.len(), 2);
     }
 
     #[test]
@@ -310,7 +353,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = finished(folder.path());
         std::fs::remove_file(run.picture("3", "srgan")).unwrap();
-        let Figures { written, missing } = figures(&run);
+        let Figures { written, missing } = figures(&run, Patch::default());
         assert!(missing.len() == 1 && missing[0].contains("srgan.png"), "{missing:?}");
         assert_eq!(written.len(), 4 + 4 * 5 + 1);
     }

@@ -41,7 +41,7 @@ pub use chart::Chart;
 pub use curves::curves;
 pub use degradation::{Example, degradations};
 pub use difference::difference;
-pub use figures::{Figures, figures, results_archive};
+pub use figures::{Figures, Patch, figures, results_archive};
 pub use grid::{Group, Panel, grid};
 pub use notebook::{Judgement, judgement, notebook};
 pub use place::Place;

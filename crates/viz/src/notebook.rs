@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use abbe_eval::Row;
 use abbe_run::RunFolder;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -33,6 +34,14 @@ pub fn judgement(run: &RunFolder) -> Result<Judgement> {
     names.rev().find_map(judgement).with_context(|| {
         format!("{}: no method of the table has a checkpoint `<method>_final.pth`", run.root().display())
     })
+}
+
+/// The pictures that a run's notebook reads.
+pub(crate) fn of_notebook(run: &RunFolder) -> Result<Vec<PathBuf>> {
+    let (Judgement { method, .. }, results) = (judgement(run)?, read_results(run)?);
+    let rows = results.methods.iter().filter(|judged| judged.name == method).flat_map(|judged| judged.rows.first());
+    let versions = |row: &Row| ["lr", "hr", &method].map(|version| run.picture(&row.picture, version));
+    Ok(rows.flat_map(versions).collect())
 }
 
 /// The text of a notebook (nbformat 4.5) that runs from top to bottom where PyTorch, numpy and Pillow are: it loads the

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::{Group, Panel};
 
 /// At most this many methods stand in a figure, beside LR and HR: the first, and the last of the others.
-const METHODS: usize = 6;
+pub(crate) const METHODS: usize = 6;
 /// A picture is quartered only if the HR quarter has at least this many rows and columns.
 const LEAST: usize = 32;
 
@@ -149,6 +149,13 @@ impl Versions {
     }
 }
 
+/// What a figure says that shows fewer methods than there are.
+pub(crate) fn left_out(methods: usize, shown: usize) -> Vec<String> {
+    let last = if shown > 2 { format!("the last {}", shown - 1) } else { "the last".into() };
+    let line = format!("Shown of {methods} methods: the first and {last}");
+    if methods > shown { vec![line] } else { Vec::new() }
+}
+
 fn shown(methods: &[Method]) -> Vec<&Method> {
     let skipped = methods.len().saturating_sub(METHODS);
     methods.iter().enumerate().filter(|(i, _)| *i == 0 || *i > skipped).map(|(_, method)| method).collect()
@@ -221,5 +228,8 @@ mod tests {
         let methods: Vec<Method> = (0..9).map(|i| Method { name: i.to_string(), rows: vec![] }).collect();
         let names = |methods| shown(methods).iter().map(|method| method.name.as_str()).collect::<String>();
         assert_eq!((names(&methods), names(&methods[..6])), ("045678".into(), "012345".into()));
+        assert_eq!(left_out(9, METHODS), ["Shown of 9 methods: the first and the last 5"]);
+        assert_eq!(left_out(3, 2), ["Shown of 3 methods: the first and the last"]);
+        assert_eq!(left_out(6, METHODS), [""; 0]);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use abbe_models::Choice;
 use abbe_run::{RunFolder, write_atomic};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use tch::Device;
 
 use crate::output::keep_apart;
@@ -33,8 +33,8 @@ pub struct Arguments {
 /// Writes the page, and what goes with it.
 ///
 /// # Errors
-/// A folder without a run; a file that is there already or cannot be written; a notebook that was asked for of a run that has
-/// nothing to compute again.
+/// A folder without a run; a file that is there already or cannot be written. After the rest was written: results that do not
+/// read; a notebook that was asked for of a run that has nothing to compute again; of a judged run the notebook or the archive.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let runs = arguments.runs.iter().map(|run| RunFolder::open(run)).collect::<Result<Vec<_>, _>>()?;
     ensure!(
@@ -47,13 +47,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(notebook) = &arguments.notebook {
         keep_apart(&[&page], notebook, arguments.overwrite)?;
     }
-    write_page(&runs, &page)?;
+    let mut failed = write_page(&runs, &page)?;
     println!("{}", page.display());
     if let (Some(place), [run]) = (&arguments.notebook, &runs[..]) {
-        write_notebook(run, place).context("no notebook")?;
-        println!("{}", place.display());
+        failed.extend(failure("no notebook", write_notebook(run, place)));
     }
-    own.map_or(Ok(()), |run| complete(run, arguments.notebook.is_none()))
+    if let Some(run) = own {
+        failed.extend(complete(run, arguments.notebook.is_none()));
+    }
+    ensure!(failed.is_empty(), "{}", failed.join("\n  "));
+    Ok(())
 }
 
 impl Arguments {
@@ -68,23 +71,21 @@ impl Arguments {
     }
 }
 
-/// The notebook and the archive in the folder of a run that has results; of another the reasons why not.
-fn complete(run: &RunFolder, with_notebook: bool) -> Result<()> {
+/// The notebook and the archive in the folder of a run that has results; returns what of them failed. A run without results
+/// was stopped, which is no failure of its report.
+fn complete(run: &RunFolder, with_notebook: bool) -> Vec<String> {
     if !run.metrics("json").is_file() {
         eprintln!("notice: no notebook and no archive: the run was not judged");
-        return Ok(());
+        return Vec::new();
     }
-    if with_notebook {
-        match write_notebook(run, &run.notebook()) {
-            Ok(()) => println!("{}", run.notebook().display()),
-            Err(error) => eprintln!("notice: no notebook: {error:#}"),
-        }
-    }
-    match abbe_viz::results_archive(run) {
-        Ok(archive) => println!("{}", archive.display()),
-        Err(error) => eprintln!("notice: no archive: {error:#}"),
-    }
-    Ok(())
+    let notebook = with_notebook.then(|| failure("no notebook", write_notebook(run, &run.notebook()))).flatten();
+    notebook.into_iter().chain(failure("no archive", abbe_viz::results_archive(run))).collect()
+}
+
+/// Prints the path of what was written; returns why it was not.
+fn failure(what: &str, written: Result<PathBuf>) -> Option<String> {
+    let path = written.map_err(|error| format!("{what}: {error:#}"));
+    path.map(|path| println!("{}", path.display())).err()
 }
 
 /// Writes the page and the notebook into the folder of a finished run; returns their paths.
@@ -92,20 +93,23 @@ fn complete(run: &RunFolder, with_notebook: bool) -> Result<()> {
 /// # Errors
 /// A file that cannot be written, a checkpoint that does not read.
 pub fn finish(run: &RunFolder) -> Result<[PathBuf; 2]> {
-    write_page(std::slice::from_ref(run), &run.report())?;
-    write_notebook(run, &run.notebook())?;
-    Ok([run.report(), run.notebook()])
+    let unread = write_page(std::slice::from_ref(run), &run.report())?;
+    ensure!(unread.is_empty(), "{}", unread.join("\n  "));
+    Ok([run.report(), write_notebook(run, &run.notebook())?])
 }
 
-fn write_page(runs: &[RunFolder], page: &Path) -> Result<()> {
+/// Writes the page; returns which results do not read.
+fn write_page(runs: &[RunFolder], page: &Path) -> Result<Vec<String>> {
     let report = abbe_viz::report(runs)?;
     report.missing.iter().for_each(|what| eprintln!("notice: not in the report: {what}"));
-    Ok(write_atomic(page, report.html.as_bytes())?)
+    write_atomic(page, report.html.as_bytes())?;
+    Ok(report.unread)
 }
 
-fn write_notebook(run: &RunFolder, place: &Path) -> Result<()> {
+fn write_notebook(run: &RunFolder, place: &Path) -> Result<PathBuf> {
     let judgement = abbe_viz::judgement(run)?;
     let opened = abbe_models::open(&judgement.checkpoint, &Choice::default(), Device::Cpu)?;
     let text = abbe_viz::notebook(run, &judgement, &opened.config.python(), place)?;
-    Ok(write_atomic(place, text.as_bytes())?)
+    write_atomic(place, text.as_bytes())?;
+    Ok(place.to_path_buf())
 }

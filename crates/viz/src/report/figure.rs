@@ -16,7 +16,7 @@ const BYTES: u64 = 6 << 20;
 const CHARTS: [(&str, &str); 2] = [("metrics.svg", "Metrics"), ("plane.svg", "Perception-distortion plane")];
 /// The figures of each picture, the most telling first: how their files begin and end, and what they show.
 const KINDS: [(&str, &str, &str); 3] = [
-    ("zoom", "png", "Where the methods differ most"),
+    ("zoom", "png", "Enlarged patches"),
     ("spectrum", "svg", "Restored frequencies"),
     ("difference", "png", "Maps of differences"),
 ];

@@ -4,6 +4,7 @@ use abbe_eval::{Method, Results, Row};
 
 use super::rule::{Column, Rule};
 use super::run::Run;
+use crate::figures::pictures;
 
 /// Runs that were judged on the same pictures, at the same scale.
 pub(super) struct Group<'a> {
@@ -129,11 +130,11 @@ impl<'a> Group<'a> {
     /// What it was judged on, and that runs differ in what they were judged by.
     pub(super) fn about(&self) -> String {
         let Some((run, results)) = self.members.first() else { return String::new() };
-        let pictures = results.methods.first().map_or(0, |method| method.rows.len());
+        let pictures = pictures(results.pictures());
         let names: Vec<&str> = self.members.iter().map(|(run, _)| run.name.as_str()).collect();
         let of = if self.several { format!("{}: ", names.join(", ")) } else { String::new() };
         let hash = run.test_set().map_or("not recorded".into(), |hash| hash.chars().take(16).collect::<String>() + "…");
-        let mut about = format!("{of}×{}, {pictures} pictures (SHA-256 {hash}). LR: {}.", results.scale, results.lr);
+        let mut about = format!("{of}×{}, {pictures} (SHA-256 {hash}). LR: {}.", results.scale, results.lr);
         for rule in self.rules() {
             let lacks = |(_, results): &&(&Run, &Results)| rule.columns(results).is_empty();
             let without: Vec<&str> = self.members.iter().filter(lacks).map(|(run, _)| run.name.as_str()).collect();

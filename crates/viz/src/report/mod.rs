@@ -23,6 +23,8 @@ pub struct Report {
     pub html: String,
     /// What the runs do not have, or what does not read, a sentence for each; the page says the same.
     pub missing: Vec<String>,
+    /// Of that, the tables of results that are there and do not read.
+    pub unread: Vec<String>,
 }
 
 /// The report on `runs`: what was run, tables of metrics that can be sorted, pictures with a wipe between any two of their
@@ -38,7 +40,8 @@ pub fn report(runs: &[RunFolder]) -> Result<Report> {
     ensure!(!runs.is_empty(), "a report needs at least one run, found none");
     let runs: Vec<Run> = names(runs)?.into_iter().zip(runs).map(|(name, folder)| Run::read(folder, name)).collect();
     let page = Page::new(&runs);
-    Ok(Report { html: page.html()?, missing: page.missing })
+    let unread = runs.iter().flat_map(|run| run.unread.clone()).collect();
+    Ok(Report { html: page.html()?, missing: page.missing, unread })
 }
 
 /// What tells the runs apart: the names of their folders, or their paths where those are the same.
@@ -82,10 +85,11 @@ mod tests {
     fn a_page_holds_everything_itself() {
         let folder = tempfile::tempdir().unwrap();
         let run = run(folder.path(), "one", "aa");
-        let drawn = crate::figures(&run);
+        write_atomic(&run.checkpoint("srgan_final"), b"x").unwrap();
+        let drawn = crate::figures(&run, crate::Patch::default());
         assert!(drawn.missing.is_empty(), "{:?}", drawn.missing);
-        let Report { html, missing } = report(&[run]).unwrap();
-        assert!(missing.is_empty(), "{missing:?}");
+        let Report { html, missing, unread } = report(&[run]).unwrap();
+        assert!(missing.is_empty() && unread.is_empty(), "{missing:?}");
         for part in [
             "<h1>one</h1>",
             "finished in 1.5 minutes",
@@ -94,7 +98,7 @@ mod tests {
             "data-value=\"24.314\"",
             "Y of ITU-R BT.601",
             "alt=\"3, srgan\"",
-            "Of 6 judged pictures 6 are embedded pixel for pixel",
+            "Embedded pixel for pixel: 6 of 6 judged pictures",
             "Numbers: psnr_y_crop4 / ssim_y_crop4.",
             "24.31 dB / 0.7123",
             "alt=\"Figure: Restored frequencies: 0\"",
@@ -104,6 +108,7 @@ mod tests {
             // SHA-256 of the one byte `x`, of which the checkpoint consists
             "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
             "abbe train experiment.toml",
+            "--model checkpoints/srgan_final.pth --hr DIR --scale 4",
         ] {
             assert!(html.contains(part), "`{part}` is not on the page");
         }
@@ -117,15 +122,38 @@ mod tests {
         let run = run(folder.path(), "one", "aa");
         std::fs::remove_file(run.metrics("json")).unwrap();
         write_atomic(&run.manifest(), br#"{"outcome": "stopped: in phase `srgan`: stopped by Ctrl-C"}"#).unwrap();
-        let Report { html, missing } = report(std::slice::from_ref(&run)).unwrap();
+        let Report { html, missing, unread } = report(std::slice::from_ref(&run)).unwrap();
         assert!(html.contains("NOT FINISHED. It was stopped: in phase") && html.contains("alt=\"Figure: Training\""));
         assert!(missing.len() == 1 && missing[0].contains("metrics.json") && html.contains("What this report lacks"));
+        assert!(unread.is_empty(), "{unread:?}");
+        let log = std::fs::read_to_string(run.log()).unwrap();
+        write_atomic(&run.log(), (log.clone() + &log[..9]).as_bytes()).unwrap();
+        write_atomic(&run.metrics("json"), b"{").unwrap();
+        let Report { html, missing, unread } = report(std::slice::from_ref(&run)).unwrap();
+        assert!(html.contains("alt=\"Figure: Training\"") && missing[1].contains("line 2 of the log"), "{missing:?}");
+        assert!(missing.len() == 2 && unread == missing[..1], "{unread:?}");
         std::fs::remove_dir_all(run.root()).unwrap();
         let run = RunFolder::create(run.root(), false).unwrap();
         write_atomic(&run.experiment(), b"name = \"empty\"").unwrap();
-        let Report { html, missing } = report(&[run]).unwrap();
+        let Report { html, missing, .. } = report(&[run]).unwrap();
         assert!(html.contains("is not known") && html.contains("has none"), "{html}");
         assert_eq!(missing.len(), 4, "{missing:?}"); // environment, tables, curves, checkpoints
+    }
+
+    #[test]
+    fn published_rows_stand_below_and_are_never_best() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = run(folder.path(), "one", "aa");
+        let mut results = crate::figures::read_results(&run).unwrap();
+        results.methods.remove(0);
+        results.published = Some(abbe_eval::Published::find("set5", 4, &results.protocols).unwrap());
+        write_atomic(&run.metrics("json"), results.to_json().as_bytes()).unwrap();
+        let html = report(&[run]).unwrap().html;
+        let (_, below) = html.split_once("as published, not measured here").unwrap();
+        let (rows, sources) = below.split_once("</tbody>").unwrap();
+        assert!(rows.contains("EDSR (Lim et al. 2017)</th><td>32.46</td>") && !rows.contains("<strong>"), "{rows}");
+        assert!(sources.contains("Published for Set5 at x4") && sources.contains("Lim et al. 2017: "));
+        assert!(!html.contains("<strong>") && !html.contains("best in bold"), "a single method is not the best");
     }
 
     #[test]

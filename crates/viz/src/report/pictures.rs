@@ -79,12 +79,13 @@ pub(super) fn pictures(group: &Group) -> Pictures {
 
 /// How many pictures are embedded as they are, reduced, and not at all.
 fn note(all: usize, [full, reduced, named]: [usize; 3]) -> String {
-    let mut note = format!("Of {all} judged pictures {full} are embedded pixel for pixel (at most {} MiB)", FULL >> 20);
+    let judged = if all == 1 { "picture" } else { "pictures" };
+    let mut note = format!("Embedded pixel for pixel: {full} of {all} judged {judged} (at most {} MiB)", FULL >> 20);
     if reduced > 0 {
-        note += &format!(", {reduced} with the longer side reduced to 512 pixels (at most {REDUCED} pictures)");
+        note += &format!("; with the longer side reduced to 512 pixels: {reduced} (at most {REDUCED})");
     }
     if named > 0 {
-        note += &format!(", and {named} stand in the tables alone");
+        note += &format!("; in the tables alone: {named}");
     }
     note + ". All are under pictures/ in the run's folder."
 }
@@ -145,10 +146,11 @@ mod tests {
     fn what_is_not_embedded_is_said() {
         assert_eq!(
             note(100, [2, 8, 90]),
-            "Of 100 judged pictures 2 are embedded pixel for pixel (at most 8 MiB), 8 with the longer side reduced to 512 \
-             pixels (at most 8 pictures), and 90 stand in the tables alone. All are under pictures/ in the run's folder."
+            "Embedded pixel for pixel: 2 of 100 judged pictures (at most 8 MiB); with the longer side reduced to 512 pixels: \
+             8 (at most 8); in the tables alone: 90. All are under pictures/ in the run's folder."
         );
-        assert!(!note(1, [1, 0, 0]).contains("reduced"));
+        let one = note(1, [1, 0, 0]);
+        assert!(one.contains("1 of 1 judged picture (") && !one.contains("reduced"), "{one}");
     }
 
     #[test]

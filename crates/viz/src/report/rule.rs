@@ -1,6 +1,6 @@
 //! Under which convention the columns of a table were taken.
 
-use abbe_eval::{METRICS, Metric, Protocol, Results};
+use abbe_eval::{Metric, Protocol, Results, Source};
 
 /// A protocol; or none, as for LPIPS, which is taken once of a picture and stands behind the protocols' columns.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,7 +26,6 @@ impl<'a> Rule<'a> {
 
     /// The columns that a table has under this rule.
     pub(super) fn columns(&self, results: &Results) -> Vec<Column> {
-        let names = results.columns();
         let of_protocols = results.protocols.len() * results.metrics.len();
         match self {
             Rule::Protocol(protocol) if results.protocols.contains(protocol) => {
@@ -35,8 +34,8 @@ impl<'a> Rule<'a> {
             }
             Rule::Protocol(_) => Vec::new(),
             Rule::Apart => {
-                let column = |name: String| Some(Column { metric: metric_of(&name)?, name });
-                names.into_iter().skip(of_protocols).filter_map(column).collect()
+                let column = |(name, metric)| Column { name, metric };
+                results.columns().into_iter().zip(results.column_metrics()).skip(of_protocols).map(column).collect()
             }
         }
     }
@@ -45,6 +44,19 @@ impl<'a> Rule<'a> {
     pub(super) fn position(&self, results: &Results, column: &Column) -> Option<usize> {
         let has = self.columns(results).contains(column);
         results.columns().iter().position(|name| has && *name == column.name)
+    }
+
+    /// What others published that was taken so, if a table has it.
+    pub(super) fn published(&self, results: &'a Results) -> Vec<&'a Source> {
+        let Some(published) = &results.published else { return Vec::new() };
+        match self {
+            Rule::Protocol(protocol) => published.under(&protocol.name).collect(),
+            Rule::Apart => {
+                let columns = self.columns(results);
+                let has_any = |source: &&Source| columns.iter().any(|column| source.has(column.metric.name));
+                published.sources.iter().filter(has_any).collect()
+            }
+        }
     }
 
     pub(super) fn title(&self) -> String {
@@ -77,23 +89,5 @@ impl<'a> Rule<'a> {
             convention.border,
             convention.peak
         )
-    }
-}
-
-/// The metric that a column is named after: of several that fit the longest name.
-fn metric_of(column: &str) -> Option<&'static Metric> {
-    let fits = |metric: &&Metric| column.strip_prefix(metric.name).is_some_and(|rest| rest.starts_with('_'));
-    METRICS.iter().filter(fits).max_by_key(|metric| metric.name.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_named_after_metrics() {
-        let name = |column| metric_of(column).map(|metric| metric.name);
-        assert_eq!([name("ssim_v1"), name("ssim_matlab_v1")], [Some("ssim"), Some("ssim_matlab")]);
-        assert_eq!([name("ssimilar"), name("lost_v1")], [None, None]);
     }
 }

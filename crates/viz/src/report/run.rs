@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use abbe_eval::Results;
-use abbe_run::{LogRow, RunFolder, read_log};
-use anyhow::{Context, Result};
+use abbe_run::{LogRow, ReadLog, RunFolder, read_log};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::facts::date;
@@ -25,6 +25,8 @@ pub(super) struct Run {
     pub checkpoints: Vec<Checkpoint>,
     /// What it lacks, a sentence for each.
     pub missing: Vec<String>,
+    /// Of that, results that are there and do not read.
+    pub unread: Vec<String>,
 }
 
 /// A file of weights, or of an optimiser's state.
@@ -43,17 +45,16 @@ impl Run {
         let manifest = read(folder.manifest())
             .and_then(|text| serde_json::from_str(&text).with_context(|| folder.manifest().display().to_string()));
         let manifest = or_missing(&mut missing, "environment", manifest);
+        let before = missing.len();
         let results = or_missing(&mut missing, "tables and pictures", read_results(folder).map(Some));
-        missing.extend(empty_columns(folder));
-        let log = or_missing(&mut missing, "curves", read_log(&folder.log()).map_err(Into::into));
+        let unread = if folder.metrics("json").is_file() { missing[before..].to_vec() } else { Vec::new() };
+        let columns = results.iter().flat_map(Results::missing);
+        missing.extend(columns.map(|(column, reason)| format!("{column}: {reason}")));
+        let log = or_missing(&mut missing, "curves", log(folder));
+        missing.extend(log.notice.map(|notice| format!("curves: {notice}")));
         let checkpoints = or_missing(&mut missing, "checkpoints", checkpoints(folder));
-        if log.is_empty() && folder.log().is_file() {
-            missing.push("curves: the log holds no step of training".into());
-        }
-        if checkpoints.is_empty() {
-            missing.push("checkpoints: there are none".into());
-        }
-        Self { name, folder: folder.clone(), experiment, settings, manifest, results, log, checkpoints, missing }
+        let (folder, log) = (folder.clone(), log.rows);
+        Self { name, folder, experiment, settings, manifest, results, log, checkpoints, missing, unread }
     }
 
     /// `finished`, `unfinished`, `stopped: ...`, or what is known without a manifest.
@@ -116,15 +117,18 @@ fn read(path: PathBuf) -> Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Columns of the table without values, each with the reason that `metrics.json` gives.
-fn empty_columns(folder: &RunFolder) -> Vec<String> {
-    let table: Value =
-        read(folder.metrics("json")).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let columns = table["missing"].as_object().into_iter().flatten();
-    columns.map(|(column, reason)| format!("{column}: {}", reason.as_str().unwrap_or("not measured"))).collect()
+/// # Errors
+/// A log that does not read, or holds no step.
+fn log(folder: &RunFolder) -> Result<ReadLog> {
+    let log = read_log(&folder.log())?;
+    ensure!(!log.rows.is_empty() || log.notice.is_some(), "the log holds no step of training");
+    Ok(log)
 }
 
 /// The files among the checkpoints, by name.
+///
+/// # Errors
+/// A folder or file that does not read; a folder without one.
 fn checkpoints(folder: &RunFolder) -> Result<Vec<Checkpoint>> {
     let place = folder.root().join("checkpoints");
     let mut found = Vec::new();
@@ -136,6 +140,7 @@ fn checkpoints(folder: &RunFolder) -> Result<Vec<Checkpoint>> {
             found.push(Checkpoint { file, bytes: entry.metadata()?.len(), sha256 });
         }
     }
+    ensure!(!found.is_empty(), "there are none in {}", place.display());
     found.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(found)
 }

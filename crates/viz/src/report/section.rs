@@ -81,11 +81,11 @@ fn commands(run: &Run) -> String {
     let device = run.manifest["device"].as_str().filter(|device| *device != "cpu");
     let device = device.map_or(String::new(), |device| format!(" --device {device}"));
     let mut commands = format!("abbe train experiment.toml --out runs/again{device}\nabbe report runs/again\n");
-    let last = run.results.as_ref().and_then(|results| results.methods.last());
-    if let Some(file) = last.map(|method| format!("{}_final.pth", method.name))
-        && run.checkpoints.iter().any(|checkpoint| checkpoint.file == file)
-    {
-        commands += &format!("abbe eval --model checkpoints/{file} --hr DIR\n");
+    let Some(results) = &run.results else { return commands };
+    let last = results.methods.last().map(|method| format!("{}_final.pth", method.name));
+    let checkpoint = run.checkpoints.iter().find(|checkpoint| Some(&checkpoint.file) == last.as_ref());
+    if let Some(Checkpoint { file, .. }) = checkpoint {
+        commands += &format!("abbe eval --model checkpoints/{file} --hr DIR --scale {}\n", results.scale);
     }
     commands
 }

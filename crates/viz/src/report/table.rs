@@ -1,6 +1,6 @@
 //! Tables of metrics, one of each kind per protocol, and LPIPS apart: means, pictures, differences.
 
-use abbe_eval::{Better, Method, Metric};
+use abbe_eval::{Better, Method, Metric, PublishedRow, Source};
 
 use super::group::Entry;
 use super::rule::{Column, Rule};
@@ -17,6 +17,10 @@ pub(super) struct Table {
     /// Each with what it says when pointed at.
     pub columns: Vec<(String, String)>,
     pub rows: Vec<Vec<Cell>>,
+    /// What others published, below the rows however those are sorted.
+    pub published: Vec<Vec<Cell>>,
+    /// Where that comes from.
+    pub sources: Vec<String>,
 }
 
 /// One cell.
@@ -65,7 +69,28 @@ pub(super) fn means(entries: &[Entry], rule: Rule) -> Table {
     let mut rows: Vec<Vec<Cell>> = entries.iter().map(row).collect();
     let names = names(entries, &[]);
     mark_best(&mut rows, names.len(), &columns);
-    table(rule, "Mean ± standard deviation over pictures; the best in bold", names, &columns, rows)
+    let caption = match entries {
+        [_] => "Mean ± standard deviation over pictures",
+        _ => "Mean ± standard deviation over pictures; the best in bold",
+    };
+    let (published, sources) = published(entries, rule, names.len(), &columns);
+    Table { published, sources, ..table(rule, caption, names, &columns, rows) }
+}
+
+/// What others published for the same pictures under a rule, and where that comes from.
+fn published(entries: &[Entry], rule: Rule, names: usize, columns: &[Column]) -> (Vec<Vec<Cell>>, Vec<String>) {
+    let found = entries.iter().map(|entry| (entry.results, rule.published(entry.results)));
+    let Some((results, sources)) = found.into_iter().find(|(_, sources)| !sources.is_empty()) else {
+        return Default::default();
+    };
+    let line = |(source, row): (&Source, &PublishedRow)| {
+        let before = (1..names).map(|_| Cell::name("–"));
+        let name = Cell::name(&results.published_label(source, row));
+        let number = |column: &Column| Cell::name(row.values.get(column.metric.name).map_or("–", String::as_str));
+        before.chain([name]).chain(columns.iter().map(number)).collect()
+    };
+    let rows = sources.iter().flat_map(|source| source.rows.iter().map(|row| (*source, row)));
+    (rows.map(line).collect(), results.published_sources(&sources))
 }
 
 /// Each picture under a rule.
@@ -85,7 +110,8 @@ pub(super) fn pictures(entries: &[Entry], rule: Rule) -> Table {
         mark_best(&mut of_picture, names.len(), &columns);
         rows.extend(of_picture);
     }
-    table(rule, "Each picture; its best in bold", names, &columns, rows)
+    let caption = if let [_] = entries { "Each picture" } else { "Each picture; its best in bold" };
+    table(rule, caption, names, &columns, rows)
 }
 
 /// By how much one entry lies above another, for each of `pairs`; nothing where the columns are not the same.
@@ -148,11 +174,15 @@ fn table(
     };
     let heads = names.iter().map(|name| ((*name).to_owned(), String::new())).chain(columns.iter().map(number));
     let (title, convention) = (rule.title(), rule.convention());
-    Table { title, caption, convention, names: names.len(), columns: heads.collect(), rows }
+    let (names, columns) = (names.len(), heads.collect());
+    Table { title, caption, convention, names, columns, rows, published: Vec::new(), sources: Vec::new() }
 }
 
-/// Marks the best of each column from `first` on. What prints alike is marked alike.
+/// Marks the best of each column from `first` on where there are several rows. What prints alike is marked alike.
 fn mark_best(rows: &mut [Vec<Cell>], first: usize, columns: &[Column]) {
+    if rows.len() < 2 {
+        return;
+    }
     for (at, Column { metric, .. }) in columns.iter().enumerate() {
         let pick = if metric.better == Better::Higher { f64::max } else { f64::min };
         let values = rows.iter().filter_map(|row| row.get(first + at)?.value);
