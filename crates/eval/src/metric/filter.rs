@@ -39,9 +39,34 @@ pub(crate) fn slide(line: &[f64], taps: &[f64], out: &mut [f64]) {
     weighted_sum(&shifted, taps, out);
 }
 
-/// The sum of the lines, each as long as `out` or longer, times their taps, in the order of the lines.
-#[multiversion(targets("x86_64+avx2"))]
+/// The sum of the lines, each as long as `out` or longer, times their taps. Of symmetric taps each pair is one product.
 pub(crate) fn weighted_sum(lines: &[&[f64]], taps: &[f64], out: &mut [f64]) {
+    let half = taps.len() / 2;
+    let is_symmetric = taps.len() % 2 == 1 && (0..half).all(|i| taps[i] == taps[taps.len() - 1 - i]);
+    if is_symmetric { symmetric_sum(lines, taps, out) } else { any_sum(lines, taps, out) }
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn symmetric_sum(lines: &[&[f64]], taps: &[f64], out: &mut [f64]) {
+    let (half, whole) = (lines.len() / 2, out.len() / CHUNK * CHUNK);
+    for start in (0..whole).step_by(CHUNK) {
+        let chunk = |line: usize| lines[line][start..].first_chunk::<CHUNK>();
+        let Some(mut sums) = chunk(half).copied() else { continue };
+        sums.iter_mut().for_each(|sum| *sum *= taps[half]);
+        for (i, tap) in taps[..half].iter().enumerate() {
+            let (Some(a), Some(b)) = (chunk(i), chunk(lines.len() - 1 - i)) else { continue };
+            sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += tap * (a + b));
+        }
+        out[start..start + CHUNK].copy_from_slice(&sums);
+    }
+    for at in whole..out.len() {
+        let pair = |i: usize| taps[i] * (lines[i][at] + lines[lines.len() - 1 - i][at]);
+        out[at] = (0..half).map(pair).fold(taps[half] * lines[half][at], |sum, term| sum + term);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn any_sum(lines: &[&[f64]], taps: &[f64], out: &mut [f64]) {
     let whole = out.len() / CHUNK * CHUNK;
     for start in (0..whole).step_by(CHUNK) {
         let mut sums = [0.0; CHUNK];

@@ -11,8 +11,14 @@ pub(crate) fn psnr(sr: &[Plane], hr: &[Plane], protocol: &Protocol) -> f64 {
     10.0 * (protocol.peak * protocol.peak * samples as f64 / squares).log10()
 }
 
+/// Summed in eight sums side by side, which vector instructions add at once.
 fn squared_error(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+    let (a, b) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (a, b) in a.0.iter().zip(b.0) {
+        (0..8).for_each(|lane| sums[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]));
+    }
+    sums.iter().sum::<f64>() + a.1.iter().zip(b.1).map(|(a, b)| (a - b) * (a - b)).sum::<f64>()
 }
 
 #[cfg(test)]

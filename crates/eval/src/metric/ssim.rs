@@ -1,6 +1,7 @@
 //! Structural similarity after Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
 //! structural similarity", IEEE Transactions on Image Processing 13(4), 2004, as several tools compute it.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,8 @@ pub(crate) const LEAST: usize = 11;
 const K: [f64; 2] = [0.01, 0.03];
 /// Rows of windows that are summed on one thread.
 const STRIP: usize = 32;
+/// Sums side by side, which vector instructions add at once.
+const LANES: usize = 8;
 
 /// The definitions of SSIM that are in use; their results differ in the second decimal. For RGB all give the mean of the
 /// three channels.
@@ -158,22 +161,40 @@ impl Terms {
                 weighted_sum(&rows, &self.taps, &mut line);
                 slide(&line, &self.taps, mean);
             }
-            let [a, b, squares, products] = &means;
-            for (((a, b), squares), products) in a.iter().zip(b).zip(squares).zip(products) {
-                let [similarity, contrast] = self.at(*a, *b, *squares, *products);
-                sum = [sum[0] + similarity, sum[1] + contrast];
-            }
+            let [similarity, contrast] = row(self, &means);
+            sum = [sum[0] + similarity, sum[1] + contrast];
         }
         sum
     }
 
     /// Equation 13 of the paper, and its second factor.
+    #[inline(always)]
     fn at(&self, a: f64, b: f64, squares: f64, products: f64) -> [f64; 2] {
         let [c1, c2] = self.c;
         let (variances, covariance) = (self.sample * (squares - (a * a + b * b)), self.sample * (products - a * b));
         let contrast = ((2.0 * covariance + c2) / (variances + c2)).max(self.least);
         [(2.0 * a * b + c1) / (a * a + b * b + c1) * contrast, contrast]
     }
+}
+
+/// The sums of the two terms over a row, in [`LANES`] sums that are added last.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn row(terms: &Terms, [a, b, squares, products]: &[Vec<f64>; 4]) -> [f64; 2] {
+    let (mut similarities, mut contrasts) = ([0.0; LANES], [0.0; LANES]);
+    let [a, b, squares, products] = [a, b, squares, products].map(|means| means.as_chunks::<LANES>());
+    for (((a, b), squares), products) in a.0.iter().zip(b.0).zip(squares.0).zip(products.0) {
+        for lane in 0..LANES {
+            let [similarity, contrast] = terms.at(a[lane], b[lane], squares[lane], products[lane]);
+            similarities[lane] += similarity;
+            contrasts[lane] += contrast;
+        }
+    }
+    for (lane, a) in a.1.iter().enumerate() {
+        let [similarity, contrast] = terms.at(*a, b.1[lane], squares.1[lane], products.1[lane]);
+        similarities[lane] += similarity;
+        contrasts[lane] += contrast;
+    }
+    [similarities.iter().sum(), contrasts.iter().sum()]
 }
 
 #[cfg(test)]
