@@ -126,12 +126,14 @@ assert len(shown) == 2, shown
     let jupyter = format!(
         "
 try:
-    import nbformat, nbclient, ipykernel
+    import nbformat
+    notebook = nbformat.read('{file}', as_version=4)
+    nbformat.validate(notebook)
+    print('valid by nbformat')
+    import nbclient, ipykernel
 except ImportError as missing:
     print('skipped:', missing, '(the notebook in Jupyter: nbformat, nbclient and ipykernel)')
 else:
-    notebook = nbformat.read('{file}', as_version=4)
-    nbformat.validate(notebook)
     where = {{'metadata': {{'path': '{folder}'}}}}
     nbclient.NotebookClient(notebook, timeout=300, kernel_name='python3', resources=where).execute()
     print('ran in Jupyter')
