@@ -25,7 +25,7 @@ fn experiment(lr: &str, keys: &str) -> String {
         name = "srcnn"
         network = "srcnn"
         length = {{ steps = 5 }}
-        optimizer = {{ lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 }}
+        optimizer = {{ adam = {{ lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 }} }}
         schedule = "constant"
         clamp_output = false
         save_epochs = []

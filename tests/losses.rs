@@ -223,9 +223,9 @@ fn the_ssim_loss_is_one_less_the_metric() {
 /// The small experiment with more in its adversarial phase.
 fn train_with(scratch: &Scratch, losses: &str, discriminator: &str) -> crate::support::Finished {
     let form = "adversarial = { weight = 1e-3, form = \"non_saturating\" }";
-    assert!(EXPERIMENT.contains(form) && EXPERIMENT.matches("clamp_gradient = 1.0 }").count() == 1);
+    assert!(EXPERIMENT.contains(form) && EXPERIMENT.matches("clip = { value = 1.0 } }").count() == 1);
     let text = EXPERIMENT.replace(form, losses).replace("every = 6", "every = 2");
-    let text = text.replace("clamp_gradient = 1.0 }", &format!("clamp_gradient = 1.0{discriminator} }}"));
+    let text = text.replace("clip = { value = 1.0 } }", &format!("clip = { value = 1.0 }{discriminator} }}"));
     scratch.write("changed.toml", text);
     scratch.abbe("train changed.toml --out run --overwrite")
 }

@@ -188,7 +188,7 @@ weights = { random = { seed = 0 } }
 name = "srcnn"
 network = "baseline"
 length = { epochs = 2 }
-optimizer = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 }
+optimizer = { adam = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 } }
 schedule = "constant"
 clamp_output = false
 save_epochs = [1]
@@ -198,10 +198,10 @@ loss = { pixel = { weight = 1.0, distance = "mse" } }
 name = "warm-up"
 network = "generator"
 length = { steps = 6 }
-optimizer = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 }
+optimizer = { adam = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 } }
 schedule = { cosine = { to = 1e-4 } }
 clamp_output = false
-clamp_gradient = 1.0
+clip = { value = 1.0 }
 save_epochs = []
 
 [phase.loss]
@@ -212,12 +212,12 @@ content = { weight = 1e-2, distance = "mse", layers = { relu2_1 = 1.0 }, imagene
 name = "srgan"
 network = "generator"
 length = { steps = 8 }
-optimizer = { lr = 1e-4, betas = [0.9, 0.999], eps = 1e-8 }
+optimizer = { adam = { lr = 1e-4, betas = [0.9, 0.999], eps = 1e-8 } }
 schedule = "constant"
 clamp_output = true
-clamp_gradient = 1.0
+clip = { value = 1.0 }
 save_epochs = []
-discriminator = { every = 6, optimizer = { lr = 1e-4, betas = [0.9, 0.999], eps = 1e-8 }, clamp_gradient = 1.0 }
+discriminator = { every = 6, optimizer = { adam = { lr = 1e-4, betas = [0.9, 0.999], eps = 1e-8 } }, clip = { value = 1.0 } }
 
 [phase.loss]
 pixel = { weight = 7e-2, distance = "l1" }

@@ -28,29 +28,41 @@ pub fn bytes(name: &str, bytes: Option<u64>) -> ProgressBar {
 
 /// Follows a training: one bar per phase.
 pub struct Training {
-    /// Names and steps of the phases that are still to come, in reverse.
-    ahead: Vec<(String, u64)>,
-    current: Option<(ProgressBar, Instant)>,
+    /// Names and steps of the phases.
+    phases: Vec<(String, u64)>,
+    current: Option<(String, ProgressBar, Instant)>,
 }
 
 impl Training {
     /// Will follow these phases.
-    pub fn new(phases: impl IntoIterator<Item = (String, u64)>) -> Self {
-        let mut ahead: Vec<_> = phases.into_iter().collect();
-        ahead.reverse();
-        Training { ahead, current: None }
+    pub fn new(phases: Vec<(String, u64)>) -> Self {
+        Training { phases, current: None }
+    }
+
+    /// Begins the bar of a phase, which goes on from a step where training was cut off there.
+    fn begin(&mut self, row: &LogRow) {
+        let steps = self.phases.iter().find(|(name, _)| *name == row.phase).map_or(0, |(_, steps)| *steps);
+        let bar = bar(&row.phase, steps).with_position(row.step);
+        bar.reset_eta();
+        self.current = Some((row.phase.clone(), bar, Instant::now()));
     }
 
     /// Shows one step.
     pub fn show(&mut self, row: &LogRow) {
-        if row.step == 0 {
-            let steps = self.ahead.pop().map_or(0, |(_, steps)| steps);
-            self.current = Some((bar(&row.phase, steps), Instant::now()));
+        if self.current.as_ref().is_none_or(|(phase, ..)| *phase != row.phase) {
+            self.begin(row);
         }
-        let Some((bar, since)) = &self.current else { return };
+        let Some((_, bar, since)) = &self.current else { return };
         let terms = numbers(&row.terms);
-        bar.set_message(terms.clone());
+        let speed = row.health.get("patches_per_second").and_then(Value::as_f64).unwrap_or_default();
+        bar.set_message(format!("{terms}  {speed:.0} patches/s"));
         bar.inc(1);
+        for warning in &row.warnings {
+            bar.suspend(|| eprintln!("warning: {}, after {} steps: {warning}", row.phase, row.step + 1));
+        }
+        if row.health.keys().any(|name| name.starts_with("skipped")) {
+            bar.suspend(|| eprintln!("warning: {}: step {} was not taken: not finite", row.phase, row.step));
+        }
         if !row.validation.is_empty() {
             bar.suspend(|| eprintln!("{:>12}: after {} steps  {}", row.phase, row.step + 1, numbers(&row.validation)));
         }

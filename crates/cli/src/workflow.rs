@@ -8,8 +8,8 @@ use abbe_data::pair::{self, Pair, Source};
 use abbe_data::store::{self, Area};
 use abbe_eval::{Measures, Published, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Network, Store};
-use abbe_run::{BestRecord, DataRecord, Manifest, NetworkRecord, RunFolder, write_atomic};
-use abbe_train::{Experiment, Networks, OpenVgg, Origin, Session, Setup, Start};
+use abbe_run::{BestRecord, DataRecord, Earlier, Manifest, NetworkRecord, ResumeRecord, RunFolder, write_atomic};
+use abbe_train::{Experiment, Networks, OpenVgg, Origin, Resumed, Session, Setup, Start};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
 
@@ -19,11 +19,26 @@ use crate::guard::guard;
 use crate::validation::Validation;
 use crate::{measures, progress, stop};
 
+/// How a run begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Begin {
+    /// From the first step.
+    New {
+        /// Whether an earlier run there is replaced.
+        overwrite: bool,
+    },
+    /// From where the run there was cut off.
+    Resume {
+        /// Whether it goes on although something has changed.
+        allow_changes: bool,
+    },
+}
+
 /// Runs `experiment` and writes everything into `out`. Whatever can be checked is checked before `out` is touched.
 ///
 /// # Errors
 /// What is wrong with the data, the training or the disk; the manifest then says why the run stopped.
-pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &DeviceArgument) -> Result<()> {
+pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArgument) -> Result<()> {
     let started = Instant::now();
     let at = device.find()?;
     let train = experiment.training_pictures(&stop::STOP, &mut |line| eprintln!("data.train: {line}"))?;
@@ -40,28 +55,38 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     let published = published.context("published")?;
     published.iter().try_for_each(|published| published.check(test.len())).context("published")?;
     let validation = Validation::new(experiment, own.as_deref(), &test, at)?;
-    check_start(experiment, out)?;
+    if let Begin::New { .. } = begin {
+        check_start(experiment, out)?;
+    }
     let networks = Networks::new(experiment, at)?;
     networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
     let vgg = open_vgg(experiment, at)?;
-    let mut manifest = describe(experiment, device, &train, &test, vgg.as_ref(), &networks);
+    let mut manifest = describe(experiment, device, at, &train, &test, vgg.as_ref(), &networks);
     let of_own = own.as_deref().zip(experiment.data.validation.as_ref());
     manifest.validation = of_own.map(|(own, source)| record(own.len(), pair::hash(own), source));
-    let sampler = experiment.sampler(train)?;
-    let folder = RunFolder::create(out, overwrite)?;
+    let (data, sampler) = (manifest.train.sha256.clone(), experiment.sampler(train)?);
+    let folder = match begin {
+        Begin::New { overwrite } => RunFolder::create(out, overwrite)?,
+        Begin::Resume { .. } => RunFolder::open(out)?,
+    };
+    let of_vgg: Vec<String> = vgg.as_ref().and_then(|vgg| vgg.notice.clone()).into_iter().collect();
+    let validator = validation.as_ref().map(Validation::validator).transpose()?;
+    let setup =
+        Setup { experiment, sampler, data, device: at, folder: &folder, notices: &of_vgg, validator, stop: &stop::STOP };
+    let mut session = guard(|| Session::new(setup, networks, vgg.map(|vgg| vgg.features)))?;
+    let before = match begin {
+        Begin::New { .. } => 0.0,
+        Begin::Resume { allow_changes } => go_on(&mut session, allow_changes, &folder, &mut manifest)?,
+    };
     write_atomic(&folder.experiment(), experiment.to_toml()?.as_bytes())?;
     manifest.write(&folder.manifest())?;
     let note = |manifest: &mut Manifest, outcome: String| {
         manifest.outcome = outcome;
-        manifest.seconds = started.elapsed().as_secs_f64();
+        manifest.seconds = before + started.elapsed().as_secs_f64();
         manifest.write(&folder.manifest())
     };
     let done = guard(|| {
-        let of_vgg: Vec<String> = vgg.as_ref().and_then(|vgg| vgg.notice.clone()).into_iter().collect();
-        let validator = validation.as_ref().map(Validation::validator).transpose()?;
-        let setup =
-            Setup { experiment, sampler, device: at, folder: &folder, notices: &of_vgg, validator, stop: &stop::STOP };
-        train_all(setup, networks, vgg, &mut manifest.best)?;
+        train_all(session, &mut manifest.best)?;
         let results = judge(experiment, &folder, at, &test, measures, &manifest.notices, published)?;
         println!("\n{}", results.to_text());
         let mut written = abbe_viz::figures(&folder, abbe_viz::Patch::default()).complete()?;
@@ -79,18 +104,36 @@ pub fn run(experiment: &Experiment, out: &Path, overwrite: bool, device: &Device
     Ok(())
 }
 
+/// Lets a training go on from where it was cut off, and says so, also in the manifest. Gives the seconds that it took before.
+fn go_on(session: &mut Session, allow_changes: bool, folder: &RunFolder, manifest: &mut Manifest) -> Result<f64> {
+    let earlier = Earlier::read(&folder.manifest())?;
+    let Resumed { path, phase, step, changed, notices } = session.resume(allow_changes)?;
+    notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
+    changed.iter().for_each(|change| eprintln!("changed: {change}"));
+    let phase = phase.unwrap_or_else(|| "evaluation".into());
+    eprintln!("going on with step {step} of {phase} from {}", path.display());
+    manifest.started_unix = earlier.started_unix;
+    manifest.best = session.best.clone();
+    manifest.resumed = earlier.resumed;
+    manifest.resumed.push(ResumeRecord { unix: now(), phase, step, changed });
+    Ok(earlier.seconds)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 /// Trains every phase; `best` then has the best checkpoints, also when training was stopped.
-fn train_all(setup: Setup, networks: Networks, vgg: Option<OpenVgg>, best: &mut Vec<BestRecord>) -> Result<()> {
-    let experiment = setup.experiment;
-    let mut session = Session::new(setup, networks, vgg.map(|vgg| vgg.features))?;
-    let names = experiment.phases.iter().map(|phase| phase.name.clone());
-    let mut bars = progress::Training::new(names.enumerate().map(|(index, name)| (name, session.steps(index))));
+fn train_all(mut session: Session, best: &mut Vec<BestRecord>) -> Result<()> {
+    let phases = session.setup.experiment.phases.iter();
+    let steps = phases.enumerate().map(|(index, phase)| (phase.name.clone(), session.steps(index)));
+    let mut bars = progress::Training::new(steps.collect());
     let trained = abbe_train::train(&mut session, &mut |row| bars.show(row));
     *best = session.best;
     trained
 }
 
-/// Scores bicubic and the final checkpoint of every phase; writes each picture's versions and the tables.
+/// Scores bicubic and the final checkpoint of every phase, and of its average where one is kept; writes each picture's versions and the tables.
 fn judge(
     experiment: &Experiment,
     folder: &RunFolder,
@@ -106,9 +149,12 @@ fn judge(
     }
     let mut upscalers = vec![("bicubic".to_owned(), Upscaler::Bicubic)];
     for phase in &experiment.phases {
-        let path = folder.checkpoint(&format!("{}_final", phase.name));
-        let model = abbe_models::open(&path, &Choice::default(), device)?.sr()?;
-        upscalers.push((phase.name.clone(), Upscaler::Network(model)));
+        let average = experiment.ema.contains_key(&phase.network).then_some("_ema");
+        for of in [Some(""), average].into_iter().flatten() {
+            let path = folder.checkpoint(&format!("{}_final{of}", phase.name));
+            let model = abbe_models::open(&path, &Choice::default(), device)?.sr()?;
+            upscalers.push((format!("{}{of}", phase.name), Upscaler::Network(model)));
+        }
     }
     let bar = progress::bar("evaluation", (upscalers.len() * test.len()) as u64);
     let mut methods = Vec::new();
@@ -197,6 +243,7 @@ fn open_vgg(experiment: &Experiment, device: Device) -> Result<Option<OpenVgg>> 
 fn describe(
     experiment: &Experiment,
     device: &DeviceArgument,
+    at: Device,
     train: &store::Store,
     test: &[Pair],
     vgg: Option<&OpenVgg>,
@@ -207,7 +254,7 @@ fn describe(
     Manifest {
         experiment: experiment.name.clone(),
         outcome: "unfinished".into(),
-        started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        started_unix: now(),
         abbe: env!("CARGO_PKG_VERSION").into(),
         libtorch: abbe_torch::libtorch_version(),
         device: device.name().into(),
@@ -216,6 +263,8 @@ fn describe(
         train: record(train.entries().len(), train.hash(), &experiment.data.train),
         test: record(test.len(), pair::hash(test), &experiment.data.test),
         validation: None,
+        precision: experiment.precision.resolved(at).name().into(),
+        resumed: Vec::new(),
         networks: network_records(networks),
         vgg: vgg.map(|vgg| vgg.origin.clone()),
         best: Vec::new(),

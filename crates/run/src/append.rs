@@ -25,6 +25,16 @@ impl Append {
         Ok(Append { path: path.to_path_buf(), file, length: 0 })
     }
 
+    /// Goes on at the end of a file of whole pieces.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let mut file = File::options().write(true).open(path).map_err(io("write", path))?;
+        let length = file.seek(SeekFrom::End(0)).map_err(io("write", path))?;
+        Ok(Append { path: path.to_path_buf(), file, length })
+    }
+
     /// Appends one piece.
     ///
     /// # Errors

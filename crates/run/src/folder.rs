@@ -11,12 +11,13 @@ pub struct RunFolder {
 }
 
 /// Everything that a run writes, directly under its folder; `--overwrite` removes these and nothing else.
-const ENTRIES: [&str; 16] = [
+const ENTRIES: [&str; 17] = [
     "experiment.toml",
     "manifest.json",
     "log.jsonl",
     "tensorboard",
     "checkpoints",
+    "resume",
     "pictures",
     "figures",
     "metrics.csv",
@@ -111,6 +112,11 @@ impl RunFolder {
     /// What training needs beside a checkpoint of the same name to go on: its optimisers' states.
     pub fn training_state(&self, name: &str) -> PathBuf {
         self.root.join("checkpoints").join(format!("{name}.state"))
+    }
+
+    /// Where the points lie from which a training can go on.
+    pub fn resume(&self) -> PathBuf {
+        self.root.join("resume")
     }
 
     /// The table of results with this ending: `csv`, `json`, `txt`, `md` or `tex`.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub use atomic::{TEMPORARY, write_atomic};
 pub use folder::RunFolder;
 pub use log::{Log, LogRow, ReadLog, json_number, read_log};
-pub use manifest::{BestRecord, DataRecord, Manifest, NetworkRecord};
+pub use manifest::{BestRecord, DataRecord, Earlier, Manifest, NetworkRecord, ResumeRecord};
 pub use tensorboard::{Events, Shown};
 
 /// What can go wrong with the files of a run.

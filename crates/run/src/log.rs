@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::append::Append;
-use crate::{Error, io};
+use crate::{Error, io, write_atomic};
 
 /// One training step. Its names are those of the experiment: the phase, and the loss terms in their order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,15 @@ pub struct LogRow {
     /// validate; see [`json_number`].
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub validation: serde_json::Map<String, Value>,
+    /// How training fares, none of it part of what is computed: `gradient_<network>`, the norm of its gradient before any
+    /// bound; `skipped_<network>`, 1 where a step was not taken since something was not finite; `loss_scale_<network>` with
+    /// f16; `right_discriminator`, the part of its answers that are right, and `held_back_discriminator`, 1 where its update
+    /// was left out since it is too far ahead; `contrast`, the variance of SR over HR's, every 50 steps; `patches_per_second`; `waiting`, the share of the step's time that it waited for data; `memory_gib`.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub health: serde_json::Map<String, Value>,
+    /// What looks wrong since this step, as sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Appends rows to a log. A run that is cut off or fills the disk leaves whole lines.
@@ -49,6 +58,19 @@ impl Log {
     /// The path and the system's reason.
     pub fn create(path: &Path) -> Result<Self, Error> {
         Ok(Log { path: path.to_path_buf(), file: Append::create(path)? })
+    }
+
+    /// Goes on with the log of a run that was cut off, of which it keeps the first rows, as long as `keep` says so: those
+    /// after them are about to be written again.
+    ///
+    /// # Errors
+    /// A log that cannot be read or written.
+    pub fn resume(path: &Path, keep: impl Fn(&LogRow) -> bool) -> Result<Self, Error> {
+        let bytes = std::fs::read(path).map_err(io("read", path))?;
+        let kept = read_log(path)?.rows.iter().take_while(|row| keep(row)).count();
+        let length = bytes.split_inclusive(|byte| *byte == b'\n').take(kept).map(<[u8]>::len).sum();
+        write_atomic(path, &bytes[..length])?;
+        Ok(Log { path: path.to_path_buf(), file: Append::open(path)? })
     }
 
     /// Appends one row.
@@ -97,6 +119,8 @@ pub fn read_log(path: &Path) -> Result<ReadLog, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn row(step: u64) -> LogRow {
@@ -110,6 +134,8 @@ mod tests {
             raw: serde_json::Map::new(),
             discriminator: serde_json::Map::new(),
             validation: serde_json::Map::new(),
+            health: serde_json::Map::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -139,6 +165,21 @@ mod tests {
         // The limit is 1024 bytes and a line has fewer than 128: the next one was begun and is gone.
         let length = std::fs::metadata(&path).unwrap().len();
         assert!((1024 - 128..1024).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn a_log_goes_on_behind_the_rows_that_it_keeps() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        let mut log = Log::create(&path).unwrap();
+        (0..4).for_each(|step| log.write(&row(step)).unwrap());
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"half").unwrap();
+        let mut log = Log::resume(&path, |row| row.step < 2).unwrap();
+        log.write(&row(9)).unwrap();
+        assert_eq!(read_log(&path).unwrap().rows, [row(0), row(1), row(9)]);
+        // A row that is wanted behind one that is not is of another run of the same steps.
+        Log::resume(&path, |row| row.step != 1).unwrap();
+        assert_eq!(read_log(&path).unwrap().rows, [row(0)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Error, json_number, write_atomic};
 
@@ -35,6 +35,10 @@ pub struct Manifest {
     pub networks: Vec<NetworkRecord>,
     /// Where the weights of VGG came from: a file with its SHA-256, or a seed; none without a loss in its features.
     pub vgg: Option<String>,
+    /// `f32`, `tf32`, `bf16` or `f16`: what networks computed in while they were trained.
+    pub precision: String,
+    /// When training went on after it had been cut off.
+    pub resumed: Vec<ResumeRecord>,
     /// The best checkpoint of each phase that was validated.
     pub best: Vec<BestRecord>,
     /// What a reader of the results must know, such as random VGG weights.
@@ -79,8 +83,48 @@ pub struct BestRecord {
     pub step: u64,
 }
 
+/// A training that went on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResumeRecord {
+    /// When, in seconds since 1970-01-01 UTC.
+    pub unix: u64,
+    /// The phase's name.
+    pub phase: String,
+    /// The first step that was taken, counted from 0 in its phase.
+    pub step: u64,
+    /// Keys of the experiment that had been changed meanwhile.
+    pub changed: Vec<String>,
+}
+
 fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     json_number(*value).serialize(serializer)
+}
+
+/// What of an earlier manifest goes on in that of a training that goes on.
+#[derive(Debug, Default, Deserialize)]
+pub struct Earlier {
+    /// [`Manifest::started_unix`]
+    pub started_unix: u64,
+    /// [`Manifest::resumed`]
+    #[serde(default)]
+    pub resumed: Vec<ResumeRecord>,
+    /// [`Manifest::seconds`]
+    pub seconds: f64,
+}
+
+impl Earlier {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The path and the system's reason, or what is wrong in the file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(crate::io("read", path))?;
+        serde_json::from_str(&text).map_err(|error| Error::Malformed {
+            path: path.to_path_buf(),
+            line: error.line(),
+            reason: error.to_string(),
+        })
+    }
 }
 
 impl Manifest {

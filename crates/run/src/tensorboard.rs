@@ -87,14 +87,14 @@ impl Events {
     }
 
     /// Appends the numbers of a row of the log at its step: `loss/<term>` times its weight, `learning_rate`,
-    /// `discriminator/real` and `discriminator/fake`, and `validation/<metric>`.
+    /// `discriminator/real` and `discriminator/fake`, `validation/<metric>`, and `health/<name>`.
     ///
     /// # Errors
     /// The path and the system's reason.
     pub fn row(&mut self, row: &LogRow) -> Result<(), Error> {
         let mut values = vec![number("learning_rate".into(), row.lr)];
         for (kind, numbers) in
-            [("loss", &row.terms), ("discriminator", &row.discriminator), ("validation", &row.validation)]
+            [("loss", &row.terms), ("discriminator", &row.discriminator), ("validation", &row.validation), ("health", &row.health)]
         {
             let numbers = numbers.iter().filter_map(|(name, value)| Some((name, read_number(value)?)));
             values.extend(numbers.map(|(name, value)| number(format!("{kind}/{name}"), value)));
@@ -186,6 +186,8 @@ mod tests {
             raw: map("not shown", json!(1)),
             discriminator: map("real", json!(0.5)),
             validation: map("psnr_rgb", json!("inf")),
+            health: map("waiting", json!(0.125)),
+            warnings: vec![],
         };
         let mut events = Events::create(folder.path()).unwrap();
         events.row(&row).unwrap();
@@ -201,6 +203,7 @@ mod tests {
             ("loss/pixel", Some(0.25)),
             ("discriminator/real", Some(0.5)),
             ("validation/psnr_rgb", Some(f32::INFINITY)),
+            ("health/waiting", Some(0.125)),
         ];
         assert_eq!((found[1].step, numbers.collect::<Vec<_>>()), (7, expected.to_vec()));
         let image = found[2].summary.as_ref().unwrap().values[0].image.clone().unwrap();

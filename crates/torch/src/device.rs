@@ -67,6 +67,36 @@ pub fn processor(device: Device) -> Option<String> {
     }
 }
 
+/// Whether a device multiplies in bfloat16 by instructions of its own: processors with AVX-512 BF16, NVIDIA's GPUs from
+/// compute capability 8.0 on.
+pub fn has_bf16(device: Device) -> bool {
+    match device {
+        Device::Cuda(index) => major_capability(index).is_some_and(|major| major >= 8),
+        #[cfg(target_arch = "x86_64")]
+        _ => std::arch::is_x86_feature_detected!("avx512bf16"),
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => false,
+    }
+}
+
+/// The first number of a GPU's compute capability; none where the driver does not tell.
+#[allow(unsafe_code)]
+fn major_capability(index: usize) -> Option<c_int> {
+    type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
+    type GetAttribute = unsafe extern "C" fn(*mut c_int, c_int, c_int) -> c_int;
+    const COMPUTE_CAPABILITY_MAJOR: c_int = 75; // CUdevice_attribute
+    let (mut major, mut device) = (0, 0);
+    // SAFETY: the two functions of CUDA's driver have these types, and write one number each.
+    unsafe {
+        let driver = libloading::Library::new("libcuda.so.1").ok()?;
+        let get: libloading::Symbol<Get> = driver.get(b"cuDeviceGet\0").ok()?;
+        let attribute: libloading::Symbol<GetAttribute> = driver.get(b"cuDeviceGetAttribute\0").ok()?;
+        let failed =
+            get(&mut device, index as c_int) != 0 || attribute(&mut major, COMPUTE_CAPABILITY_MAJOR, device) != 0;
+        (!failed).then_some(major)
+    }
+}
+
 /// The name that the driver has for a GPU, numbered as libtorch does it.
 #[allow(unsafe_code)]
 fn gpu(index: usize) -> Option<String> {

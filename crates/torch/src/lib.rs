@@ -17,7 +17,7 @@ mod sgd;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
-pub use device::{DeviceError, parse_device, processor};
+pub use device::{DeviceError, has_bf16, parse_device, processor};
 pub use ffi::{cpu_capability, libtorch_version};
 pub use gradient::{clip_gradient_norm, lerp, unscale_gradients};
 pub use layout::channels_last;

@@ -8,9 +8,11 @@ use abbe_models::Network;
 use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 
+use crate::batches::Batch;
 use crate::experiment::Phase;
 use crate::loss::{Term, gradient_penalty};
 use crate::session::Session;
+use crate::trainer::Trainer;
 
 /// Takes the gradient of each term of each phase alone, on the phase's first batch and in evaluation mode, so that nothing
 /// is changed.
@@ -19,29 +21,30 @@ use crate::session::Session;
 /// A term with a weight above 0 whose gradient is zero in every parameter, or is not finite: by name.
 pub(crate) fn gradients(session: &Session) -> Result<()> {
     for (index, phase) in session.setup.experiment.phases.iter().enumerate() {
-        let (lr, hr) = session.first_batch(index)?;
-        phase_gradients(session, phase, &lr, &hr).with_context(|| format!("in phase `{}`", phase.name))?;
+        let batch = session.first_batch(index)?;
+        phase_gradients(session, phase, &batch).with_context(|| format!("in phase `{}`", phase.name))?;
     }
     Ok(())
 }
 
-fn phase_gradients(session: &Session, phase: &Phase, lr: &Tensor, hr: &Tensor) -> Result<()> {
-    let trainee = &session.trainees[&phase.network];
-    let sr = trainee.forward(phase, lr, false);
-    let terms = session.terms(phase, &sr, hr, false)?;
+fn phase_gradients(session: &Session, phase: &Phase, batch: &Batch) -> Result<()> {
+    let trainer = &session.trainer;
+    let trainee = &trainer.networks.trainees[&phase.network];
+    let sr = trainee.forward(phase, &batch.lr, false, trainer.precision)?;
+    let terms = trainer.terms(phase, batch, &sr, false)?;
     let parameters = trainee.model.store().parameters();
     let weighed = terms.0.iter().filter(|term| term.weight > 0.0);
     for term in weighed {
         reaches(term, &phase.network, &parameters)?;
     }
-    discriminator_gradients(session, phase, &sr, hr)
+    discriminator_gradients(trainer, phase, &sr, &batch.real)
 }
 
 /// The discriminator's may be zero: a hinge is, when it is right by far.
-fn discriminator_gradients(session: &Session, phase: &Phase, sr: &Tensor, hr: &Tensor) -> Result<()> {
-    let (Some(critic), Some(_)) = (&session.critic, &phase.discriminator) else { return Ok(()) };
-    let shares = gradient_penalty::shares(session.setup.experiment.seed, 0, hr.size()[0]);
-    let (terms, _) = critic.terms(phase, [hr, sr], &shares, 0, false)?;
+fn discriminator_gradients(trainer: &Trainer, phase: &Phase, sr: &Tensor, hr: &Tensor) -> Result<()> {
+    let (Some(critic), Some(_)) = (&trainer.networks.critic, &phase.discriminator) else { return Ok(()) };
+    let shares = gradient_penalty::shares(trainer.experiment.seed, 0, hr.size()[0]);
+    let (terms, _) = critic.terms(phase, [hr, sr], &shares, 0, false, trainer.precision)?;
     let parameters = critic.network.store().parameters();
     terms.0.iter().try_for_each(|term| {
         let name = term.name;
@@ -126,7 +129,7 @@ pub(crate) mod tests {
         name = "dead"
         network = "b"
         length = { steps = 1 }
-        optimizer = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 }
+        optimizer = { adam = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 } }
         schedule = "constant"
         clamp_output = true
         save_epochs = []
@@ -147,7 +150,8 @@ pub(crate) mod tests {
         let root = tempfile::tempdir().unwrap();
         let (device, folder) = (Device::Cpu, &RunFolder::create(root.path(), false).unwrap());
         let networks = Networks::new(&experiment, device).unwrap();
-        let setup = Setup { experiment: &experiment, sampler, device, folder, notices: &[], validator, stop };
+        let setup =
+            Setup { experiment: &experiment, sampler, data: String::new(), device, folder, notices: &[], validator, stop };
         act(&mut Session::new(setup, networks, None).unwrap())
     }
 
@@ -155,7 +159,7 @@ pub(crate) mod tests {
     fn training_does_not_begin_with_a_network_that_learns_nothing() {
         let error = with_session(EXPERIMENT, None, &AtomicBool::new(false), |session| {
             // With weights of 0 and biases of -1 SRCNN's output is -1 everywhere; clamped to 0, it has no gradient.
-            for mut weights in session.trainees["b"].model.store().parameters() {
+            for mut weights in session.trainer.networks.trainees["b"].model.store().parameters() {
                 let value = if weights.dim() == 1 { -1.0 } else { 0.0 };
                 tch::no_grad(|| drop(weights.fill_(value)));
             }

@@ -1,13 +1,14 @@
 //! The networks that an experiment trains, each with its optimiser and with what it begins with.
 
-use abbe_models::discriminator::Discriminator;
-use abbe_models::{Network, SrModel};
-use abbe_torch::Adam;
+use abbe_models::{CriticModel, Network, SrModel};
 use anyhow::{Context, Result};
 use indexmap::{IndexMap, IndexSet};
-use tch::Device;
+use tch::{Device, Tensor};
 
-use crate::experiment::Experiment;
+use crate::descent::Descent;
+use crate::ema::Ema;
+use crate::experiment::{Experiment, Phase, Precision};
+use crate::optimizer::Optimizer;
 use crate::pretrained::{self, Origin};
 
 /// Every network of an experiment, ready to be trained.
@@ -18,22 +19,26 @@ pub struct Networks {
     pub critic: Option<Critic>,
 }
 
-/// A super-resolution network and its optimiser.
+/// A super-resolution network and what trains it.
 pub struct Trainee {
     /// The network.
     pub model: Box<dyn SrModel>,
-    /// Over all its parameters.
-    pub adam: Adam,
+    /// Its way down.
+    pub descent: Descent,
+    /// The average of its weights over the steps, where the experiment wants one.
+    pub ema: Option<Ema>,
     /// What it begins with.
     pub origin: Origin,
 }
 
-/// The discriminator and its optimiser.
+/// The discriminator and what trains it.
 pub struct Critic {
     /// The network.
-    pub network: Discriminator,
-    /// Over all its parameters.
-    pub adam: Adam,
+    pub network: Box<dyn CriticModel>,
+    /// Its way down.
+    pub descent: Descent,
+    /// The running mean of its loss, where it is held back by that.
+    pub(crate) mean_loss: Option<f64>,
     /// What it begins with.
     pub origin: Origin,
 }
@@ -42,8 +47,8 @@ impl Networks {
     /// Builds every network; first weights that come from no file are decided by the experiment's seed.
     ///
     /// # Errors
-    /// A configuration that cannot be built; a file of `start` that cannot be read or does not fit its network: by its key
-    /// and path, with all differences.
+    /// A configuration that cannot be built; a pattern of names that matches no parameter; a file of `start` that cannot be
+    /// read or does not fit its network: by its key and path, with all differences.
     pub fn new(experiment: &Experiment, device: Device) -> Result<Self> {
         tch::manual_seed(experiment.seed as i64);
         let names = experiment.networks.keys();
@@ -67,29 +72,82 @@ impl Trainee {
         let model = abbe_models::build(config, device).with_context(|| format!("networks.{name}"))?;
         let first = experiment.phases.iter().find(|phase| phase.network == name);
         let phase = first.with_context(|| format!("networks.{name}: no phase trains it"))?;
-        let mut adam = Adam::new(model.store().parameters(), phase.optimizer.into());
+        for phase in experiment.phases.iter().filter(|phase| phase.network == name) {
+            Optimizer::new(&phase.optimizer, &phase.groups, model.store())
+                .and_then(|_| frozen(phase, model.as_ref()))
+                .with_context(|| format!("phase `{}`", phase.name))?; // patterns that match nothing, before the first step
+        }
+        let mut optimizer = Optimizer::new(&phase.optimizer, &phase.groups, model.store())?;
         let pretrained = experiment.start.as_ref().and_then(|start| start.networks.get(name));
         let origin = match pretrained {
-            Some(from) => pretrained::load(from, config, model.store(), &mut adam, pretrained::GENERATOR)
+            Some(from) => pretrained::load(from, config, model.store(), &mut optimizer, pretrained::GENERATOR)
                 .with_context(|| format!("start.networks.{name}"))?,
             None => Origin::random(experiment.seed),
         };
-        Ok(Trainee { model, adam, origin })
+        let ema = experiment.ema.get(name).map(|ema| Ema::new(*ema, config, model.as_ref())).transpose();
+        Ok(Trainee { model, descent: Descent::new(optimizer), ema: ema.context("ema")?, origin })
     }
+
+    /// Gets ready for a phase that trains it: with the phase's optimiser, which goes on from the state of the one before
+    /// where that is of the same kind and groups, and with the parameters frozen that the phase wants so.
+    pub(crate) fn begin(&mut self, phase: &Phase) -> Result<()> {
+        self.descent.optimizer.become_like(&phase.optimizer, &phase.groups, self.model.store())?;
+        let frozen = frozen(phase, self.model.as_ref())?;
+        for (parameter, frozen) in self.model.store().parameters().iter().zip(frozen) {
+            let _ = parameter.set_requires_grad(!frozen);
+        }
+        Ok(())
+    }
+
+    /// SR for `lr` as the losses of the phase see it, float32.
+    ///
+    /// # Errors
+    /// What libtorch says of the precision.
+    pub(crate) fn forward(&self, phase: &Phase, lr: &Tensor, train: bool, precision: Precision) -> Result<Tensor> {
+        output(self.model.as_ref(), phase, lr, train, precision)
+    }
+}
+
+/// SR of a network for `lr` as the losses of the phase see it, float32.
+pub(crate) fn output(
+    model: &dyn SrModel,
+    phase: &Phase,
+    lr: &Tensor,
+    train: bool,
+    precision: Precision,
+) -> Result<Tensor> {
+    let sr = abbe_torch::autocast(lr.device(), precision.kind(), || model.forward(lr, train))?;
+    let sr = sr.to_kind(tch::Kind::Float);
+    Ok(if phase.clamp_output { sr.clamp(0.0, 1.0) } else { sr })
+}
+
+/// Which parameters stay as they are in a phase.
+fn frozen(phase: &Phase, model: &dyn SrModel) -> Result<Vec<bool>> {
+    let names = model.store().parameter_names();
+    crate::pattern::chosen(&phase.freeze, &names).context("freeze")
 }
 
 impl Critic {
     fn new(experiment: &Experiment, device: Device) -> Result<Option<Self>> {
-        let training = experiment.phases.iter().find_map(|phase| phase.discriminator);
-        let (Some(config), Some(training)) = (experiment.discriminator, training) else { return Ok(None) };
-        let network = Discriminator::new(&config, device).context("discriminator")?;
-        let mut adam = Adam::new(network.store().parameters(), training.optimizer.into());
+        let training = experiment.phases.iter().find_map(|phase| phase.discriminator.as_ref());
+        let (Some(config), Some(training)) = (&experiment.discriminator, training) else { return Ok(None) };
+        let network = config.build(device).context("discriminator")?;
+        let mut optimizer = Optimizer::new(&training.optimizer, &[], network.store())?;
         let pretrained = experiment.start.as_ref().and_then(|start| start.discriminator.as_ref());
         let origin = match pretrained {
-            Some(from) => pretrained::load(from, &config.into(), network.store(), &mut adam, pretrained::DISCRIMINATOR)
-                .context("start.discriminator")?,
+            Some(from) => {
+                let config = config.clone().into();
+                pretrained::load(from, &config, network.store(), &mut optimizer, pretrained::DISCRIMINATOR)
+                    .context("start.discriminator")?
+            }
             None => Origin::random(experiment.seed),
         };
-        Ok(Some(Critic { network, adam, origin }))
+        Ok(Some(Critic { network, descent: Descent::new(optimizer), mean_loss: None, origin }))
+    }
+
+    /// Gets ready for a phase that trains it.
+    pub(crate) fn begin(&mut self, phase: &Phase) -> Result<()> {
+        let Some(training) = &phase.discriminator else { return Ok(()) };
+        self.descent.optimizer.become_like(&training.optimizer, &[], self.network.store())
     }
 }

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use abbe_checkpoint::{StateDict, TrainingState, Unwrapped, Value};
 use abbe_models::{Config, Error, LoadReport, Store, card_of};
-use abbe_torch::{Adam, AdamConfig};
 use anyhow::{Context, Result, ensure};
 
 use crate::experiment::Pretrained;
-use crate::optimizer_state;
+use crate::optimizer::Optimizer;
 
 /// The place of the generator's optimiser in a training state, as in BasicSR.
 pub(crate) const GENERATOR: usize = 0;
@@ -34,15 +33,20 @@ impl Origin {
 }
 
 /// Loads a network, and the optimiser that is to go on training it; `place` is its optimiser's in a training state.
-pub(crate) fn load(from: &Pretrained, config: &Config, store: &Store, adam: &mut Adam, place: usize) -> Result<Origin> {
+pub(crate) fn load(
+    from: &Pretrained,
+    config: &Config,
+    store: &Store,
+    optimizer: &mut Optimizer,
+    place: usize,
+) -> Result<Origin> {
     let in_file = |key: &str, path: &Path| format!("{key} {}", path.display());
     let path = &from.checkpoint;
     let mut notices = weights(from, config, store).with_context(|| in_file("checkpoint", path))?;
     let mut weights = described(path)?;
     if let Some(path) = &from.optimizer {
-        let different = optimizer(path, store, adam, place).with_context(|| in_file("optimizer", path))?;
-        notices.extend(different);
-        weights = format!("{weights}; Adam from {}", described(path)?);
+        notices.extend(restore(path, optimizer, place).with_context(|| in_file("optimizer", path))?);
+        weights = format!("{weights}; optimiser from {}", described(path)?);
     }
     Ok(Origin { weights, notices })
 }
@@ -100,28 +104,10 @@ fn load_whole(config: &Config, store: &Store, state: &StateDict, ordered: bool) 
     Ok(own?)
 }
 
-/// Restores the optimiser; a notice when the experiment's numbers differ from those that the state was made with.
-fn optimizer(path: &Path, store: &Store, adam: &mut Adam, place: usize) -> Result<Option<String>> {
-    let value = abbe_checkpoint::read(path)?;
-    let shape = |parameter: &tch::Tensor| parameter.size().iter().map(|&side| side as usize).collect();
-    let shapes: Vec<Vec<usize>> = store.parameters().iter().map(shape).collect();
-    let saved = abbe_checkpoint::Adam::from_value(&optimizer_of(value, place)?, &shapes)?;
-    optimizer_state::restore_adam(adam, &saved)?;
-    let config = |group: &abbe_checkpoint::AdamGroup| AdamConfig {
-        lr: adam.config.lr, // schedules change it, so that it differs in most files
-        betas: group.betas.into(),
-        eps: group.eps,
-        weight_decay: group.weight_decay,
-        decoupled_weight_decay: group.decoupled_weight_decay && group.weight_decay != 0.0,
-    };
-    let other = saved.groups.iter().map(config).find(|group| *group != adam.config);
-    Ok(other.map(|AdamConfig { betas, eps, weight_decay, .. }| {
-        format!(
-            "{}: Adam's state was made with betas {betas:?}, eps {eps:e}, weight_decay {weight_decay}; it goes on with the \
-             experiment's numbers",
-            path.display()
-        )
-    }))
+/// Restores the optimiser; notices where the experiment's numbers differ from those that the state was made with.
+fn restore(path: &Path, optimizer: &mut Optimizer, place: usize) -> Result<Vec<String>> {
+    let notices = optimizer.restore(&optimizer_of(abbe_checkpoint::read(path)?, place)?)?;
+    Ok(notices.into_iter().map(|notice| format!("{}: {notice}", path.display())).collect())
 }
 
 /// The optimiser at a place of a training state, or an optimiser's state by itself.

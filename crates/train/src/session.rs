@@ -1,24 +1,22 @@
-//! What lasts over all phases of a training: the networks, their optimisers, the log and the checkpoints.
+//! What lasts over all phases of a training: the trainer, the pictures, the log and the checkpoints.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use abbe_checkpoint::{TrainingState, WriteOptions};
 use abbe_data::patches::Sampler;
-use abbe_models::{Card, Network, vgg};
+use abbe_models::vgg;
 use abbe_run::{BestRecord, Events, Log, LogRow, RunFolder, json_number};
-use abbe_torch::Adam;
-use anyhow::{Context, Result, bail, ensure};
-use indexmap::IndexMap;
-use tch::{Device, Tensor};
+use anyhow::{Result, bail};
+use tch::Device;
 
-use crate::batches::{Batches, Pictures};
-use crate::experiment::{Experiment, Optimizer, Phase};
-use crate::loss::{Inputs, Numbers, Terms};
-use crate::networks::{Critic, Networks, Trainee};
-use crate::optimizer_state::of_adam;
+use crate::batches::{Batch, Batches, Pictures};
+use crate::experiment::{Experiment, Phase, Progress};
+use crate::health::{Watch, memory};
+use crate::networks::Networks;
+use crate::numbers::Numbers;
+use crate::trainer::{At, Trainer};
 use crate::validation::{Measured, Validator};
 
 /// Called after each step with its row of the log.
@@ -30,6 +28,8 @@ pub struct Setup<'a> {
     pub experiment: &'a Experiment,
     /// Cuts the patches; see [`Experiment::sampler`].
     pub sampler: Arc<Sampler>,
+    /// SHA-256 over the training pictures: a training goes on with no others.
+    pub data: String,
     /// Where to compute.
     pub device: Device,
     /// Where to write.
@@ -46,46 +46,110 @@ pub struct Setup<'a> {
 pub struct Session<'a> {
     /// What it was given.
     pub setup: Setup<'a>,
-    /// By their names in the experiment.
-    pub trainees: IndexMap<String, Trainee>,
+    /// The networks and what trains them.
+    pub trainer: Trainer<'a>,
     /// The best checkpoints so far.
     pub best: Vec<BestRecord>,
-    /// When a phase is adversarial.
-    pub(crate) critic: Option<Critic>,
-    /// When a phase has a content or style loss.
-    vgg: Option<vgg::Features>,
+    /// Index of the phase and the step of it that comes next.
+    pub(crate) next: (usize, u64),
+    /// What the validations of this phase have found, the higher the better.
+    pub(crate) scores: Vec<f64>,
+    /// Seconds of training before it was cut off.
+    pub(crate) seconds_before: f64,
     pictures: Pictures,
-    log: Log,
+    log: Option<Log>,
     /// Of the phase that goes on.
     events: Option<Events>,
+    watch: Watch,
     started: Instant,
 }
 
+/// Seconds of a step.
+struct Times {
+    waiting: f64,
+    all: f64,
+}
+
 impl<'a> Session<'a> {
-    /// Begins a training of `networks`.
+    /// A training of `networks` that has not begun; it may be made to go on from where an earlier one was, by
+    /// [`Session::resume`](crate::Session::resume).
     ///
     /// # Errors
-    /// A log that cannot be written, pictures that do not fit onto the device.
+    /// Pictures that do not fit onto the device, a precision that it does not have.
     pub fn new(setup: Setup<'a>, networks: Networks, vgg: Option<vgg::Features>) -> Result<Self> {
-        let log = Log::create(&setup.folder.log())?;
-        let Networks { trainees, critic } = networks;
         let pictures = Pictures::new(&setup)?;
-        let (best, events, started) = (Vec::new(), None, Instant::now());
-        Ok(Session { setup, trainees, best, critic, vgg, pictures, log, events, started })
+        let trainer = Trainer::new(setup.experiment, networks, vgg, setup.device)?;
+        let (best, scores, watch) = (Vec::new(), Vec::new(), Watch::default());
+        let (next, seconds_before, started) = ((0, 0), 0.0, Instant::now());
+        Ok(Session {
+            setup,
+            trainer,
+            best,
+            next,
+            scores,
+            seconds_before,
+            pictures,
+            log: None,
+            events: None,
+            watch,
+            started,
+        })
     }
 
-    /// Begins what TensorBoard shows of a phase.
+    /// Runs the phase that comes next, from its next step.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub(crate) fn begin_phase(&mut self, index: usize) -> Result<()> {
+    /// Those of [`train`](crate::train).
+    pub(crate) fn run_phase(&mut self, report: Report) -> Result<()> {
+        let (index, from) = self.next;
+        self.begin_phase(index)?;
+        let mut batches = self.batches(index, from)?;
+        for step in from..self.steps(index) {
+            let asked = Instant::now();
+            let Some(batch) = batches.next() else { break };
+            let (batch, waiting) = (batch?, asked.elapsed().as_secs_f64());
+            let scores = std::mem::take(&mut self.scores);
+            let numbers = self.trainer.step(index, self.at(index, step, &scores), &batch);
+            self.scores = scores;
+            let numbers = match numbers {
+                Ok(numbers) => numbers,
+                Err(error) => bail!("{:#}", error.context(format!("at step {step}"))),
+            };
+            let times = Times { waiting, all: asked.elapsed().as_secs_f64() };
+            self.end_step(step, numbers, &times, report)?;
+        }
+        self.end_phase(index)
+    }
+
+    /// Begins the log where it has not begun, what TensorBoard shows of a phase, and the phase's optimisers.
+    fn begin_phase(&mut self, index: usize) -> Result<()> {
+        if self.log.is_none() {
+            self.log = Some(self.open_log()?);
+        }
         let phase = &self.setup.experiment.phases[index];
         let mut events = Events::create(&self.setup.folder.tensorboard(&phase.name))?;
         if let Some(validator) = &self.setup.validator {
-            events.pictures(0, validator.references.clone())?;
+            events.pictures(self.next.1, validator.references.clone())?;
         }
-        self.events = Some(events);
-        Ok(())
+        (self.events, self.watch) = (Some(events), Watch::default());
+        self.trainer.begin_phase(index)
+    }
+
+    /// A new log, or the one of the training that this one goes on with.
+    fn open_log(&self) -> Result<Log> {
+        let path = self.setup.folder.log();
+        let (index, step) = self.next;
+        if self.next == (0, 0) {
+            return Ok(Log::create(&path)?);
+        }
+        let place = |row: &LogRow| self.setup.experiment.phases.iter().position(|phase| phase.name == row.phase);
+        Ok(Log::resume(&path, |row| place(row).is_some_and(|at| at < index || (at == index && row.step < step)))?)
+    }
+
+    /// Where a step of a phase stands.
+    pub(crate) fn at<'s>(&self, index: usize, step: u64, scores: &'s [f64]) -> At<'s> {
+        let progress = Progress { step, steps: self.steps(index), scores };
+        At { progress, number: self.numbers(index).start + step }
     }
 
     /// Steps of the phase with this index.
@@ -99,36 +163,21 @@ impl<'a> Session<'a> {
         start..start + self.steps(index)
     }
 
-    /// The batches of a phase.
+    /// The batches of a phase, from a step of it on.
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub(crate) fn batches(&self, index: usize) -> Result<Batches> {
-        let data = &self.setup.experiment.data;
-        self.pictures.batches(self.numbers(index), data.batch, data.workers)
+    fn batches(&self, index: usize, from: u64) -> Result<Batches> {
+        let (data, numbers) = (&self.setup.experiment.data, self.numbers(index));
+        self.pictures.batches(numbers.start + from..numbers.end, data.batch, data.workers)
     }
 
-    /// The first batch of a phase: lr and hr.
+    /// The first batch of a phase.
     ///
     /// # Errors
     /// A degradation that fails.
-    pub(crate) fn first_batch(&self, index: usize) -> Result<(Tensor, Tensor)> {
+    pub(crate) fn first_batch(&self, index: usize) -> Result<Batch> {
         self.pictures.batch(self.numbers(index).start, self.setup.experiment.data.batch)
-    }
-
-    /// The terms of a phase's loss. With `train` the discriminator's batch norm sees the batch as in training.
-    ///
-    /// # Errors
-    /// A VGG layer that does not exist, a picture too small for it.
-    pub(crate) fn terms(&self, phase: &Phase, sr: &Tensor, hr: &Tensor, train: bool) -> Result<Terms> {
-        let inputs = Inputs { sr, hr, vgg: self.vgg.as_ref(), judgement: None };
-        let mut terms: Vec<_> = phase.loss.of_pictures().map(|loss| loss.term(&inputs)).collect::<Result<_>>()?;
-        if let (Some(critic), Some(_)) = (&self.critic, &phase.discriminator) {
-            let judgement = critic.judge(&phase.loss, sr, hr, train);
-            let inputs = Inputs { judgement: Some(&judgement), ..inputs };
-            terms.extend(phase.loss.of_judgement().map(|loss| loss.term(&inputs)).collect::<Result<Vec<_>>>()?);
-        }
-        Ok(Terms(terms))
     }
 
     /// Ends a step: validates where that is due, logs its numbers, keeps the checkpoints that are due, and stops when told
@@ -136,127 +185,112 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A validation that fails, a file that cannot be written, Ctrl-C.
-    pub(crate) fn end_step(&mut self, index: usize, step: u64, numbers: Numbers, report: Report) -> Result<()> {
-        let experiment = self.setup.experiment;
-        let phase = &experiment.phases[index];
-        let steps_per_epoch = experiment.steps_per_epoch(self.setup.sampler.pictures());
+    fn end_step(&mut self, step: u64, numbers: Numbers, times: &Times, report: Report) -> Result<()> {
+        let index = self.next.0;
+        self.next.1 = step + 1;
         let measured = match self.validate(index, step) {
             Ok(measured) => measured,
-            Err(error) => return Err(self.rescue(index, step, error)),
+            Err(error) => return Err(self.rescue(error)),
         };
         let Measured { values, pictures } = measured.unwrap_or_default();
-        let row = LogRow {
-            phase: phase.name.clone(),
-            step,
-            epoch: step / steps_per_epoch,
-            seconds: self.started.elapsed().as_secs_f64(),
-            lr: self.trainees[&phase.network].adam.config.lr,
-            terms: numbers.weighted,
-            raw: numbers.raw,
-            discriminator: numbers.discriminator,
-            validation: values.iter().map(|(name, value)| (name.clone(), json_number(*value))).collect(),
-        };
-        self.log.write(&row)?;
+        let row = self.row(numbers, times, &values);
+        if let Some(log) = &mut self.log {
+            log.write(&row)?;
+        }
         if let Some(events) = &mut self.events {
             events.row(&row)?;
             events.pictures(step, pictures)?;
         }
         report(&row);
-        self.keep_best(phase, step, &values)?;
-        let epochs = (step + 1) / steps_per_epoch;
-        if (step + 1).is_multiple_of(steps_per_epoch) && phase.save_epochs.contains(&epochs) {
-            self.save(phase, &format!("epoch_{epochs}"), None)?;
-        }
+        self.keep_best(&self.setup.experiment.phases[index], step, &values)?;
+        self.keep_due(index, step + 1)?;
         if self.setup.stop.load(Ordering::Relaxed) {
-            let path = self.save_all(index, "interrupted", step + 1)?;
-            bail!("stopped by Ctrl-C after step {step}; the weights so far are in {}", path.display());
+            let path = self.interrupt()?;
+            bail!(
+                "stopped by Ctrl-C after step {step}; the weights so far are in {}; `--resume` goes on from here",
+                path.display()
+            );
         }
         Ok(())
     }
 
+    /// The row of the log of the step that was just done.
+    fn row(&mut self, numbers: Numbers, times: &Times, values: &indexmap::IndexMap<String, f64>) -> LogRow {
+        let (experiment, (index, done)) = (self.setup.experiment, self.next);
+        let warnings = self.watch.warnings(&numbers);
+        let Numbers { lr, weighted, raw, discriminator, mut health } = numbers;
+        let speed = experiment.data.batch as f64 / times.all.max(1e-9);
+        health.insert("patches_per_second".into(), json_number(speed));
+        health.insert("waiting".into(), json_number(times.waiting / times.all.max(1e-9)));
+        if let Some(bytes) = memory() {
+            health.insert("memory_gib".into(), json_number(bytes as f64 / (1u64 << 30) as f64));
+        }
+        LogRow {
+            phase: experiment.phases[index].name.clone(),
+            step: done - 1,
+            epoch: (done - 1) / experiment.steps_per_epoch(self.setup.sampler.pictures()),
+            seconds: self.seconds(),
+            lr,
+            terms: weighted,
+            raw,
+            discriminator,
+            validation: values.iter().map(|(name, value)| (name.clone(), json_number(*value))).collect(),
+            health,
+            warnings,
+        }
+    }
+
+    /// Seconds of training, also those before it was cut off.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Keeps what is due after so many steps of a phase: a checkpoint of its network, a point to go on from.
+    fn keep_due(&mut self, index: usize, done: u64) -> Result<()> {
+        let (experiment, pictures) = (self.setup.experiment, self.setup.sampler.pictures());
+        let (phase, of_epoch) = (&experiment.phases[index], experiment.steps_per_epoch(pictures));
+        if done.is_multiple_of(of_epoch) && phase.save_epochs.contains(&(done / of_epoch)) {
+            self.save(phase, &format!("epoch_{}", done / of_epoch), None)?;
+        }
+        let every = experiment.resume.map(|resume| experiment.steps_of(resume.every, pictures));
+        if every.is_some_and(|every| done.is_multiple_of(every)) && done < self.steps(index) {
+            self.save_resume_point()?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what was trained when training is to stop: checkpoints, and a point to go on from.
+    fn interrupt(&self) -> Result<PathBuf> {
+        self.save_resume_point()?;
+        self.save_all(self.next.0, "interrupted", self.next.1)
+    }
+
     /// Keeps what was trained when something beside the training fails, and says where it is.
-    fn rescue(&self, index: usize, step: u64, error: anyhow::Error) -> anyhow::Error {
-        match self.save_all(index, "interrupted", step + 1) {
-            Ok(path) => error.context(format!("stopped; the weights so far are in {}", path.display())),
+    fn rescue(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.interrupt() {
+            Ok(path) => {
+                error.context(format!("stopped; the weights so far are in {}; `--resume` goes on from here", path.display()))
+            }
             Err(_) => error, // weights that cannot be saved are no comfort
         }
     }
 
-    /// Ends a phase with its final checkpoints.
+    /// Ends a phase with its final checkpoints; the next one comes.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub(crate) fn end_phase(&self, index: usize) -> Result<()> {
-        self.save_all(index, "final", self.steps(index)).map(drop)
-    }
-
-    /// Saves all that the phase has trained in so many steps: its network, the discriminator when it trains that, and the
-    /// states of their optimisers in this order, in the file that BasicSR calls a training state. It has no schedulers:
-    /// here the learning rate follows from the step alone.
-    fn save_all(&self, index: usize, stage: &str, steps: u64) -> Result<PathBuf> {
-        let phase = &self.setup.experiment.phases[index];
-        let path = self.save(phase, stage, None)?;
-        let mut optimizers = vec![of_adam(&self.trainees[&phase.network].adam).to_value()];
-        if let (Some(_), Some(critic)) = (&phase.discriminator, &self.critic) {
-            let path = self.setup.folder.checkpoint(&format!("{}_discriminator_{stage}", phase.name));
-            abbe_checkpoint::save_state_dict(&path, &critic.network.store().state_dict(), None)?;
-            optimizers.push(of_adam(&critic.adam).to_value());
-        }
-        let epoch = steps.saturating_sub(1) / self.setup.experiment.steps_per_epoch(self.setup.sampler.pictures());
-        let state = TrainingState { epoch, iter: steps, optimizers, schedulers: vec![], more: vec![] };
-        let state_path = self.setup.folder.training_state(&format!("{}_{stage}", phase.name));
-        abbe_checkpoint::write(state_path, &state.to_value(), &WriteOptions::default())?;
-        Ok(path)
-    }
-
-    /// Saves the network of a phase; `notice` is what whoever uses the checkpoint must know beside what is known anyway.
-    pub(crate) fn save(&self, phase: &Phase, stage: &str, notice: Option<&String>) -> Result<PathBuf> {
-        let path = self.setup.folder.checkpoint(&format!("{}_{stage}", phase.name));
-        let network = *self.setup.experiment.network(&phase.network)?;
-        let model = self.trainees[&phase.network].model.as_ref();
-        let finite = |weights: &Tensor| weights.isfinite().all().int64_value(&[]) == 1;
-        ensure!(
-            model.store().parameters().iter().all(finite),
-            "the weights of `{}` are no longer finite",
-            phase.network
-        );
-        let meets_vgg = |other: &Phase| other.network == phase.network && other.loss.layers().next().is_some();
-        let met_vgg = self.setup.experiment.phases.iter().any(meets_vgg);
-        let of_start = &self.trainees[&phase.network].origin.notices;
-        let of_vgg = if met_vgg { self.setup.notices } else { &[] };
-        let new = of_vgg.iter().chain(notice).filter(|notice| !of_start.contains(notice));
-        let notices = of_start.iter().chain(new).cloned().collect();
-        abbe_models::save(&path, model, &Card { network, notices, sources: Vec::new() })?;
-        Ok(path)
+    fn end_phase(&mut self, index: usize) -> Result<()> {
+        self.save_all(index, "final", self.steps(index))?;
+        self.next = (index + 1, 0);
+        self.scores.clear();
+        self.save_resume_point()
     }
 }
 
-impl Trainee {
-    /// SR for `lr`, as the losses of the phase see it.
-    pub(crate) fn forward(&self, phase: &Phase, lr: &Tensor, train: bool) -> Tensor {
-        let sr = self.model.forward(lr, train);
-        if phase.clamp_output { sr.clamp(0.0, 1.0) } else { sr }
+impl Phase {
+    /// The learning rate of its network at a step.
+    pub(crate) fn rate(&self, progress: Progress) -> f64 {
+        let factor = self.warm_up.map_or(1.0, |warm_up| warm_up.factor(progress.step));
+        factor * self.schedule.at(self.optimizer.lr(), progress)
     }
-
-    /// One step down the gradient of `terms`, with the learning rate of this step.
-    ///
-    /// # Errors
-    /// What libtorch says.
-    pub(crate) fn step(&mut self, phase: &Phase, lr: f64, terms: &Terms) -> Result<()> {
-        self.adam.config = Optimizer { lr, ..phase.optimizer }.into();
-        descend(&mut self.adam, terms, phase.clamp_gradient)
-    }
-}
-
-/// One step of `adam` down the gradient of `terms`.
-///
-/// # Errors
-/// What libtorch says.
-pub(crate) fn descend(adam: &mut Adam, terms: &Terms, clamp_gradient: Option<f64>) -> Result<()> {
-    adam.zero_grad();
-    terms.total().f_backward()?;
-    if let Some(limit) = clamp_gradient {
-        adam.clamp_gradients(limit);
-    }
-    adam.step().context("Adam")
 }

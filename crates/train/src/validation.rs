@@ -5,6 +5,7 @@ use abbe_run::{BestRecord, Shown};
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
 
+use crate::ema::Ema;
 use crate::experiment::Phase;
 use crate::session::Session;
 
@@ -49,8 +50,9 @@ impl Session<'_> {
         if !(step + 1).is_multiple_of(every) && step != last {
             return Ok(None);
         }
-        let trainee = &self.trainees[&experiment.phases[index].network];
-        (validator.measure)(trainee.model.as_ref()).with_context(|| format!("in the validation after step {step}"))
+        let trainee = &self.trainer.networks.trainees[&experiment.phases[index].network];
+        let model = trainee.ema.as_ref().filter(|_| config.ema).map_or(trainee.model.as_ref(), Ema::model);
+        (validator.measure)(model).with_context(|| format!("in the validation after step {step}"))
     }
 
     /// Keeps the network of a phase as its best, if these values are there and say so. Of equal ones the first is kept; a
@@ -62,6 +64,7 @@ impl Session<'_> {
         let Some(validator) = self.setup.validator.as_ref().filter(|_| !values.is_empty()) else { return Ok(()) };
         let metric = &validator.best;
         let value = *values.get(metric).with_context(|| format!("validation.best: `{metric}` was not measured"))?;
+        self.scores.push(if validator.higher_is_better { value } else { -value });
         let best = self.best.iter().position(|best| best.phase == phase.name);
         let sign = if validator.higher_is_better { 1.0 } else { -1.0 };
         if value.is_nan() || best.is_some_and(|at| sign * value <= sign * self.best[at].value) {

@@ -146,6 +146,8 @@ mod tests {
             raw: map(&[("not drawn", 1.0)]),
             discriminator: Map::new(),
             validation: Map::new(),
+            health: Map::new(),
+            warnings: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use abbe_train::{Experiment, Weights, cache_path};
 use anyhow::{Result, ensure};
 
 use crate::device::DeviceArgument;
-use crate::workflow;
+use crate::workflow::{self, Begin};
 
 /// The experiment of the demonstration, the same file that `abbe train experiments/demo.toml` reads.
 const DEMO: &str = include_str!("../../../../experiments/demo.toml");
@@ -46,5 +46,5 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             vgg.weights = Weights::Random { seed: experiment.seed };
         }
     }
-    workflow::run(&experiment, &arguments.out, true, &arguments.device)
+    workflow::run(&experiment, &arguments.out, Begin::New { overwrite: true }, &arguments.device)
 }

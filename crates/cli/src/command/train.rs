@@ -6,7 +6,7 @@ use abbe_train::Experiment;
 use anyhow::Result;
 
 use crate::device::DeviceArgument;
-use crate::workflow;
+use crate::workflow::{self, Begin};
 
 /// Run an experiment: train its phases, judge each, draw the figures, pack the results
 ///
@@ -20,8 +20,14 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace an earlier run there: its checkpoints, pictures, figures, tables and log are removed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     overwrite: bool,
+    /// Go on with the run there from where it was cut off, as if it had not been
+    #[arg(long)]
+    resume: bool,
+    /// Go on although the experiment, the training pictures or the precision have changed
+    #[arg(long, requires = "resume")]
+    allow_changes: bool,
     #[command(flatten)]
     device: DeviceArgument,
 }
@@ -33,5 +39,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let experiment = Experiment::read(&arguments.experiment)?;
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&experiment.name));
-    workflow::run(&experiment, &out, arguments.overwrite, &arguments.device)
+    let begin = match arguments.resume {
+        true => Begin::Resume { allow_changes: arguments.allow_changes },
+        false => Begin::New { overwrite: arguments.overwrite },
+    };
+    workflow::run(&experiment, &out, begin, &arguments.device)
 }

@@ -4,9 +4,9 @@ use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::Experiment;
+use super::{Experiment, Phase};
 use crate::loss::{
-    Loss, adversarial, content, feature_matching, focal_frequency, frequency, histogram, pixel, ssim, style,
+    Loss, adversarial, content, feature_matching, focal_frequency, frequency, histogram, ldl, pixel, ssim, style,
     total_variation,
 };
 
@@ -30,6 +30,8 @@ pub struct Losses {
     pub focal_frequency: Option<focal_frequency::Config>,
     /// 1 - SSIM.
     pub ssim: Option<ssim::Config>,
+    /// Differences from HR where they look like artefacts.
+    pub ldl: Option<ldl::Config>,
     /// Distance in the discriminator's layers.
     pub feature_matching: Option<feature_matching::Config>,
     /// What the discriminator says.
@@ -52,6 +54,7 @@ impl Losses {
             row(&self.frequency),
             row(&self.focal_frequency),
             row(&self.ssim),
+            row(&self.ldl),
         ];
         rows.into_iter().flatten()
     }
@@ -74,7 +77,7 @@ impl Losses {
     }
 
     /// Checks every number, and that what the losses need is there.
-    pub(super) fn validate(&self, experiment: &Experiment) -> Result<()> {
+    pub(super) fn validate(&self, experiment: &Experiment, phase: &Phase) -> Result<()> {
         let all = || self.of_pictures().chain(self.of_judgement());
         for loss in all() {
             let (name, weight) = (loss.name(), loss.weight());
@@ -87,6 +90,11 @@ impl Losses {
         ensure!(
             self.ssim.is_none() || patch >= least,
             "ssim: expected a data.patch of at least {least}, found {patch}"
+        );
+        ensure!(
+            self.ldl.is_none() || experiment.ema.contains_key(&phase.network),
+            "ldl: it compares with the averaged network: expected `ema.{}`",
+            phase.network
         );
         ensure!(
             self.feature_matching.is_none() || self.adversarial.is_some(),
@@ -113,7 +121,7 @@ mod tests {
     use tch::{Device, Kind, Tensor};
 
     use super::*;
-    use crate::loss::{Inputs, Judged, Judgement};
+    use crate::loss::{Inputs, Judged, Judgement, Perception};
 
     /// Every loss; the test below fails when one is missing.
     const ALL: &str = r#"
@@ -125,6 +133,7 @@ total_variation = { weight = 1.0 }
 frequency = { weight = 1.0 }
 focal_frequency = { weight = 1.0, alpha = 1.0 }
 ssim = { weight = 1.0, channel = "y" }
+ldl = { weight = 1.0 }
 feature_matching = { weight = 1.0, distance = { huber = { delta = 1.0 } } }
 adversarial = { weight = 1.0, form = "hinge", relativistic_average = true }
 "#;
@@ -154,7 +163,10 @@ adversarial = { weight = 1.0, form = "hinge", relativistic_average = true }
             features: vec![pictures.square()],
         };
         let judgement = Judgement { fake: judged(&sr), real: Some(judged(&hr)) };
-        let inputs = Inputs { sr: &sr, hr: &hr, vgg: Some(&vgg), judgement: Some(&judgement) };
+        let average = hr.copy();
+        let vgg = Perception { features: &vgg, kind: Kind::Float };
+        let inputs =
+            Inputs { sr: &sr, hr: &hr, sr_average: Some(&average), vgg: Some(vgg), judgement: Some(&judgement) };
         let losses = all();
         for loss in losses.of_pictures().chain(losses.of_judgement()) {
             let term = loss.term(&inputs).unwrap();
@@ -221,6 +233,8 @@ adversarial = { weight = 1.0, form = "hinge", relativistic_average = true }
         let ssim = "ssim = { weight = 1.0, channel = \"rgb\" }";
         assert_eq!(said(ssim, "patch = 12"), "fine");
         assert!(said(ssim, "patch = 8").contains("loss: ssim: expected a data.patch of at least 11, found 8"));
+        let ldl = "ldl = { weight = 1.0 }";
+        assert!(said(ldl, patch).contains("loss: ldl: it compares with the averaged network: expected `ema.srcnn`"));
         let matching = "feature_matching = { weight = 1.0, distance = \"l1\" }";
         assert!(said(matching, patch).contains("loss: feature_matching: the phase has no `loss.adversarial`"));
         let adversarial = "adversarial = { weight = 1.0, form = \"hinge\" }";

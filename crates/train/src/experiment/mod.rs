@@ -1,9 +1,14 @@
 //! An experiment file: everything that decides a run, complete in one TOML file. What may be left out is what then is not
 //! there: a loss term, a bound on the gradient, a network that no phase needs. There are no hidden defaults.
 
+mod discriminator_training;
 mod losses;
 mod named;
+pub(crate) mod optimizer;
 mod phase;
+mod policy;
+mod precision;
+pub(crate) mod schedule;
 mod start;
 mod validate;
 mod validation;
@@ -23,8 +28,13 @@ use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use discriminator_training::{DiscriminatorTraining, Throttle};
 pub use losses::Losses;
-pub use phase::{DiscriminatorTraining, Length, Optimizer, Phase, Schedule};
+pub use optimizer::{Group, OptimizerConfig};
+pub use phase::{Length, Phase};
+pub use policy::{NonFinite, Resume};
+pub use precision::Precision;
+pub use schedule::{Progress, Rise, Schedule, WarmUp};
 pub use start::{Pretrained, Start};
 pub use validation::Validation;
 
@@ -48,6 +58,21 @@ pub struct Experiment {
     pub discriminator: Option<discriminator::Config>,
     /// The perceptual network, when a phase has a content or style loss.
     pub vgg: Option<Vgg>,
+    /// In what networks compute while they are trained; f32 where it is left out.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Whether every operation must give the same bits in every run. On a CPU with the same number of threads they do anyway;
+    /// on a GPU some have no such form, which is an error, or are slower.
+    #[serde(default)]
+    pub deterministic: bool,
+    /// What is done about losses and gradients that are not finite; `"stop"` where it is left out.
+    #[serde(default)]
+    pub non_finite: NonFinite,
+    /// Points from which training can go on, beside those at the end of each phase.
+    pub resume: Option<Resume>,
+    /// Networks by name of which an average over the steps is kept, beside the network itself.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub ema: IndexMap<String, ema::Config>,
     /// What training begins with, where that is not random.
     pub start: Option<Start>,
     /// How whole pictures are looked at while training goes on.

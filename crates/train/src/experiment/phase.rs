@@ -1,12 +1,15 @@
 //! One phase of an experiment: which network is trained, for how long, by which losses and with which optimiser.
 
-use abbe_torch::AdamConfig;
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::Losses;
-use crate::loss::{gradient_penalty, r1};
+use super::optimizer::{Group, OptimizerConfig};
+use super::schedule::{Schedule, WarmUp};
+use super::{DiscriminatorTraining, Losses};
+use crate::clip::Clip;
 
-/// A stretch of training. It goes on from where an earlier phase left the same network and its optimiser.
+/// A stretch of training. It goes on from where an earlier phase left the same network and, if that is of the same kind and
+/// groups, its optimiser.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
@@ -17,13 +20,26 @@ pub struct Phase {
     /// How long it lasts.
     pub length: Length,
     /// Of the network.
-    pub optimizer: Optimizer,
+    pub optimizer: OptimizerConfig,
+    /// Parameters with a learning rate or weight decay of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Parameters that stay as they are, by patterns of their names (`*` is any run of characters). The statistics of batch
+    /// norm, which are no parameters, go on following the batches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
     /// Of the learning rate.
     pub schedule: Schedule,
+    /// How the learning rate rises at the beginning; absent: it begins as the schedule says.
+    pub warm_up: Option<WarmUp>,
+    /// Bound on the gradient; absent: none.
+    pub clip: Option<Clip>,
+    /// Into how many parts of equal size a batch is cut, whose gradients are added before a step: the same step with less
+    /// memory. Batch norm, and losses that compare the pictures of a batch with each other, see the parts alone.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
     /// Whether the network's output is clamped to [0, 1] before any loss sees it.
     pub clamp_output: bool,
-    /// Bound on the size of each component of the gradient; absent: none.
-    pub clamp_gradient: Option<f64>,
     /// Epochs, counted from 1, after which a checkpoint is kept.
     pub save_epochs: Vec<u64>,
     /// What is minimised: the sum of the terms, each times its weight.
@@ -32,8 +48,16 @@ pub struct Phase {
     pub discriminator: Option<DiscriminatorTraining>,
 }
 
+fn one() -> usize {
+    1
+}
+
+fn is_one(count: &usize) -> bool {
+    *count == 1
+}
+
 /// How long a phase lasts.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Length {
     /// Passes of `data.patches_per_picture` patches per picture.
@@ -42,78 +66,10 @@ pub enum Length {
     Steps(u64),
 }
 
-/// Adam's numbers, as `torch.optim.Adam` calls them.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Optimizer {
-    /// Learning rate, above 0.
-    pub lr: f64,
-    /// Decay of the two moments, each in [0, 1).
-    pub betas: [f64; 2],
-    /// Added to the denominator, above 0.
-    pub eps: f64,
-}
-
-impl From<Optimizer> for AdamConfig {
-    fn from(optimizer: Optimizer) -> Self {
-        let Optimizer { lr, betas, eps } = optimizer;
-        AdamConfig { lr, betas, eps, weight_decay: 0.0, decoupled_weight_decay: false }
-    }
-}
-
-/// The learning rate over a phase.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Schedule {
-    /// The same at every step.
-    Constant,
-    /// Half a cosine from the optimizer's `lr` down to `to` (Loshchilov and Hutter, arXiv 1608.03983, without restarts).
-    Cosine {
-        /// Learning rate that the last step comes close to.
-        to: f64,
-    },
-}
-
-impl Schedule {
-    /// The learning rate of `step` (from 0) of `steps`, beginning at `lr`.
-    pub fn at(self, lr: f64, step: u64, steps: u64) -> f64 {
-        match self {
-            Schedule::Constant => lr,
-            Schedule::Cosine { to } => {
-                let done = step as f64 / steps as f64;
-                to + (lr - to) * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0
-            }
-        }
-    }
-}
-
-/// How the discriminator is trained during an adversarial phase.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DiscriminatorTraining {
-    /// It is updated on the steps (from 0) that this number divides: 1 is every step.
-    pub every: u64,
-    /// Of the discriminator.
-    pub optimizer: Optimizer,
-    /// Bound on the size of each component of its gradient; absent: none.
-    pub clamp_gradient: Option<f64>,
-    /// On slopes other than 1 between HR and SR; absent: none.
-    pub gradient_penalty: Option<gradient_penalty::Config>,
-    /// On slopes at HR; absent: none.
-    pub r1: Option<r1::Config>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cosine_begins_at_lr_is_halfway_in_the_middle_and_nears_its_end() {
-        let schedule = Schedule::Cosine { to: 0.2 };
-        assert_eq!(schedule.at(1.0, 0, 100), 1.0);
-        // cos(pi / 2) = 0, so the rate is 0.2 + 0.8 / 2 = 0.6.
-        assert!((schedule.at(1.0, 50, 100) - 0.6).abs() < 1e-12);
-        assert!((schedule.at(1.0, 100, 100) - 0.2).abs() < 1e-12);
-        assert_eq!(Schedule::Constant.at(1.0, 99, 100), 1.0);
+impl Length {
+    pub(super) fn validate(self) -> Result<()> {
+        let (Self::Epochs(length) | Self::Steps(length)) = self;
+        ensure!((1..=1_000_000_000).contains(&length), "expected 1 to 1000000000, found {length}");
+        Ok(())
     }
 }

@@ -6,7 +6,9 @@ use abbe_data::pair::Lr;
 use abbe_models::{Architecture, Config};
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Data, Experiment, Length, Optimizer, Phase, Schedule, Validation};
+use super::optimizer::Group;
+use super::{Data, Experiment, Length, Phase, Schedule, Validation};
+use crate::clip::Clip;
 
 /// Checks everything that can be checked before a picture is read.
 pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
@@ -47,13 +49,23 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
     }
     if let Some(config) = &experiment.validation {
         validation(config).context("validation")?;
+        let without = experiment.phases.iter().find(|phase| !experiment.ema.contains_key(&phase.network));
+        if let (true, Some(phase)) = (config.ema, without) {
+            bail!("validation.ema: phase `{}` trains `{}`, of which no average is kept: expected `ema.{1}`", phase.name, phase.network);
+        }
+    }
+    experiment.non_finite.validate().context("non_finite")?;
+    experiment.resume.map_or(Ok(()), |resume| resume.validate()).context("resume")?;
+    for (name, ema) in &experiment.ema {
+        experiment.network(name).context("ema")?;
+        ema.validate().with_context(|| format!("ema.{name}"))?;
     }
     unused(experiment)
 }
 
 /// Metrics and protocols are known to those who measure.
 fn validation(config: &Validation) -> Result<()> {
-    length(config.every).context("every")?;
+    config.every.validate().context("every")?;
     names("metrics", &config.metrics)?;
     names("protocols", &config.protocols)?;
     config.pictures.as_ref().map_or(Ok(()), |pictures| names("pictures", pictures))
@@ -63,11 +75,6 @@ fn names(key: &str, names: &[String]) -> Result<()> {
     ensure!(!names.is_empty(), "{key}: expected at least one name, found none");
     let twice = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
     ensure!(twice.is_none(), "{key}: `{}` is given twice", twice.map_or("", |(_, name)| name));
-    Ok(())
-}
-
-fn length((Length::Epochs(length) | Length::Steps(length)): Length) -> Result<()> {
-    ensure!((1..=1_000_000_000).contains(&length), "expected 1 to 1000000000, found {length}");
     Ok(())
 }
 
@@ -150,21 +157,18 @@ pub(super) fn save_epochs(experiment: &Experiment, pictures: usize) -> Result<()
 fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
     ensure!(is_file_name(&phase.name), "name: expected letters, digits, `-`, `_` or `.`, found `{}`", phase.name);
     experiment.network(&phase.network).context("network")?;
-    length(phase.length).context("length")?;
-    optimizer(&phase.optimizer).context("optimizer")?;
-    if let Schedule::Cosine { to } = phase.schedule {
-        ensure!((0.0..=phase.optimizer.lr).contains(&to), "schedule.cosine.to: expected 0 to the lr, found {to}");
-    }
-    positive("clamp_gradient", phase.clamp_gradient)?;
-    phase.loss.validate(experiment).context("loss")?;
+    phase.length.validate().context("length")?;
+    descent(experiment, phase)?;
+    phase.loss.validate(experiment, phase).context("loss")?;
     match (&phase.loss.adversarial, &phase.discriminator) {
-        (Some(_), Some(training)) => {
+        (Some(adversarial), Some(training)) => {
             ensure!(experiment.discriminator.is_some(), "loss.adversarial: the experiment has no [discriminator]");
-            ensure!(training.every > 0, "discriminator.every: expected at least 1, found 0");
-            optimizer(&training.optimizer).context("discriminator.optimizer")?;
-            positive("discriminator.clamp_gradient", training.clamp_gradient)?;
-            training.gradient_penalty.map_or(Ok(()), |penalty| penalty.validate()).context("discriminator")?;
-            training.r1.map_or(Ok(()), |penalty| penalty.validate()).context("discriminator")
+            let steps = match phase.length {
+                Length::Steps(steps) => Some(steps),
+                Length::Epochs(_) => None,
+            };
+            plateau(experiment, &training.schedule).context("discriminator")?;
+            training.validate(*adversarial, steps).context("discriminator")
         }
         (None, None) => Ok(()),
         (Some(_), None) => {
@@ -176,25 +180,26 @@ fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
     }
 }
 
-fn optimizer(optimizer: &Optimizer) -> Result<()> {
-    let Optimizer { lr, betas, eps } = *optimizer;
-    ensure!(lr > 0.0 && lr.is_finite(), "lr: expected a number above 0, found {lr}");
+/// How the phase's network goes down its gradient.
+fn descent(experiment: &Experiment, phase: &Phase) -> Result<()> {
+    phase.optimizer.validate().context("optimizer")?;
+    phase.groups.iter().try_for_each(Group::validate).context("groups")?;
+    phase.schedule.validate(phase.optimizer.lr())?;
+    plateau(experiment, &phase.schedule)?;
+    phase.warm_up.map_or(Ok(()), |warm_up| warm_up.validate())?;
+    phase.clip.as_ref().map_or(Ok(()), Clip::validate).context("clip")?;
+    let (parts, batch) = (phase.accumulate, experiment.data.batch);
     ensure!(
-        betas.iter().all(|beta| (0.0..1.0).contains(beta)),
-        "betas: expected two numbers in [0, 1), found {betas:?}"
+        parts > 0 && batch.is_multiple_of(parts),
+        "accumulate: expected a divisor of data.batch, {batch}, found {parts}"
     );
-    ensure!(eps > 0.0 && eps.is_finite(), "eps: expected a number above 0, found {eps}");
     Ok(())
 }
 
-fn positive(key: &str, value: Option<f64>) -> Result<()> {
-    match value {
-        Some(value) => {
-            ensure!(value > 0.0, "{key}: expected a number above 0 (leave it out for none), found {value}");
-            Ok(())
-        }
-        None => Ok(()),
-    }
+fn plateau(experiment: &Experiment, schedule: &Schedule) -> Result<()> {
+    let watches = matches!(schedule, Schedule::Plateau { .. });
+    ensure!(!watches || experiment.validation.is_some(), "schedule.plateau: there is no [validation] that it could watch");
+    Ok(())
 }
 
 fn is_file_name(name: &str) -> bool {

@@ -19,6 +19,9 @@ pub struct Validation {
     pub protocols: Vec<String>,
     /// The metric under its protocol, such as `psnr_y_crop4`, by whose mean the checkpoint `<phase>_best.pth` is kept.
     pub best: String,
+    /// Whether it is the average of the network (`ema`) that is looked at, instead of the network itself.
+    #[serde(default)]
+    pub ema: bool,
     /// How many of the pictures, from the first, TensorBoard shows; each takes the size of a PNG at every validation.
     pub show: usize,
 }

@@ -79,6 +79,18 @@ impl Config {
         answers.mean(Kind::Float).double_value(&[])
     }
 
+    /// The part of the answers that are right, from the logits of HR and SR: those of HR above, those of SR below what the
+    /// loss draws the line at.
+    pub fn right(&self, real: &Tensor, fake: &Tensor) -> f64 {
+        let [real, fake] = match self.relativistic_average {
+            true => relative(real, fake),
+            false => [real.shallow_clone(), fake.shallow_clone()],
+        };
+        let line = if self.form == Form::LeastSquares && !self.relativistic_average { 0.5 } else { 0.0 };
+        let part = |right: Tensor| right.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
+        (part(real.detach().gt(line)) + part(fake.detach().lt(line))) / 2.0
+    }
+
     /// The discriminator's term, from its logits for HR and SR, of any shape.
     pub fn discriminator(&self, real: &Tensor, fake: &Tensor) -> Term {
         let [real, fake] = match self.relativistic_average {
@@ -139,6 +151,17 @@ mod tests {
         {
             assert!((config.answer(&logits) - 3f64.ln()).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn answers_are_right_on_their_side_of_the_line() {
+        let (real, fake) = (Tensor::from_slice(&[0.6f32, 0.4, -1.0, 2.0]), Tensor::from_slice(&[-1.0f32, 0.4, -1.0, -2.0]));
+        let right = |form, relativistic_average| Config { weight: 1.0, form, relativistic_average }.right(&real, &fake);
+        // Above and below 0: three of four and three of four; 1/2: two and four.
+        assert_eq!(right(Form::Hinge, false), 0.75);
+        assert_eq!(right(Form::LeastSquares, false), 0.75);
+        // Less the mean of the others, -0.9 and 0.5: 1.5, 1.3, -0.1, 2.9 and -1.5, -0.1, -1.5, -2.5.
+        assert_eq!(right(Form::LeastSquares, true), 0.875);
     }
 
     #[test]

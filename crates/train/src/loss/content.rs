@@ -55,8 +55,8 @@ pub(super) fn compare(
     let vgg = of.vgg.context("the experiment has no [vgg] to take features from")?;
     let names: Vec<&str> = layers.keys().map(String::as_str).collect();
     let features = |picture: &Tensor| match imagenet_normalization {
-        true => vgg.forward(&normalize(picture), &names),
-        false => vgg.forward(picture, &names),
+        true => vgg.of(&normalize(picture), &names),
+        false => vgg.of(picture, &names),
     };
     let targets = tch::no_grad(|| features(of.hr))?;
     let distances = features(of.sr)?.into_iter().zip(&targets).map(|(sr, hr)| distance(&sr, hr));
@@ -76,6 +76,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
+    use crate::loss::Perception;
 
     /// VGG-11 whose first layer gives the sum of the channels of each pixel in its first map, and 0 in the others.
     fn vgg() -> Features {
@@ -96,7 +97,8 @@ mod tests {
         let value = |layers: &[(&str, f64)], imagenet_normalization| {
             let layers = layers.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
             let config = Config { weight: 1.0, distance: Distance::L1, layers, imagenet_normalization };
-            let inputs = Inputs { vgg: Some(&vgg), ..Inputs::of_pictures(&sr, &hr) };
+            let vgg = Perception { features: &vgg, kind: Kind::Float };
+            let inputs = Inputs { vgg: Some(vgg), ..Inputs::of_pictures(&sr, &hr) };
             config.value(&inputs).unwrap().double_value(&[])
         };
         // The sums of the channels are -3 and 3: 6 apart before the rectifier, 3 behind it, in one of 64 maps.

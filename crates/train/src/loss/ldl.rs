@@ -4,10 +4,36 @@
 //! Artefacts are where differences vary much from pixel to pixel, and where a generator with averaged weights (EMA) is
 //! closer to HR.
 
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+
+use super::{Inputs, Loss};
 
 /// Side of the window in which the differences' variance is taken, in pixels; the paper's.
 const WINDOW: i64 = 7;
+
+/// The loss of a phase whose network has an average (`ema`).
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// At least 0; 1 in the paper.
+    pub weight: f64,
+}
+
+impl Loss for Config {
+    fn name(&self) -> &'static str {
+        "ldl"
+    }
+
+    fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    fn value(&self, of: &Inputs) -> Result<Tensor> {
+        Ok(value(of.sr, of.sr_average.context("the network has no average (`ema`)")?, of.hr))
+    }
+}
 
 /// The mean difference of `sr` and `hr`, weighted by the map of artefacts. All three are `[N, 3, H, W]` in [0, 1] with sides
 /// of at least 4; `sr_ema` is what the averaged generator makes of the same LR.

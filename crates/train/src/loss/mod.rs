@@ -19,9 +19,8 @@ pub mod style;
 pub mod total_variation;
 
 use abbe_models::vgg;
-use anyhow::{Context, Result, ensure};
-use serde_json::{Map, Value};
-use tch::Tensor;
+use anyhow::{Context, Result};
+use tch::{Device, Kind, Tensor};
 
 pub use distance::Distance;
 
@@ -62,8 +61,10 @@ pub struct Inputs<'a> {
     pub sr: &'a Tensor,
     /// Of the same shape, in [0, 1].
     pub hr: &'a Tensor,
+    /// What the averaged network makes of the same LR, for a loss that compares with it.
+    pub sr_average: Option<&'a Tensor>,
     /// For the losses in its features.
-    pub vgg: Option<&'a vgg::Features>,
+    pub vgg: Option<Perception<'a>>,
     /// For the losses by way of the discriminator.
     pub judgement: Option<&'a Judgement>,
 }
@@ -71,11 +72,29 @@ pub struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     /// The pictures alone.
     pub fn of_pictures(sr: &'a Tensor, hr: &'a Tensor) -> Self {
-        Inputs { sr, hr, vgg: None, judgement: None }
+        Inputs { sr, hr, sr_average: None, vgg: None, judgement: None }
     }
 
     fn judgement(&self) -> Result<&Judgement> {
         self.judgement.context("the experiment has no [discriminator]")
+    }
+}
+
+/// VGG, and the type that it computes in.
+#[derive(Clone, Copy)]
+pub struct Perception<'a> {
+    /// The network.
+    pub features: &'a vgg::Features,
+    /// `Float`, `BFloat16` or `Half`; what comes out is float32 in any case.
+    pub kind: Kind,
+}
+
+impl Perception<'_> {
+    /// The features of pictures in these layers, float32.
+    fn of(&self, pictures: &Tensor, layers: &[&str]) -> Result<Vec<Tensor>> {
+        let device = pictures.device();
+        let features = abbe_torch::autocast(device, self.kind, || self.features.forward(pictures, layers))??;
+        Ok(features.into_iter().map(|maps| maps.to_kind(Kind::Float)).collect())
     }
 }
 
@@ -127,45 +146,9 @@ impl Terms {
         self.0.iter().map(Term::weighted).reduce(|sum, term| sum + term).unwrap_or_default()
     }
 
-    /// The terms as numbers.
-    ///
-    /// # Errors
-    /// A term that is not finite, by name.
-    pub fn numbers(&self) -> Result<Numbers> {
-        let mut numbers = Numbers::default();
-        for Term { name, weight, value } in &self.0 {
-            let value = value.double_value(&[]);
-            ensure!(value.is_finite(), "the term `{name}` of the loss is {value}");
-            numbers.weighted.insert((*name).into(), (value * weight).into());
-            numbers.raw.insert((*name).into(), value.into());
-        }
-        Ok(numbers)
-    }
-}
-
-/// The terms of a step as the log has them.
-#[derive(Default)]
-pub struct Numbers {
-    /// Each term times its weight.
-    pub weighted: Map<String, Value>,
-    /// Each term before its weight.
-    pub raw: Map<String, Value>,
-    /// What the discriminator answers, on the steps that train it; see [`LogRow::discriminator`](abbe_run::LogRow).
-    pub discriminator: Map<String, Value>,
-}
-
-impl Numbers {
-    /// Adds the sum of the weighted terms as `total`.
-    pub fn with_total(mut self) -> Self {
-        let total: f64 = self.weighted.values().filter_map(Value::as_f64).sum();
-        self.weighted.insert("total".into(), total.into());
-        self
-    }
-
-    /// Adds those of another loss.
-    pub fn extend(&mut self, other: Numbers) {
-        self.weighted.extend(other.weighted);
-        self.raw.extend(other.raw);
-        self.discriminator.extend(other.discriminator);
+    /// The terms before their weights, `[terms]` of float64 on the CPU: one transfer for all.
+    pub(crate) fn values(&self) -> Tensor {
+        let values: Vec<Tensor> = self.0.iter().map(|term| term.value.detach().to_kind(Kind::Double)).collect();
+        Tensor::stack(&values, 0).to_device(Device::Cpu)
     }
 }

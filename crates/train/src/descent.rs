@@ -1,0 +1,128 @@
+//! How a network goes down its gradient: its optimiser, the scale of its loss in f16, and steps that cannot be taken.
+
+use abbe_checkpoint::Value;
+use anyhow::{Context, Result, ensure};
+use tch::Tensor;
+
+use crate::clip::{Clip, clip_gradients};
+use crate::experiment::{NonFinite, Precision};
+use crate::optimizer::Optimizer;
+use crate::scaler::Scaler;
+use crate::values::{Fields, dict};
+
+/// What moves a network.
+pub struct Descent {
+    /// Over the network's parameters.
+    pub optimizer: Optimizer,
+    /// With f16.
+    pub(crate) scaler: Option<Scaler>,
+    /// Steps that were left out since the last one that was taken.
+    pub(crate) left_out: u64,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Slope {
+    /// The Euclidean norm of the gradient before any bound on it.
+    pub norm: f64,
+    /// Whether the step was taken.
+    pub taken: bool,
+}
+
+impl Descent {
+    /// At the beginning of training.
+    pub(crate) fn new(optimizer: Optimizer) -> Self {
+        Descent { optimizer, scaler: None, left_out: 0 }
+    }
+
+    /// Gets ready for a precision, where it is not yet.
+    pub(crate) fn prepare(&mut self, precision: Precision) {
+        let scaler = self.scaler.take();
+        self.scaler = (precision == Precision::F16).then(|| scaler.unwrap_or_default());
+    }
+
+    /// What the loss is multiplied by, with f16.
+    pub(crate) fn scale(&self) -> Option<f64> {
+        self.scaler.as_ref().map(Scaler::scale)
+    }
+
+    /// Begins a step at this learning rate.
+    pub(crate) fn begin(&mut self, lr: f64) {
+        self.optimizer.set_lr(lr);
+        self.optimizer.zero_grad();
+    }
+
+    /// Adds the gradient of `loss`, a scalar.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub(crate) fn backward(&self, loss: &Tensor) -> Result<()> {
+        let scale = self.scaler.as_ref().map_or(1.0, Scaler::scale);
+        let scaled = if scale == 1.0 { loss.shallow_clone() } else { loss * scale };
+        Ok(scaled.f_backward()?)
+    }
+
+    /// Takes the step, or leaves it out where `loss` (whether the loss is finite) or the gradient says so.
+    ///
+    /// # Errors
+    /// What libtorch says; a loss or gradient that is not finite, where `policy` does not let it pass.
+    pub(crate) fn step(&mut self, loss: Result<()>, clip: Option<Clip>, policy: NonFinite) -> Result<Slope> {
+        let parameters = self.optimizer.parameters();
+        if let Some(scaler) = &mut self.scaler {
+            scaler.unscale(parameters)?;
+        }
+        let norm = clip_gradients(clip, parameters)?.double_value(&[]);
+        let taken = loss.is_ok() && norm.is_finite();
+        if taken {
+            self.optimizer.step().context("the optimiser's step")?;
+            self.left_out = 0;
+        } else {
+            self.left_out += 1;
+            self.may_go_on(loss.and_then(|()| gradient(norm)), policy)?;
+        }
+        if let Some(scaler) = &mut self.scaler {
+            scaler.update(taken);
+        }
+        Ok(Slope { norm, taken })
+    }
+
+    /// What it needs to go on.
+    pub(crate) fn to_value(&self) -> Value {
+        dict([
+            ("optimizer", self.optimizer.to_value()),
+            ("scaler", self.scaler.as_ref().map_or(Value::None, Scaler::to_value)),
+            ("left_out", Value::Int(self.left_out as i64)),
+        ])
+    }
+
+    /// Goes on from what [`Descent::to_value`] gave.
+    ///
+    /// # Errors
+    /// The state of another optimiser or of other parameters.
+    pub(crate) fn restore(&mut self, fields: &Fields) -> Result<()> {
+        self.optimizer.restore(fields.get("optimizer")?).context("optimizer")?;
+        if let (Some(scaler), saved @ Value::Dict(_)) = (&mut self.scaler, fields.get("scaler")?) {
+            scaler.restore(saved).context("scaler")?;
+        }
+        self.left_out = fields.whole("left_out")?;
+        Ok(())
+    }
+
+    /// With f16 a loss may have been scaled too far: the scale falls from step to step and must come to an end.
+    fn may_go_on(&self, why: Result<()>, policy: NonFinite) -> Result<()> {
+        const HALVINGS: u64 = 40; // from 65536 to below 1e-7, where nothing can overflow that is finite
+        let most = if self.scaler.is_some() { policy.in_a_row().max(HALVINGS) } else { policy.in_a_row() };
+        let left_out = self.left_out;
+        let why = || why.map_err(|error| format!("{error:#}")).err().unwrap_or_default();
+        match most {
+            0 => ensure!(left_out == 0, "{}", why()),
+            _ => ensure!(left_out <= most, "{}; {left_out} steps in a row could not be taken", why()),
+        }
+        Ok(())
+    }
+}
+
+fn gradient(norm: f64) -> Result<()> {
+    ensure!(norm.is_finite(), "the norm of the gradient is {norm}");
+    Ok(())
+}

@@ -1,0 +1,273 @@
+//! Points of a training from which it goes on as if it had never been cut off: everything that its next step depends on.
+//! Patches are functions of the seed and the step, so of them a point holds the step alone.
+
+use std::path::{Path, PathBuf};
+
+use abbe_checkpoint::{Value, WriteOptions};
+use abbe_models::convert::{from_checkpoint, to_checkpoint};
+use abbe_models::Store;
+use abbe_run::{BestRecord, TEMPORARY};
+use abbe_torch::{generator_state, set_generator_state};
+use anyhow::{Context, Result, bail, ensure};
+use tch::{Device, Kind};
+
+use crate::difference::differences;
+use crate::networks::{Critic, Trainee};
+use crate::session::Session;
+use crate::values::{Fields, dict, list};
+
+/// The version of these files.
+const FORMAT: i64 = 1;
+
+/// What a training went on from.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The file.
+    pub path: PathBuf,
+    /// The phase that goes on; none where every phase is done.
+    pub phase: Option<String>,
+    /// Its step that comes next.
+    pub step: u64,
+    /// What differs from the training that was cut off, each with its key.
+    pub changed: Vec<String>,
+    /// What else is to be said, such as a newer point that could not be read.
+    pub notices: Vec<String>,
+}
+
+impl Session<'_> {
+    /// Goes on from the last point of the run folder that is whole.
+    ///
+    /// # Errors
+    /// No point; one that is not of this experiment, with the differences (but for those that `allow_changes` lets pass:
+    /// networks must fit in any case), and then nothing has changed but this session.
+    pub fn resume(&mut self, allow_changes: bool) -> Result<Resumed> {
+        let mut notices = Vec::new();
+        for path in points(&self.setup.folder.resume())?.into_iter().rev() {
+            match abbe_checkpoint::read(&path) {
+                Ok(value) => {
+                    let restored = self.restore(&value, allow_changes);
+                    let changed = restored.with_context(|| format!("cannot go on from {}", path.display()))?;
+                    let (index, step) = self.next;
+                    let phase = self.setup.experiment.phases.get(index).map(|phase| phase.name.clone());
+                    return Ok(Resumed { path, phase, step, changed, notices });
+                }
+                Err(error) => notices.push(format!("{}: {error}; the point before it is taken", path.display())),
+            }
+        }
+        let said = notices.iter().map(|notice| format!("\n{notice}")).collect::<String>();
+        bail!(
+            "nothing to go on from in {}: expected a point that training keeps at the end of a phase, on Ctrl-C, and as often \
+             as [resume] of the experiment says{said}",
+            self.setup.folder.resume().display()
+        )
+    }
+
+    /// Keeps a point, and removes those that are older than the last ones that are wanted.
+    ///
+    /// # Errors
+    /// A file that cannot be written; the points before it are still there then.
+    pub(crate) fn save_resume_point(&self) -> Result<()> {
+        let folder = self.setup.folder.resume();
+        let (index, step) = self.next;
+        let done: u64 = (0..index).map(|earlier| self.steps(earlier)).sum::<u64>() + step;
+        let value = self.to_value()?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        abbe_checkpoint::write(folder.join(format!("step_{done:010}.pth")), &value, &WriteOptions::default())?;
+        let keep = self.setup.experiment.resume.map_or(1, |resume| resume.keep);
+        let points = points(&folder)?;
+        for old in &points[..points.len().saturating_sub(keep)] {
+            std::fs::remove_file(old).with_context(|| format!("cannot remove {}", old.display()))?;
+        }
+        Ok(())
+    }
+
+    fn to_value(&self) -> Result<Value> {
+        let (experiment, networks) = (self.setup.experiment, &self.trainer.networks);
+        let trainees = networks.trainees.iter().map(|(name, trainee)| (name.as_str(), trainee.to_value()));
+        let whole = |number: u64| Value::Int(number as i64);
+        Ok(dict([
+            ("abbe_resume", Value::Int(FORMAT)),
+            ("experiment", Value::Text(experiment.to_toml()?)),
+            ("data", Value::Text(self.setup.data.clone())),
+            ("precision", Value::Text(self.trainer.precision.name().into())),
+            ("phase", whole(self.next.0 as u64)),
+            ("step", whole(self.next.1)),
+            ("seconds", Value::Float(self.seconds())),
+            ("scores", list(self.scores.iter().map(|score| Value::Float(*score)))),
+            ("best", list(self.best.iter().map(best_to_value))),
+            ("generators", generators(self.setup.device)?),
+            ("networks", dict(trainees)),
+            ("discriminator", networks.critic.as_ref().map_or(Value::None, Critic::to_value)),
+        ]))
+    }
+
+    /// Takes the state of `value`, and tells what differs.
+    fn restore(&mut self, value: &Value, allow_changes: bool) -> Result<Vec<String>> {
+        let fields = Fields(value);
+        ensure!(fields.whole("abbe_resume")? == FORMAT as u64, "it is of another version of Abbe");
+        let changed = self.changes(&fields)?;
+        let lines = changed.iter().map(|change| format!("\n  {change}")).collect::<String>();
+        ensure!(
+            changed.is_empty() || allow_changes,
+            "the experiment is not the one that was cut off (it is kept in {}):{lines}\n\
+             Put it back, or say `--allow-changes` to go on with the changes",
+            self.setup.folder.experiment().display()
+        );
+        let index = fields.whole("phase")? as usize;
+        let phases = self.setup.experiment.phases.len();
+        ensure!(index <= phases, "it is in phase {} of {phases}", index + 1);
+        self.restore_networks(&fields, index)?;
+        self.next = (index, fields.whole("step")?);
+        self.seconds_before = fields.number("seconds")?;
+        self.scores = fields.items("scores")?.iter().map(|score| number(score).context("scores")).collect::<Result<_>>()?;
+        self.best = fields.items("best")?.iter().map(best_of_value).collect::<Result<_>>().context("best")?;
+        restore_generators(&Fields(fields.get("generators")?), self.setup.device).context("generators")?;
+        Ok(changed)
+    }
+
+    /// What differs between the training of `fields` and this one.
+    fn changes(&self, fields: &Fields) -> Result<Vec<String>> {
+        let mut changed = differences(fields.text("experiment")?, &self.setup.experiment.to_toml()?)?;
+        for (key, now) in [("data", self.setup.data.as_str()), ("precision", self.trainer.precision.name())] {
+            let before = fields.text(key)?;
+            if before != now {
+                let what = if key == "data" { "SHA-256 of the training pictures" } else { "precision as it was resolved" };
+                changed.push(format!("{what}: {before} before, {now} now"));
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Each network with the optimiser of the last phase that it was in.
+    fn restore_networks(&mut self, fields: &Fields, index: usize) -> Result<()> {
+        let phases = &self.setup.experiment.phases;
+        let begun = &phases[..(index + 1).min(phases.len())];
+        let saved = Fields(fields.get("networks")?);
+        for (name, trainee) in &mut self.trainer.networks.trainees {
+            if let Some(phase) = begun.iter().rfind(|phase| phase.network == *name) {
+                trainee.begin(phase)?;
+            }
+            trainee.restore(&Fields(saved.get(name)?)).with_context(|| format!("networks.{name}"))?;
+        }
+        if let Some(critic) = &mut self.trainer.networks.critic {
+            if let Some(phase) = begun.iter().rfind(|phase| phase.discriminator.is_some()) {
+                critic.begin(phase)?;
+            }
+            critic.restore(&Fields(fields.get("discriminator")?)).context("discriminator")?;
+        }
+        Ok(())
+    }
+}
+
+/// The points of a folder from the oldest to the newest. What a kill left of a point that was being written is removed.
+fn points(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries.collect::<Result<Vec<_>, _>>(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
+    let named = |prefix: &str| {
+        let begins = |entry: &&std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
+        entries.iter().filter(begins).map(std::fs::DirEntry::path).collect::<Vec<_>>()
+    };
+    for torn in named(TEMPORARY) {
+        let _ = std::fs::remove_file(torn); // it is in no one's way
+    }
+    let mut points = named("step_");
+    points.sort();
+    Ok(points)
+}
+
+impl Trainee {
+    fn to_value(&self) -> Value {
+        dict([
+            ("weights", of_store(self.model.store())),
+            ("ema", self.ema.as_ref().map_or(Value::None, crate::ema::Ema::to_value)),
+            ("descent", self.descent.to_value()),
+        ])
+    }
+
+    fn restore(&mut self, fields: &Fields) -> Result<()> {
+        into_store(self.model.store(), fields.get("weights")?)?;
+        match (&mut self.ema, fields.get("ema")?) {
+            (Some(ema), Value::None) => *ema = ema.anew(self.model.store())?, // it was added meanwhile
+            (Some(ema), saved) => ema.restore(saved).context("ema")?,
+            (None, _) => {}
+        }
+        self.descent.restore(&Fields(fields.get("descent")?))
+    }
+}
+
+impl Critic {
+    fn to_value(&self) -> Value {
+        dict([
+            ("weights", of_store(self.network.store())),
+            ("descent", self.descent.to_value()),
+            ("mean_loss", self.mean_loss.map_or(Value::None, Value::Float)),
+        ])
+    }
+
+    fn restore(&mut self, fields: &Fields) -> Result<()> {
+        into_store(self.network.store(), fields.get("weights")?)?;
+        self.mean_loss = number(fields.get("mean_loss")?);
+        self.descent.restore(&Fields(fields.get("descent")?))
+    }
+}
+
+fn of_store(store: &Store) -> Value {
+    let entries = store.state_dict().into_iter().map(|(name, tensor)| (Value::Text(name), Value::Tensor(tensor)));
+    Value::OrderedDict(entries.collect())
+}
+
+/// All tensors or none; they stay where they lie in memory, and in the order in which they lie there.
+fn into_store(store: &Store, value: &Value) -> Result<()> {
+    let state = abbe_checkpoint::state_dict_of(value)?;
+    let report = store.compare(&state);
+    ensure!(report.fits(), "the network is not the one that was trained:\n{report}");
+    store.load_partial(&state)?;
+    Ok(())
+}
+
+/// The states of libtorch's random numbers.
+fn generators(device: Device) -> Result<Value> {
+    let state = |device| -> Result<Value> { Ok(Value::Tensor(to_checkpoint(&generator_state(device)?))) };
+    let gpu = if device.is_cuda() { state(device)? } else { Value::None };
+    Ok(dict([("cpu", state(Device::Cpu)?), ("gpu", gpu)]))
+}
+
+fn restore_generators(fields: &Fields, device: Device) -> Result<()> {
+    for (key, device, wanted) in [("cpu", Device::Cpu, true), ("gpu", device, device.is_cuda())] {
+        if let (Value::Tensor(state), true) = (fields.get(key)?, wanted) {
+            set_generator_state(device, &from_checkpoint(state, Kind::Uint8)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn best_to_value(best: &BestRecord) -> Value {
+    dict([
+        ("phase", Value::Text(best.phase.clone())),
+        ("metric", Value::Text(best.metric.clone())),
+        ("value", Value::Float(best.value)),
+        ("step", Value::Int(best.step as i64)),
+    ])
+}
+
+fn best_of_value(value: &Value) -> Result<BestRecord> {
+    let fields = Fields(value);
+    let text = |key| Ok::<_, anyhow::Error>(fields.text(key)?.to_owned());
+    Ok(BestRecord {
+        phase: text("phase")?,
+        metric: text("metric")?,
+        value: fields.number("value")?,
+        step: fields.whole("step")?,
+    })
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) => Some(*number),
+        _ => None,
+    }
+}
