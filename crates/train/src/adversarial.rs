@@ -1,7 +1,6 @@
 //! Training the generator against HR and against a discriminator that is itself trained, but only every few steps
 //! (Goodfellow et al., arXiv 1406.2661; the throttle is the report's 5.3).
 
-use abbe_models::Network;
 use abbe_run::json_number;
 use anyhow::{Context, Result};
 use tch::Tensor;

@@ -1,7 +1,6 @@
 //! The networks that an experiment trains, each with its optimiser and with what it begins with.
 
-use abbe_models::discriminator::Discriminator;
-use abbe_models::{Network, SrModel};
+use abbe_models::{CriticModel, SrModel};
 use abbe_torch::Adam;
 use anyhow::{Context, Result};
 use indexmap::{IndexMap, IndexSet};
@@ -31,7 +30,7 @@ pub struct Trainee {
 /// The discriminator and its optimiser.
 pub struct Critic {
     /// The network.
-    pub network: Discriminator,
+    pub network: Box<dyn CriticModel>,
     /// Over all its parameters.
     pub adam: Adam,
     /// What it begins with.
@@ -82,7 +81,7 @@ impl Critic {
     fn new(experiment: &Experiment, device: Device) -> Result<Option<Self>> {
         let training = experiment.phases.iter().find_map(|phase| phase.discriminator);
         let (Some(config), Some(training)) = (experiment.discriminator, training) else { return Ok(None) };
-        let network = Discriminator::new(&config, device).context("discriminator")?;
+        let network = config.build(device).context("discriminator")?;
         let mut adam = Adam::new(network.store().parameters(), training.optimizer.into());
         let pretrained = experiment.start.as_ref().and_then(|start| start.discriminator.as_ref());
         let origin = match pretrained {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use abbe_checkpoint::{TrainingState, WriteOptions};
 use abbe_data::patches::Sampler;
-use abbe_models::{Card, Network, vgg};
+use abbe_models::{Card, vgg};
 use abbe_run::{BestRecord, Events, Log, LogRow, RunFolder, json_number};
 use abbe_torch::Adam;
 use anyhow::{Context, Result, bail, ensure};
