@@ -13,7 +13,7 @@ fn train_with(scratch: &Scratch, from: &str, to: &str) -> crate::support::Finish
 fn experiments() {
     let scratch = small_experiment();
     scratch.abbe("train nowhere.toml").fails_with(&["nowhere.toml"]);
-    let cases: [(&str, &str, &[&str]); 23] = [
+    let cases: [(&str, &str, &[&str]); 24] = [
         ("scale = 4\n", "scale = 4\npublished = \"set6\"\n", &["published", "`set6`", "bsd100"]),
         ("scale = 4\n", "scale = 4\npublished = \"set5\"\n", &["published", "Set5 has 5 pictures", "2 were judged"]),
         ("batch = 2", "bach = 2", &["changed.toml", "bach", "batch"]),
@@ -40,7 +40,8 @@ fn experiments() {
         ("save_epochs = [1]", "save_epochs = [3]", &["srcnn", "save_epochs", "3 never comes"]),
         ("network = \"baseline\"", "network = \"generator\"", &["networks.baseline", "no phase trains it"]),
         ("to = 1e-4", "to = nan", &["schedule.cosine.to", "NaN"]),
-        ("[discriminator]\npatch = 32", "[discriminator]\npatch = 64", &["discriminator.patch", "32", "64"]),
+        ("srgan]\npatch = 32", "srgan]\npatch = 64", &["discriminator.srgan.patch", "32", "64"]),
+        ("[discriminator.srgan]", "[discriminator.srcnn]", &["srcnn", "srgan", "unet", "patchgan"]),
     ];
     for (from, to, parts) in cases {
         train_with(&scratch, from, to).fails_with(parts);

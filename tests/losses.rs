@@ -8,7 +8,7 @@ use abbe_data::image::Rgb8;
 use abbe_eval::{Metric, Protocol, Versions, measure};
 use abbe_models::discriminator::{self, Discriminator};
 use abbe_models::vgg::{Features, Net};
-use abbe_models::{Network, Store};
+use abbe_models::{CriticModel, Network, Store};
 use abbe_train::Losses;
 use abbe_train::loss::{Inputs, Judged, Judgement, gradient_penalty, ldl, r1};
 use tch::{Device, Kind, Tensor};

@@ -15,6 +15,7 @@ mod native; // networks as other projects save them
 mod optimizer; // optimisers that go on in PyTorch, and the reverse
 mod python; // files to and from PyTorch
 mod report; // the page about a run in a browser, the notebook in Python
+mod resume; // trainings that were killed
 mod selfcheck; // references that hold here
 mod start; // runs that begin with files
 mod support; // scratch folders, pictures, running the program

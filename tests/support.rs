@@ -176,7 +176,7 @@ workers = 2
 baseline = { srcnn = { scale = 4, kernels = [9, 1, 5], channels = [16, 8] } }
 generator = { srresnet = { scale = 4, blocks = 4, channels = 32, norm = "none", input = "lr", bicubic_skip = true } }
 
-[discriminator]
+[discriminator.srgan]
 patch = 32
 channels = 4
 

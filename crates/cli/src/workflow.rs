@@ -7,7 +7,7 @@ use abbe_data::folder;
 use abbe_data::pair::{self, Pair, Source};
 use abbe_data::store::{self, Area};
 use abbe_eval::{Measures, Published, Results, Upscaler, evaluate};
-use abbe_models::{Choice, Network, Store};
+use abbe_models::{Choice, Store};
 use abbe_run::{BestRecord, DataRecord, Earlier, Manifest, NetworkRecord, ResumeRecord, RunFolder, write_atomic};
 use abbe_train::{Experiment, Networks, OpenVgg, Origin, Resumed, Session, Setup, Start};
 use anyhow::{Context, Result, ensure};

@@ -61,6 +61,8 @@ networks! {
     "unet_discriminator" UnetDiscriminator(unet_discriminator),
     /// ESRGAN's discriminator.
     "vgg_style_discriminator" VggStyleDiscriminator(vgg_style_discriminator),
+    /// pix2pix's discriminator, PatchGAN.
+    "patchgan_discriminator" PatchganDiscriminator(patchgan_discriminator),
     /// SRGAN's discriminator.
     "discriminator" Discriminator(discriminator),
     /// SRGAN's discriminator for pictures of any size.

@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use crate::critic::{SLOPE, rectified};
 use crate::layer::{Conv2d, ConvConfig, ConvNorm, Linear, leaky_relu};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require};
+use crate::{
+    Architecture, Built, CriticModel, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require,
+};
 
 /// What decides a discriminator's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -64,8 +67,6 @@ pub struct Discriminator {
 const LAYERS: [(i64, i64); 8] = [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)];
 /// Features of the first dense layer.
 const DENSE: i64 = 1024;
-/// Of the leaky rectifiers, below zero.
-pub(crate) const SLOPE: f64 = 0.2;
 
 impl Discriminator {
     /// A network with PyTorch's first values.
@@ -84,16 +85,12 @@ impl Discriminator {
         ];
         Ok(Discriminator { features, classifier, store })
     }
+}
 
-    /// The logits of `forward`, and the outputs of the eight convolutions' rectifiers on the way: `[N, channels, patch, patch]`
-    /// first, `[N, 8 * channels, patch / 16, patch / 16]` last.
-    pub fn forward_with_features(&self, pictures: &Tensor, train: bool) -> (Tensor, Vec<Tensor>) {
-        let mut xs = pictures.shallow_clone();
-        let mut layer = |conv: &ConvNorm| {
-            xs = leaky_relu(&conv.forward(&xs, train), SLOPE);
-            xs.shallow_clone()
-        };
-        let features = self.features.iter().map(&mut layer).collect();
+impl CriticModel for Discriminator {
+    /// The features are `[N, channels, patch, patch]` first, `[N, 8 * channels, patch / 16, patch / 16]` last.
+    fn forward_with_features(&self, pictures: &Tensor, train: bool) -> (Tensor, Vec<Tensor>) {
+        let (xs, features) = rectified(&self.features, pictures, train);
         let [dense, logit] = &self.classifier;
         (logit.forward(&leaky_relu(&dense.forward(&xs.flatten(1, -1)), SLOPE)), features)
     }

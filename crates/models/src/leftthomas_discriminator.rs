@@ -4,9 +4,10 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::discriminator::{SLOPE, features};
+use crate::critic::{SLOPE, rectified};
+use crate::discriminator::features;
 use crate::layer::{Conv2d, ConvNorm, adaptive_avg_pool, leaky_relu};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Python, Store, require};
+use crate::{Architecture, Built, CriticModel, Error, Hints, Keys, Layout, Network, Python, Store, require};
 
 /// What decides a discriminator's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -69,14 +70,21 @@ impl LeftthomasDiscriminator {
     }
 }
 
+impl CriticModel for LeftthomasDiscriminator {
+    /// The features are `[N, channels, h, w]` first, `[N, 8 * channels, h / 16, w / 16]` last, rounded up.
+    fn forward_with_features(&self, pictures: &Tensor, train: bool) -> (Tensor, Vec<Tensor>) {
+        let (xs, features) = rectified(&self.features, pictures, train);
+        let [dense, logit] = &self.classifier;
+        let logits = logit.forward(&leaky_relu(&dense.forward(&adaptive_avg_pool(&xs, 1)), SLOPE));
+        (logits.flatten(1, -1), features)
+    }
+}
+
 impl Network for LeftthomasDiscriminator {
     /// `[N, 3, h, w]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real. The project's module applies the
     /// sigmoid itself and gives `[N]`; here it is left to the loss, which needs it not to overflow.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let layer = |xs: Tensor, conv: &ConvNorm| leaky_relu(&conv.forward(&xs, train), SLOPE);
-        let xs = self.features.iter().fold(pictures.shallow_clone(), layer);
-        let [dense, logit] = &self.classifier;
-        logit.forward(&leaky_relu(&dense.forward(&adaptive_avg_pool(&xs, 1)), SLOPE)).flatten(1, -1)
+        self.forward_with_features(pictures, train).0
     }
 
     fn store(&self) -> &Store {

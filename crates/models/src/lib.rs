@@ -5,8 +5,9 @@
 //! Pictures are `[N, 3, h, w]` float32 RGB in [0, 1], or `[N, 1, h, w]` luma; those of torchvision's classifiers are
 //! normalised by ImageNet's mean and deviation. A network's tensors live in a [`Store`], under the names and in the order
 //! that a PyTorch user's module has. A new network is one file and one row of the table in `config.rs`, which gives the
-//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop. [`lpips`] is no network of the
-//! table, but the distance of two pictures that the features of three of them give.
+//! variants of [`Config`] and the rows of [`NETWORKS`], over which the tests loop. A discriminator that can be trained
+//! against has a row in [`critic`], too. [`lpips`] is no network of the table, but the distance of two pictures that the
+//! features of three of them give.
 //!
 //! From a file to a network: [`open`] reads it and takes off its wrappers. What Abbe wrote has a [`Card`] with its [`Config`];
 //! for other files [`recognise`] takes prefixes off the names and asks each [`Layout`] of each network which configuration
@@ -19,6 +20,7 @@ mod architecture;
 pub mod bicubic;
 mod config;
 pub mod convert;
+pub mod critic;
 pub mod dcgan_discriminator;
 pub mod dcgan_generator;
 pub mod densenet;
@@ -31,6 +33,7 @@ pub mod leftthomas_discriminator;
 pub mod lpips;
 pub mod msrresnet;
 mod open;
+pub mod patchgan_discriminator;
 pub mod rcan;
 mod recognise;
 mod report;
@@ -55,6 +58,7 @@ use std::path::PathBuf;
 pub use align::{Aligned, align};
 pub use architecture::{Architecture, Built, Network, Python, SrModel};
 pub use config::{Config, NETWORKS, Naming, NetworkInfo, build};
+pub use critic::CriticModel;
 pub use layout::{Activation, Hints, Keys, Layout};
 pub use open::{Card, Choice, Opened, Source, card_of, identify, open, save};
 pub use recognise::{Recognised, fit, recognise};

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use crate::critic::SLOPE;
 use crate::layer::{Conv2d, ConvConfig, SpectralConv2d, bilinear, leaky_relu};
-use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, Sides, Store, require};
+use crate::{Architecture, Built, CriticModel, Error, Keys, Layout, Network, Path, Python, Sides, Store, require};
 
 /// What decides a discriminator's shape. The skip connections, which no tensor tells, are always there, as in all of the
 /// project's networks.
@@ -78,9 +79,6 @@ pub struct UNetDiscriminator {
     conv9: Conv2d,
 }
 
-/// Of the leaky rectifiers, below zero.
-const SLOPE: f64 = 0.2;
-
 impl UNetDiscriminator {
     /// A network with PyTorch's first values.
     ///
@@ -104,18 +102,32 @@ impl UNetDiscriminator {
     }
 }
 
+impl CriticModel for UNetDiscriminator {
+    /// The features are those of `conv0` to `conv8` before what a skip connection adds: `[N, channels, h, w]` first and last,
+    /// `[N, 8 * channels, h / 8, w / 8]` in the middle.
+    fn forward_with_features(&self, pictures: &Tensor, train: bool) -> (Tensor, Vec<Tensor>) {
+        let mut features = Vec::new();
+        let mut rectified = |xs: Tensor| {
+            let xs = leaky_relu(&xs, SLOPE);
+            features.push(xs.shallow_clone());
+            xs
+        };
+        let x0 = rectified(self.conv0.forward(pictures));
+        let x1 = rectified(self.down[0].forward(&x0, train));
+        let x2 = rectified(self.down[1].forward(&x1, train));
+        let x3 = rectified(self.down[2].forward(&x2, train));
+        let upscaled = self.up.iter().zip([x2, x1, x0]);
+        let xs = upscaled.fold(x3, |xs, (conv, skip)| rectified(conv.forward(&bilinear(&xs, 2), train)) + skip);
+        let xs = self.last.iter().fold(xs, |xs, conv| rectified(conv.forward(&xs, train)));
+        (self.conv9.forward(&xs), features)
+    }
+}
+
 impl Network for UNetDiscriminator {
     /// `[N, colors, h, w]` in [0, 1], h and w multiples of 8, to logits `[N, 1, h, w]`: above 0 where the picture looks
     /// real. With `train` every spectral norm makes a power iteration.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let step = |xs: &Tensor, conv: &SpectralConv2d| leaky_relu(&conv.forward(xs, train), SLOPE);
-        let x0 = leaky_relu(&self.conv0.forward(pictures), SLOPE); // [N, channels, h, w]
-        let x1 = step(&x0, &self.down[0]);
-        let x2 = step(&x1, &self.down[1]);
-        let x3 = step(&x2, &self.down[2]); // [N, 8 * channels, h / 8, w / 8]
-        let upscaled = self.up.iter().zip([x2, x1, x0]);
-        let xs = upscaled.fold(x3, |xs, (conv, skip)| step(&bilinear(&xs, 2), conv) + skip);
-        self.conv9.forward(&self.last.iter().fold(xs, |xs, conv| step(&xs, conv)))
+        self.forward_with_features(pictures, train).0
     }
 
     fn store(&self) -> &Store {

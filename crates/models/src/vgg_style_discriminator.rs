@@ -4,8 +4,11 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use crate::critic::{SLOPE, rectified};
 use crate::layer::{Conv2d, ConvConfig, ConvNorm, Linear, leaky_relu};
-use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require};
+use crate::{
+    Architecture, Built, CriticModel, Error, Hints, Keys, Layout, Network, Path, Python, Sides, Store, require,
+};
 
 /// What decides a discriminator's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -73,8 +76,6 @@ pub struct VggStyleDiscriminator {
 
 /// Features of the first dense layer.
 const DENSE: i64 = 100;
-/// Of the leaky rectifiers, below zero.
-const SLOPE: f64 = 0.2;
 
 impl VggStyleDiscriminator {
     /// A network with PyTorch's first values.
@@ -92,12 +93,18 @@ impl VggStyleDiscriminator {
     }
 }
 
+impl CriticModel for VggStyleDiscriminator {
+    /// The features are `[N, channels, patch, patch]` first, `[N, 8 * channels, 4, 4]` last.
+    fn forward_with_features(&self, pictures: &Tensor, train: bool) -> (Tensor, Vec<Tensor>) {
+        let (xs, features) = rectified(&self.features, pictures, train);
+        (self.linear2.forward(&leaky_relu(&self.linear1.forward(&xs.flatten(1, -1)), SLOPE)), features)
+    }
+}
+
 impl Network for VggStyleDiscriminator {
     /// `[N, colors, patch, patch]` in [0, 1] to logits `[N, 1]`: above 0 where the picture looks real.
     fn forward(&self, pictures: &Tensor, train: bool) -> Tensor {
-        let layer = |xs: Tensor, conv: &ConvNorm| leaky_relu(&conv.forward(&xs, train), SLOPE);
-        let xs = self.features.iter().fold(pictures.shallow_clone(), layer);
-        self.linear2.forward(&leaky_relu(&self.linear1.forward(&xs.flatten(1, -1)), SLOPE))
+        self.forward_with_features(pictures, train).0
     }
 
     fn store(&self) -> &Store {

@@ -3,6 +3,7 @@
 
 use abbe_checkpoint::{StateDict, state_dict_of};
 use abbe_models::discriminator::{self, Discriminator};
+use abbe_models::patchgan_discriminator::{self, PatchGanDiscriminator};
 use abbe_models::srresnet::{Input, Norm};
 use abbe_models::vgg::{Features, Net};
 use abbe_models::{Config, Network, SrModel, Store, build, srcnn, srresnet};
@@ -80,6 +81,15 @@ fn discriminator() {
     for (name, patch, channels) in [("discriminator", 32, 1), ("discriminator_train", 16, 2)] {
         let config = discriminator::Config { patch, channels };
         let model = Discriminator::new(&config, Device::Cpu).unwrap();
+        check(name, model.store(), |pictures, train| model.forward(pictures, train));
+    }
+}
+
+#[test]
+fn patchgan_discriminator() {
+    for (name, colors, layers) in [("patchgan", 3, 3), ("patchgan_train", 1, 4)] {
+        let config = patchgan_discriminator::Config { colors, channels: 2, layers };
+        let model = PatchGanDiscriminator::new(&config, Device::Cpu).unwrap();
         check(name, model.store(), |pictures, train| model.forward(pictures, train));
     }
 }

@@ -4,7 +4,6 @@
 //! shows in no log; other tools have shipped generators that never heard of their discriminator. Nor may the discriminator's
 //! own terms, of which penalties are gradients of gradients, have a gradient that is not finite.
 
-use abbe_models::Network;
 use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 

@@ -1,6 +1,6 @@
 //! The networks that an experiment trains, each with its optimiser and with what it begins with.
 
-use abbe_models::{CriticModel, Network, SrModel};
+use abbe_models::{CriticModel, SrModel};
 use anyhow::{Context, Result};
 use indexmap::{IndexMap, IndexSet};
 use tch::{Device, Tensor};
@@ -136,7 +136,7 @@ impl Critic {
         let pretrained = experiment.start.as_ref().and_then(|start| start.discriminator.as_ref());
         let origin = match pretrained {
             Some(from) => {
-                let config = config.clone().into();
+                let config = (*config).into();
                 pretrained::load(from, &config, network.store(), &mut optimizer, pretrained::DISCRIMINATOR)
                     .context("start.discriminator")?
             }

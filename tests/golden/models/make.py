@@ -19,6 +19,7 @@ sys.path.append(str(HERE.parents[2] / "crates/models/python"))
 import srcnn
 import srresnet
 from discriminator import Discriminator
+from patchgan_discriminator import PatchGanDiscriminator
 
 
 def cubic(x):
@@ -117,6 +118,8 @@ if __name__ == "__main__":
     golden("srcnn_955", srcnn.Srcnn(3, [9, 5, 5], [8, 4]), (1, 3, 5, 6))
     golden("discriminator", Discriminator(32, 1), (3, 3, 32, 32))
     golden("discriminator_train", Discriminator(16, 2), (3, 3, 16, 16), train=True)
+    golden("patchgan", PatchGanDiscriminator(3, 2, 3), (2, 3, 40, 33))
+    golden("patchgan_train", PatchGanDiscriminator(1, 2, 4), (2, 1, 48, 64), train=True)
     vgg("vgg11", [1, 1, 2, 2, 2], ["relu3_2", "pool4", "conv5_2"])
     vgg("vgg13", [2, 2, 2, 2, 2], ["pool3", "relu5_2"])
     vgg("vgg16", [2, 2, 3, 3, 3], ["conv3_3", "relu5_3"])

@@ -1,4 +1,5 @@
-"""Discriminators, and DCGAN's generator, with the names of leftthomas's, Lornatang's, BasicSR's and PyTorch's projects.
+"""Discriminators, and DCGAN's generator, with the names of leftthomas's, Lornatang's, BasicSR's, pix2pix's and PyTorch's
+projects.
 
 The modules of leftthomas and of PyTorch's example end with a sigmoid and the shape [N]; what is compared is the logits.
 """
@@ -95,6 +96,23 @@ class UNet(nn.Module):
         return self.conv9(act(self.conv8(act(self.conv7(x6)))))
 
 
+class NLayer(nn.Module):
+    """NLayerDiscriminator of pytorch-CycleGAN-and-pix2pix."""
+
+    def __init__(self, c_in, c, n_layers):
+        super().__init__()
+        widths = [c] + [c * min(2**n, 8) for n in range(1, n_layers + 1)]
+        strides = [2] * (n_layers - 1) + [1]
+        model = [nn.Conv2d(c_in, c, kernel_size=4, stride=2, padding=1), nn.LeakyReLU(0.2, True)]
+        for before, after, stride in zip(widths, widths[1:], strides):
+            model += [nn.Conv2d(before, after, kernel_size=4, stride=stride, padding=1, bias=False),
+                      nn.BatchNorm2d(after), nn.LeakyReLU(0.2, True)]
+        self.model = nn.Sequential(*model, nn.Conv2d(widths[-1], 1, kernel_size=4, stride=1, padding=1))
+
+    def forward(self, x):
+        return self.model(x)
+
+
 class DcganGenerator(nn.Module):
     def __init__(self, nz, ngf, nc):
         super().__init__()
@@ -148,6 +166,10 @@ CASES = [
          {"unet_discriminator": {"colors": 3, "channels": 5}}, [2, 3, 24, 32], save=basicsr),
     case("discriminator_unet_parametrizations", UNet(1, 4, parametrizations.spectral_norm), "parametrizations",
          {"unet_discriminator": {"colors": 1, "channels": 4}}, [2, 1, 16, 24], save=basicsr, train=False),
+    case("discriminator_patchgan", NLayer(6, 3, 3), "pytorch-CycleGAN-and-pix2pix",
+         {"patchgan_discriminator": {"colors": 6, "channels": 3, "layers": 3}}, [2, 6, 37, 50]),
+    case("discriminator_patchgan_1", NLayer(3, 4, 1), "pytorch-CycleGAN-and-pix2pix",
+         {"patchgan_discriminator": {"colors": 3, "channels": 4, "layers": 1}}, [2, 3, 12, 12]),
     case("dcgan_generator", DcganGenerator(11, 12, 3), "pytorch-examples",
          {"dcgan_generator": {"latent": 11, "channels": 12, "colors": 3}}, [3, 11, 1, 1]),
     case("dcgan_discriminator", DcganDiscriminator(2, 6), "pytorch-examples",

@@ -26,6 +26,7 @@ fn values_out_of_range_are_named() {
     let vgg_style = vgg_style_discriminator::Config { patch: 128, colors: 3, channels: 64 };
     let dcgan = dcgan_generator::Config { latent: 100, channels: 64, colors: 3 };
     let judge = dcgan_discriminator::Config { colors: 3, channels: 64 };
+    let patchgan = patchgan_discriminator::Config { colors: 3, channels: 64, layers: 3 };
     let msrresnet = msrresnet::Config::paper(4);
     let edsr = edsr::Config::baseline(4);
     let rcan = rcan::Config::paper(4);
@@ -46,6 +47,9 @@ fn values_out_of_range_are_named() {
         (vgg_style_discriminator::Config { patch: 192, ..vgg_style }.into(), "vgg_style_discriminator.patch"),
         (vgg_style_discriminator::Config { colors: 17, ..vgg_style }.into(), "vgg_style_discriminator.colors"),
         (vgg_style_discriminator::Config { channels: 0, ..vgg_style }.into(), "vgg_style_discriminator.channels"),
+        (patchgan_discriminator::Config { colors: 0, ..patchgan }.into(), "patchgan_discriminator.colors"),
+        (patchgan_discriminator::Config { channels: 257, ..patchgan }.into(), "patchgan_discriminator.channels"),
+        (patchgan_discriminator::Config { layers: 7, ..patchgan }.into(), "patchgan_discriminator.layers"),
         (leftthomas_discriminator::Config { channels: 0 }.into(), "leftthomas_discriminator.channels"),
         (dcgan_generator::Config { latent: 0, ..dcgan }.into(), "dcgan_generator.latent"),
         (dcgan_generator::Config { channels: 0, ..dcgan }.into(), "dcgan_generator.channels"),

@@ -22,7 +22,7 @@ use abbe_data::jitter::Jitter;
 use abbe_data::pair::Source;
 use abbe_data::patches::{Sampler, Settings};
 use abbe_data::store::Store;
-use abbe_models::{discriminator, vgg};
+use abbe_models::{critic, vgg};
 use abbe_torch::MappedFile;
 use anyhow::{Context, Result, ensure};
 use indexmap::IndexMap;
@@ -54,8 +54,8 @@ pub struct Experiment {
     pub data: Data,
     /// The networks by name; a phase says which it trains.
     pub networks: IndexMap<String, abbe_models::Config>,
-    /// The discriminator, when a phase is adversarial.
-    pub discriminator: Option<discriminator::Config>,
+    /// The discriminator, when a phase is adversarial: `srgan`, `leftthomas`, `vgg_style`, `unet` or `patchgan` with its keys.
+    pub discriminator: Option<critic::Config>,
     /// The perceptual network, when a phase has a content or style loss.
     pub vgg: Option<Vgg>,
     /// In what networks compute while they are trained; f32 where it is left out.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use abbe_data::pair::Lr;
-use abbe_models::{Architecture, Config};
+use abbe_models::{Config, critic};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::optimizer::Group;
@@ -25,13 +25,7 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
         network(config, scale).with_context(|| format!("networks.{name}"))?;
     }
     if let Some(config) = &experiment.discriminator {
-        config.validate().context("discriminator")?;
-        ensure!(
-            config.patch == data.patch as i64,
-            "discriminator.patch: expected {}, the HR patch of `data.patch`, found {}",
-            data.patch,
-            config.patch
-        );
+        discriminator(config, data.patch as i64)?;
     }
     if let Some(start) = &experiment.start {
         start.validate(experiment).context("start")?;
@@ -120,6 +114,21 @@ fn network(config: &Config, scale: usize) -> Result<()> {
     Ok(())
 }
 
+/// A discriminator must take RGB patches of this side.
+fn discriminator(config: &critic::Config, patch: i64) -> Result<()> {
+    let (name, config) = (config.name(), Config::from(*config));
+    config.validate().with_context(|| format!("discriminator.{name}"))?;
+    let ([colors, ..], sides) = (config.input(), config.sides());
+    ensure!(colors == 3, "discriminator.{name}.colors: expected 3, training is on RGB patches, found {colors}");
+    ensure!(
+        sides.contains(patch) || sides.least < sides.most,
+        "discriminator.{name}.patch: expected {patch}, the HR patch of `data.patch`, found {}",
+        sides.least
+    );
+    ensure!(sides.contains(patch), "data.patch: discriminator.{name} takes {sides}, found {patch}");
+    Ok(())
+}
+
 /// What is described and never used is most likely a slip.
 fn unused(experiment: &Experiment) -> Result<()> {
     let any = |uses: fn(&Phase) -> bool| experiment.phases.iter().any(uses);
@@ -205,4 +214,42 @@ fn plateau(experiment: &Experiment, schedule: &Schedule) -> Result<()> {
 fn is_file_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_discriminator_takes_the_patches_that_are_cut() {
+        let text = include_str!("../../../../experiments/srgan-paper.toml");
+        let own = "[discriminator.srgan]\npatch = 96\nchannels = 64";
+        assert!(text.contains(own) && text.contains("patch = 96"));
+        let said = |discriminator: &str, patch: &str| {
+            let text = text.replace(own, &format!("[discriminator]\n{discriminator}"));
+            let parsed = Experiment::parse(&text.replace("patch = 96", &format!("patch = {patch}")));
+            parsed.map_or_else(|error| format!("{error:#}"), |_| "fine".into())
+        };
+        let unet = "unet = { colors = 3, channels = 64 }";
+        let patchgan = "patchgan = { colors = 3, channels = 64, layers = 3 }";
+        for (discriminator, patch, expected) in [
+            (unet, "96", "fine"),
+            (patchgan, "24", "fine"),
+            ("leftthomas = { channels = 64 }", "20", "fine"),
+            (unet, "100", "data.patch: discriminator.unet takes sides that are multiples of 8, found 100"),
+            (patchgan, "20", "data.patch: discriminator.patchgan takes sides of 24 or more, found 20"),
+            ("srgan = { patch = 48, channels = 64 }", "96", "discriminator.srgan.patch: expected 96, the HR patch"),
+            (
+                "vgg_style = { patch = 128, colors = 3, channels = 64 }",
+                "256",
+                "discriminator.vgg_style.patch: expected 256",
+            ),
+            ("unet = { colors = 1, channels = 64 }", "96", "discriminator.unet.colors: expected 3"),
+            ("unet = { colors = 3, channels = 0 }", "96", "discriminator.unet: unet_discriminator.channels: expected"),
+            ("srcnn = { scale = 4 }", "96", "unknown variant `srcnn`"),
+        ] {
+            let said = said(discriminator, patch);
+            assert!(said.contains(expected), "{discriminator} with patches of {patch}: {said}");
+        }
+    }
 }
