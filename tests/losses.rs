@@ -10,7 +10,7 @@ use abbe_models::discriminator::{self, Discriminator};
 use abbe_models::vgg::{Features, Net};
 use abbe_models::{CriticModel, Network, Store};
 use abbe_train::Losses;
-use abbe_train::loss::{Inputs, Judged, Judgement, gradient_penalty, ldl, r1};
+use abbe_train::loss::{Inputs, Judged, Judgement, Perception, gradient_penalty, ldl, r1};
 use tch::{Device, Kind, Tensor};
 
 use crate::support::{EXPERIMENT, Scratch, repository, scene, small_experiment};
@@ -137,8 +137,9 @@ fn network() -> Discriminator {
 fn losses_of_pictures_and_their_gradients_are_pytorchs() {
     let golden = Golden::read();
     let (sr, hr, ema) = (golden.tensor("sr"), golden.tensor("hr"), golden.tensor("ema"));
-    let (vgg, network) = (Features::new(Net::Vgg19, Device::Cpu), network());
-    fill(vgg.store());
+    let (features, network) = (Features::new(Net::Vgg19, Device::Cpu), network());
+    fill(features.store());
+    let vgg = Perception { features: &features, kind: Kind::Float };
     let judged = |pictures: &Tensor| {
         let (logits, features) = network.forward_with_features(pictures, true);
         Judged { logits, features }
@@ -149,7 +150,7 @@ fn losses_of_pictures_and_their_gradients_are_pytorchs() {
         found.extend(losses.of_pictures().chain(losses.of_judgement()).map(|loss| loss.name().to_owned()));
         check(&golden, name, &sr, |sr| {
             let judgement = Judgement { fake: judged(sr), real: Some(tch::no_grad(|| judged(&hr))) };
-            value(&losses, &Inputs { sr, hr: &hr, vgg: Some(&vgg), judgement: Some(&judgement) })
+            value(&losses, &Inputs { vgg: Some(vgg), judgement: Some(&judgement), ..Inputs::of_pictures(sr, &hr) })
         });
     }
     check(&golden, "ldl", &sr, |sr| ldl::value(sr, &ema, &hr));
@@ -225,7 +226,7 @@ fn train_with(scratch: &Scratch, losses: &str, discriminator: &str) -> crate::su
     let form = "adversarial = { weight = 1e-3, form = \"non_saturating\" }";
     assert!(EXPERIMENT.contains(form) && EXPERIMENT.matches("clip = { value = 1.0 } }").count() == 1);
     let text = EXPERIMENT.replace(form, losses).replace("every = 6", "every = 2");
-    let text = text.replace("clip = { value = 1.0 } }", &format!("clip = { value = 1.0 }{discriminator} }}"));
+    let text = text.replace("clip = { value = 1.0 } }", &format!("clip = {{ value = 1.0 }}{discriminator} }}"));
     scratch.write("changed.toml", text);
     scratch.abbe("train changed.toml --out run --overwrite")
 }

@@ -1,71 +1,32 @@
 //! Optimisers that begin in PyTorch and go on here, and the reverse: 50 steps and 50 are 100. Needs PyTorch.
 
-use abbe_checkpoint::{StateDict, TrainingState, Value, WriteOptions};
+use abbe_checkpoint::{StateDict, TrainingState, WriteOptions};
 use abbe_models::convert::to_checkpoint;
 use abbe_models::{Config, SrModel, build, srresnet};
-use abbe_torch::{Adam, AdamConfig, Sgd, SgdConfig};
-use abbe_train::optimizer_state::{of_adam, of_sgd, restore_adam, restore_sgd};
+use abbe_train::OptimizerConfig;
+use abbe_train::optimizer::Optimizer;
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::support::Scratch;
 
-enum Optimizer {
-    Adam(Adam),
-    Sgd(Sgd),
-}
-
-/// Names of files, and how the two optimisers are made in Python.
-const CASES: [(&str, &str); 2] = [
-    ("adam", "torch.optim.Adam(model.parameters(), lr=1e-3)"),
-    ("sgd", "torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, weight_decay=1e-4)"),
+/// Names of files, how the two optimisers are written in an experiment, and how they are made in Python.
+const CASES: [(&str, &str, &str); 2] = [
+    ("adam", "adam = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 }", "torch.optim.Adam(model.parameters(), lr=1e-3)"),
+    (
+        "sgd",
+        "sgd = { lr = 1e-2, momentum = 0.9, weight_decay = 1e-4 }",
+        "torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, weight_decay=1e-4)",
+    ),
 ];
 
-impl Optimizer {
-    fn new(name: &str, model: &dyn SrModel) -> Self {
-        let parameters = model.store().parameters();
-        let adam =
-            AdamConfig { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled_weight_decay: false };
-        let sgd = SgdConfig { lr: 1e-2, momentum: 0.9, weight_decay: 1e-4, nesterov: false };
-        match name {
-            "adam" => Optimizer::Adam(Adam::new(parameters, adam)),
-            _ => Optimizer::Sgd(Sgd::new(parameters, sgd)),
-        }
-    }
+fn optimizer(text: &str, model: &dyn SrModel) -> Optimizer {
+    Optimizer::new(&toml::from_str::<OptimizerConfig>(text).unwrap(), &[], model.store()).unwrap()
+}
 
-    fn step(&mut self, loss: &Tensor) {
-        match self {
-            Optimizer::Adam(adam) => {
-                adam.zero_grad();
-                loss.backward();
-                adam.step().unwrap();
-            }
-            Optimizer::Sgd(sgd) => {
-                sgd.zero_grad();
-                loss.backward();
-                sgd.step().unwrap();
-            }
-        }
-    }
-
-    fn value(&self) -> Value {
-        match self {
-            Optimizer::Adam(adam) => of_adam(adam).to_value(),
-            Optimizer::Sgd(sgd) => of_sgd(sgd).to_value(),
-        }
-    }
-
-    fn restore(&mut self, value: &Value, model: &dyn SrModel) {
-        let shapes: Vec<Vec<usize>> =
-            model.store().parameters().iter().map(|p| to_checkpoint(p).shape().to_vec()).collect();
-        match self {
-            Optimizer::Adam(adam) => {
-                restore_adam(adam, &abbe_checkpoint::Adam::from_value(value, &shapes).unwrap()).unwrap();
-            }
-            Optimizer::Sgd(sgd) => {
-                restore_sgd(sgd, &abbe_checkpoint::Sgd::from_value(value, &shapes).unwrap()).unwrap();
-            }
-        }
-    }
+fn step(optimizer: &mut Optimizer, loss: &Tensor) {
+    optimizer.zero_grad();
+    loss.backward();
+    optimizer.step().unwrap();
 }
 
 fn config() -> Config {
@@ -99,7 +60,7 @@ fn train(model: &dyn SrModel, optimizer: &mut Optimizer, [lr, hr]: &[Tensor; 2],
     for step in steps {
         let batch = step % lr.size()[0];
         let sr = model.forward(&lr.get(batch), true);
-        optimizer.step(&sr.mse_loss(&hr.get(batch), Reduction::Mean));
+        self::step(optimizer, &sr.mse_loss(&hr.get(batch), Reduction::Mean));
     }
 }
 
@@ -159,7 +120,7 @@ fn fifty_steps_in_pytorch_and_fifty_here_are_a_hundred_and_the_reverse() {
     save(&scratch, "data.pth", &named.collect());
     scratch.write("network.py", config().python());
     let in_python = |line: &str| {
-        let each = |(name, make): &(&str, &str)| line.replace("NAME", name).replace("MAKE", make);
+        let each = |(name, _, make): &(&str, &str, &str)| line.replace("NAME", name).replace("MAKE", make);
         let lines: Vec<String> = CASES.iter().map(each).collect();
         scratch.python(&format!("{PYTHON}{}", lines.concat())).ok()
     };
@@ -169,12 +130,12 @@ save('NAME_python_50', *train('init.pth', \"MAKE\", range(50)))
 save('NAME_python_100', *train('init.pth', \"MAKE\", range(100)))
 ",
     );
-    for (name, _) in CASES {
+    for (name, text, _) in CASES {
         let model = open(&scratch, "init.pth");
-        let mut optimizer = Optimizer::new(name, model.as_ref());
+        let mut optimizer = optimizer(text, model.as_ref());
         train(model.as_ref(), &mut optimizer, &data, 0..50);
         save(&scratch, &format!("{name}_ours_50.pth"), &model.store().state_dict());
-        let optimizers = vec![optimizer.value()];
+        let optimizers = vec![optimizer.to_value()];
         let state = TrainingState { epoch: 0, iter: 50, optimizers, schedulers: vec![], more: vec![] };
         let path = scratch.path(&format!("{name}_ours_50.state"));
         abbe_checkpoint::write(path, &state.to_value(), &WriteOptions::default()).unwrap();
@@ -182,11 +143,11 @@ save('NAME_python_100', *train('init.pth', \"MAKE\", range(100)))
         save(&scratch, &format!("{name}_ours_100.pth"), &model.store().state_dict());
     }
     in_python("save('NAME_reverse_100', *train('NAME_ours_50.pth', \"MAKE\", range(50, 100), 'NAME_ours_50.state'))\n");
-    for (name, _) in CASES {
+    for (name, text, _) in CASES {
         let model = open(&scratch, &format!("{name}_python_50.pth"));
-        let mut optimizer = Optimizer::new(name, model.as_ref());
+        let mut optimizer = optimizer(text, model.as_ref());
         let state = abbe_checkpoint::read(scratch.path(&format!("{name}_python_50.state"))).unwrap();
-        optimizer.restore(&TrainingState::from_value(&state).unwrap().optimizers[0], model.as_ref());
+        optimizer.restore(&TrainingState::from_value(&state).unwrap().optimizers[0]).unwrap();
         train(model.as_ref(), &mut optimizer, &data, 50..100);
 
         let python = read(&scratch, &format!("{name}_python_100.pth"));

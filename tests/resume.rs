@@ -123,10 +123,9 @@ fn a_changed_experiment_is_shown_and_refused_unless_allowed() {
     let text = std::fs::read_to_string(scratch.path("small.toml")).unwrap();
     scratch.write("longer.toml", text.replace("steps = 8", "steps = 10"));
     let before = outcome(&scratch, "run");
-    scratch.abbe("train longer.toml --out run --resume").fails_with(&[
-        "phase.3.length.steps: 8 before, 10 now",
-        "--allow-changes",
-    ]);
+    scratch
+        .abbe("train longer.toml --out run --resume")
+        .fails_with(&["phase.3.length.steps: 8 before, 10 now", "--allow-changes"]);
     assert_eq!(outcome(&scratch, "run"), before);
     scratch.write("other.toml", text.replace("channels = 32", "channels = 16"));
     scratch.abbe("train other.toml --out run --resume --allow-changes").fails_with(&["networks.generator", "shape"]);

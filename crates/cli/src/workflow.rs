@@ -71,8 +71,16 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
     };
     let of_vgg: Vec<String> = vgg.as_ref().and_then(|vgg| vgg.notice.clone()).into_iter().collect();
     let validator = validation.as_ref().map(Validation::validator).transpose()?;
-    let setup =
-        Setup { experiment, sampler, data, device: at, folder: &folder, notices: &of_vgg, validator, stop: &stop::STOP };
+    let setup = Setup {
+        experiment,
+        sampler,
+        data,
+        device: at,
+        folder: &folder,
+        notices: &of_vgg,
+        validator,
+        stop: &stop::STOP,
+    };
     let mut session = guard(|| Session::new(setup, networks, vgg.map(|vgg| vgg.features)))?;
     let before = match begin {
         Begin::New { .. } => 0.0,

@@ -93,9 +93,12 @@ impl Events {
     /// The path and the system's reason.
     pub fn row(&mut self, row: &LogRow) -> Result<(), Error> {
         let mut values = vec![number("learning_rate".into(), row.lr)];
-        for (kind, numbers) in
-            [("loss", &row.terms), ("discriminator", &row.discriminator), ("validation", &row.validation), ("health", &row.health)]
-        {
+        for (kind, numbers) in [
+            ("loss", &row.terms),
+            ("discriminator", &row.discriminator),
+            ("validation", &row.validation),
+            ("health", &row.health),
+        ] {
             let numbers = numbers.iter().filter_map(|(name, value)| Some((name, read_number(value)?)));
             values.extend(numbers.map(|(name, value)| number(format!("{kind}/{name}"), value)));
         }

@@ -5,7 +5,7 @@
 
 use Variable::{Fake, Real, Sr};
 use abbe_train::loss::adversarial::Form;
-use abbe_train::loss::{Distance, Inputs, Judged, Judgement, Loss as _, adversarial, content, pixel};
+use abbe_train::loss::{Distance, Inputs, Judged, Judgement, Loss as _, Perception, adversarial, content, pixel};
 use anyhow::Result;
 use tch::Kind::{self, Double, Float};
 use tch::{Device, Tensor};
@@ -100,7 +100,8 @@ fn content(x: &Tensor, given: &Given, layer: &str, distance: Distance) -> Result
     let config = content::Config { weight: 1.0, distance, layers, imagenet_normalization: true };
     let vgg = vgg19(x.device())?;
     vgg.store().parameters().iter_mut().for_each(|weights| weights.set_data(&weights.to_kind(x.kind())));
-    config.value(&Inputs { vgg: Some(&vgg), ..Inputs::of_pictures(x, &given.hr) })
+    let vgg = Perception { features: &vgg, kind: Kind::Float };
+    config.value(&Inputs { vgg: Some(vgg), ..Inputs::of_pictures(x, &given.hr) })
 }
 
 fn adversarial(z: &Tensor, form: Form) -> Result<Tensor> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
-use abbe_data::loader::{Batch, Loader};
+use abbe_data::loader::{self, Loader};
 use abbe_data::patches::Sampler;
 use abbe_data::square::{Square, Strides};
 use anyhow::{Context, Result};
@@ -26,7 +26,33 @@ pub(crate) struct Pictures {
     resident: Option<Tensor>,
 }
 
-/// What gives the batches of a phase, in order: lr `[N, 3, h, w]` and hr `[N, 3, H, W]`, f32 in [0, 1], channels last.
+/// The patches of a step on the device: f32 in [0, 1], channels last.
+#[derive(Debug, PartialEq)]
+pub struct Batch {
+    /// `[N, 3, h, w]`
+    pub lr: Tensor,
+    /// What SR should be, `[N, 3, H, W]`.
+    pub hr: Tensor,
+    /// What the discriminator is shown as real, `[N, 3, H, W]`.
+    pub real: Tensor,
+}
+
+impl Batch {
+    /// A batch whose HR is what the discriminator is shown too.
+    pub fn new(lr: Tensor, hr: Tensor) -> Self {
+        let real = hr.shallow_clone();
+        Batch { lr, hr, real }
+    }
+
+    /// The batch in parts of equal size, which divides its own.
+    pub(crate) fn parts(&self, count: usize) -> Vec<Batch> {
+        let [lr, hr, real] = [&self.lr, &self.hr, &self.real].map(|patches| patches.chunk(count as i64, 0));
+        let parts = lr.into_iter().zip(hr).zip(real);
+        parts.map(|((lr, hr), real)| Batch { lr, hr, real }).collect()
+    }
+}
+
+/// What gives the batches of a phase, in order.
 pub(crate) enum Batches {
     Loaded { ahead: Ahead, device: Device },
     Gathered { pictures: Pictures, steps: Range<u64>, count: usize },
@@ -63,24 +89,24 @@ impl Pictures {
     ///
     /// # Errors
     /// A degradation that fails.
-    pub(crate) fn batch(&self, step: u64, count: usize) -> Result<(Tensor, Tensor)> {
+    pub(crate) fn batch(&self, step: u64, count: usize) -> Result<Batch> {
         match &self.resident {
-            None => Ok(moved(&host(&Batch::of(&self.sampler, step, count)?, self.device), self.device)),
+            None => Ok(moved(&host(&loader::Batch::of(&self.sampler, step, count)?, self.device), self.device)),
             Some(bytes) => self.gathered(bytes, step, count),
         }
     }
 
-    fn gathered(&self, bytes: &Tensor, step: u64, count: usize) -> Result<(Tensor, Tensor)> {
+    fn gathered(&self, bytes: &Tensor, step: u64, count: usize) -> Result<Batch> {
         let squares = (0..count as u64).map(|index| self.sampler.squares(step, index));
         let (hr, lr): (Vec<_>, Vec<_>) = squares.unzip();
         let lr: Option<Vec<_>> = lr.into_iter().collect();
         let lr = lr.context("data.on_device: there are no LR pictures")?;
-        Ok((gather(bytes, &lr, self.sampler.lr_side()), gather(bytes, &hr, self.sampler.hr_side())))
+        Ok(Batch::new(gather(bytes, &lr, self.sampler.lr_side()), gather(bytes, &hr, self.sampler.hr_side())))
     }
 }
 
 impl Iterator for Batches {
-    type Item = Result<(Tensor, Tensor)>;
+    type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
@@ -132,7 +158,7 @@ impl Drop for Ahead {
 
 /// lr and hr of a batch as tensors `[N, side, side, 3]`, in pinned memory for a GPU: from there it copies by itself, while
 /// the CPU goes on.
-fn host(batch: &Batch, device: Device) -> [Tensor; 2] {
+fn host(batch: &loader::Batch, device: Device) -> [Tensor; 2] {
     [(&batch.lr, batch.lr_side), (&batch.hr, batch.hr_side)].map(|(values, side)| {
         let pixels = Tensor::from_slice(values).view([batch.count as i64, side as i64, side as i64, 3]);
         if device.is_cuda() { pixels.pin_memory(device) } else { pixels }
@@ -140,10 +166,10 @@ fn host(batch: &Batch, device: Device) -> [Tensor; 2] {
 }
 
 /// A batch on the device.
-fn moved(batch: &[Tensor; 2], device: Device) -> (Tensor, Tensor) {
+fn moved(batch: &[Tensor; 2], device: Device) -> Batch {
     let [lr, hr] =
         batch.each_ref().map(|pixels| pixels.to_device_(device, pixels.kind(), true, false).permute([0, 3, 1, 2]));
-    (lr, hr)
+    Batch::new(lr, hr)
 }
 
 /// Bytes as a tensor on the device, `[length]`.
@@ -202,9 +228,9 @@ mod tests {
         let gathered = Pictures { resident: Some(bytes), ..pictures() };
         for step in 0..4 {
             let (a, b) = (loaded.batch(step, COUNT).unwrap(), gathered.batch(step, COUNT).unwrap());
-            assert_eq!(a.1.size(), [COUNT as i64, 3, 12, 12]);
+            assert_eq!(a.hr.size(), [COUNT as i64, 3, 12, 12]);
             assert!(a == b, "step {step}");
-            assert_eq!(a.1.stride(), b.1.stride());
+            assert_eq!(a.hr.stride(), b.hr.stride());
         }
     }
 
@@ -224,7 +250,7 @@ mod tests {
     #[test]
     fn a_batch_is_channels_last_and_says_what_the_patches_say() {
         let pictures = pictures();
-        let (lr, _) = pictures.batch(5, COUNT).unwrap();
+        let Batch { lr, .. } = pictures.batch(5, COUNT).unwrap();
         assert_eq!(lr.stride(), channels_last(&lr.contiguous()).stride());
         let (mut small, mut large) = (vec![0.0; 108], vec![0.0; 432]);
         pictures.sampler.write(5, 1, &mut small, &mut large).unwrap();

@@ -149,8 +149,16 @@ pub(crate) mod tests {
         let root = tempfile::tempdir().unwrap();
         let (device, folder) = (Device::Cpu, &RunFolder::create(root.path(), false).unwrap());
         let networks = Networks::new(&experiment, device).unwrap();
-        let setup =
-            Setup { experiment: &experiment, sampler, data: String::new(), device, folder, notices: &[], validator, stop };
+        let setup = Setup {
+            experiment: &experiment,
+            sampler,
+            data: String::new(),
+            device,
+            folder,
+            notices: &[],
+            validator,
+            stop,
+        };
         act(&mut Session::new(setup, networks, None).unwrap())
     }
 

@@ -29,7 +29,8 @@ impl Trainer<'_> {
         numbers: &mut Numbers,
     ) -> Result<()> {
         let critic = self.networks.critic.as_mut().context("the experiment has no [discriminator]")?;
-        let shares = gradient_penalty::shares(self.experiment.seed, at.number, made.iter().map(|sr| sr.size()[0]).sum());
+        let shares =
+            gradient_penalty::shares(self.experiment.seed, at.number, made.iter().map(|sr| sr.size()[0]).sum());
         let step = CriticStep { phase, at, precision: self.precision, policy: self.experiment.non_finite };
         critic.step(&step, parts, made, &shares, numbers).context(NAME)
     }

@@ -9,6 +9,7 @@ use crate::descent::Descent;
 use crate::ema::Ema;
 use crate::experiment::{Experiment, Phase, Precision};
 use crate::optimizer::Optimizer;
+use crate::pattern;
 use crate::pretrained::{self, Origin};
 
 /// Every network of an experiment, ready to be trained.
@@ -74,7 +75,7 @@ impl Trainee {
         let phase = first.with_context(|| format!("networks.{name}: no phase trains it"))?;
         for phase in experiment.phases.iter().filter(|phase| phase.network == name) {
             Optimizer::new(&phase.optimizer, &phase.groups, model.store())
-                .and_then(|_| frozen(phase, model.as_ref()))
+                .and_then(|_| pattern::chosen(&phase.freeze, &model.store().parameter_names()).context("freeze"))
                 .with_context(|| format!("phase `{}`", phase.name))?; // patterns that match nothing, before the first step
         }
         let mut optimizer = Optimizer::new(&phase.optimizer, &phase.groups, model.store())?;
@@ -92,11 +93,8 @@ impl Trainee {
     /// where that is of the same kind and groups, and with the parameters frozen that the phase wants so.
     pub(crate) fn begin(&mut self, phase: &Phase) -> Result<()> {
         self.descent.optimizer.become_like(&phase.optimizer, &phase.groups, self.model.store())?;
-        let frozen = frozen(phase, self.model.as_ref())?;
-        for (parameter, frozen) in self.model.store().parameters().iter().zip(frozen) {
-            let _ = parameter.set_requires_grad(!frozen);
-        }
-        Ok(())
+        self.model.store().parameters().iter().for_each(|parameter| drop(parameter.set_requires_grad(true)));
+        pattern::freeze(&phase.freeze, self.model.store()).context("freeze")
     }
 
     /// SR for `lr` as the losses of the phase see it, float32.
@@ -119,12 +117,6 @@ pub(crate) fn output(
     let sr = abbe_torch::autocast(lr.device(), precision.kind(), || model.forward(lr, train))?;
     let sr = sr.to_kind(tch::Kind::Float);
     Ok(if phase.clamp_output { sr.clamp(0.0, 1.0) } else { sr })
-}
-
-/// Which parameters stay as they are in a phase.
-fn frozen(phase: &Phase, model: &dyn SrModel) -> Result<Vec<bool>> {
-    let names = model.store().parameter_names();
-    crate::pattern::chosen(&phase.freeze, &names).context("freeze")
 }
 
 impl Critic {

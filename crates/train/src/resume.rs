@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use abbe_checkpoint::{Value, WriteOptions};
-use abbe_models::convert::{from_checkpoint, to_checkpoint};
 use abbe_models::Store;
+use abbe_models::convert::{from_checkpoint, to_checkpoint};
 use abbe_run::{BestRecord, TEMPORARY};
 use abbe_torch::{generator_state, set_generator_state};
 use anyhow::{Context, Result, bail, ensure};
@@ -119,7 +119,8 @@ impl Session<'_> {
         self.restore_networks(&fields, index)?;
         self.next = (index, fields.whole("step")?);
         self.seconds_before = fields.number("seconds")?;
-        self.scores = fields.items("scores")?.iter().map(|score| number(score).context("scores")).collect::<Result<_>>()?;
+        self.scores =
+            fields.items("scores")?.iter().map(|score| number(score).context("scores")).collect::<Result<_>>()?;
         self.best = fields.items("best")?.iter().map(best_of_value).collect::<Result<_>>().context("best")?;
         restore_generators(&Fields(fields.get("generators")?), self.setup.device).context("generators")?;
         Ok(changed)
@@ -131,7 +132,8 @@ impl Session<'_> {
         for (key, now) in [("data", self.setup.data.as_str()), ("precision", self.trainer.precision.name())] {
             let before = fields.text(key)?;
             if before != now {
-                let what = if key == "data" { "SHA-256 of the training pictures" } else { "precision as it was resolved" };
+                let what =
+                    if key == "data" { "SHA-256 of the training pictures" } else { "precision as it was resolved" };
                 changed.push(format!("{what}: {before} before, {now} now"));
             }
         }
@@ -190,11 +192,9 @@ impl Trainee {
 
     fn restore(&mut self, fields: &Fields) -> Result<()> {
         into_store(self.model.store(), fields.get("weights")?)?;
-        match (&mut self.ema, fields.get("ema")?) {
-            (Some(ema), Value::None) => *ema = ema.anew(self.model.store())?, // it was added meanwhile
-            (Some(ema), saved) => ema.restore(saved).context("ema")?,
-            (None, _) => {}
-        }
+        if let (Some(ema), saved @ Value::OrderedDict(_)) = (&mut self.ema, fields.get("ema")?) {
+            ema.restore(saved).context("ema")?;
+        } // one that was added meanwhile begins with its first update
         self.descent.restore(&Fields(fields.get("descent")?))
     }
 }

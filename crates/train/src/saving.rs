@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use abbe_checkpoint::{TrainingState, WriteOptions};
-use abbe_models::{Card, Network};
+use abbe_models::Card;
 use anyhow::{Result, ensure};
 use tch::Tensor;
 

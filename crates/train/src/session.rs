@@ -268,9 +268,10 @@ impl<'a> Session<'a> {
     /// Keeps what was trained when something beside the training fails, and says where it is.
     fn rescue(&self, error: anyhow::Error) -> anyhow::Error {
         match self.interrupt() {
-            Ok(path) => {
-                error.context(format!("stopped; the weights so far are in {}; `--resume` goes on from here", path.display()))
-            }
+            Ok(path) => error.context(format!(
+                "stopped; the weights so far are in {}; `--resume` goes on from here",
+                path.display()
+            )),
             Err(_) => error, // weights that cannot be saved are no comfort
         }
     }

@@ -72,7 +72,7 @@ pub struct Experiment {
     pub resume: Option<Resume>,
     /// Networks by name of which an average over the steps is kept, beside the network itself.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
-    pub ema: IndexMap<String, ema::Config>,
+    pub ema: IndexMap<String, crate::ema::Config>,
     /// What training begins with, where that is not random.
     pub start: Option<Start>,
     /// How whole pictures are looked at while training goes on.

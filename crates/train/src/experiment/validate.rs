@@ -45,7 +45,11 @@ pub(super) fn experiment(experiment: &Experiment) -> Result<()> {
         validation(config).context("validation")?;
         let without = experiment.phases.iter().find(|phase| !experiment.ema.contains_key(&phase.network));
         if let (true, Some(phase)) = (config.ema, without) {
-            bail!("validation.ema: phase `{}` trains `{}`, of which no average is kept: expected `ema.{1}`", phase.name, phase.network);
+            bail!(
+                "validation.ema: phase `{}` trains `{}`, of which no average is kept: expected `ema.{1}`",
+                phase.name,
+                phase.network
+            );
         }
     }
     experiment.non_finite.validate().context("non_finite")?;
@@ -207,7 +211,10 @@ fn descent(experiment: &Experiment, phase: &Phase) -> Result<()> {
 
 fn plateau(experiment: &Experiment, schedule: &Schedule) -> Result<()> {
     let watches = matches!(schedule, Schedule::Plateau { .. });
-    ensure!(!watches || experiment.validation.is_some(), "schedule.plateau: there is no [validation] that it could watch");
+    ensure!(
+        !watches || experiment.validation.is_some(),
+        "schedule.plateau: there is no [validation] that it could watch"
+    );
     Ok(())
 }
 

@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn answers_are_right_on_their_side_of_the_line() {
-        let (real, fake) = (Tensor::from_slice(&[0.6f32, 0.4, -1.0, 2.0]), Tensor::from_slice(&[-1.0f32, 0.4, -1.0, -2.0]));
+        let (real, fake) =
+            (Tensor::from_slice(&[0.6f32, 0.4, -1.0, 2.0]), Tensor::from_slice(&[-1.0f32, 0.4, -1.0, -2.0]));
         let right = |form, relativistic_average| Config { weight: 1.0, form, relativistic_average }.right(&real, &fake);
         // Above and below 0: three of four and three of four; 1/2: two and four.
         assert_eq!(right(Form::Hinge, false), 0.75);

@@ -85,16 +85,15 @@ impl<'a> Inputs<'a> {
 pub struct Perception<'a> {
     /// The network.
     pub features: &'a vgg::Features,
-    /// `Float`, `BFloat16` or `Half`; what comes out is float32 in any case.
+    /// `BFloat16` or `Half`, from which what comes out is made float32; `Float`: that of the pictures.
     pub kind: Kind,
 }
 
 impl Perception<'_> {
-    /// The features of pictures in these layers, float32.
+    /// The features of pictures in these layers, of the pictures' type.
     fn of(&self, pictures: &Tensor, layers: &[&str]) -> Result<Vec<Tensor>> {
-        let device = pictures.device();
-        let features = abbe_torch::autocast(device, self.kind, || self.features.forward(pictures, layers))??;
-        Ok(features.into_iter().map(|maps| maps.to_kind(Kind::Float)).collect())
+        let features = abbe_torch::autocast(pictures.device(), self.kind, || self.features.forward(pictures, layers))??;
+        Ok(features.into_iter().map(|maps| maps.to_kind(pictures.kind())).collect())
     }
 }
 
