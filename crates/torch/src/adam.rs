@@ -3,6 +3,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use crate::gradient::gradient;
 use crate::restore::{Place, RestoreError};
 use crate::{ffi, restore};
 
@@ -64,7 +65,7 @@ impl Adam {
         });
     }
 
-    /// One step on every parameter that has a gradient.
+    /// One step on every parameter that has a gradient and still requires one.
     ///
     /// # Errors
     /// What libtorch says when shapes, types or devices do not agree.
@@ -73,9 +74,9 @@ impl Adam {
     }
 
     fn step_without_graph(&mut self) -> Result<(), TchError> {
-        let grads: Vec<Tensor> = self.parameters.iter().map(Tensor::grad).collect();
+        let grads: Vec<_> = self.parameters.iter().map(gradient).collect();
         for ((parameter, grad), state) in self.parameters.iter().zip(&grads).zip(&mut self.state) {
-            if grad.defined() {
+            if grad.is_some() {
                 let state = state.get_or_insert_with(|| ParameterState::zeros_like(parameter));
                 let _ = state.step.f_add_scalar_(1.0)?;
             }
@@ -83,7 +84,7 @@ impl Adam {
         let mut lists =
             ffi::AdamLists { params: vec![], grads: vec![], exp_avgs: vec![], exp_avg_sqs: vec![], steps: vec![] };
         for ((parameter, grad), state) in self.parameters.iter().zip(&grads).zip(&self.state) {
-            if let (true, Some(state)) = (grad.defined(), state) {
+            if let (Some(grad), Some(state)) = (grad, state) {
                 lists.params.push(parameter);
                 lists.grads.push(grad);
                 lists.exp_avgs.push(&state.exp_avg);

@@ -4,9 +4,14 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::ffi;
 
+/// The gradient of a parameter that has one and is not frozen.
+pub(crate) fn gradient(parameter: &Tensor) -> Option<Tensor> {
+    Some(parameter.grad()).filter(|gradient| gradient.defined() && parameter.requires_grad())
+}
+
 /// Of each parameter that has one.
 fn gradients(parameters: &[Tensor]) -> Vec<Tensor> {
-    parameters.iter().map(Tensor::grad).filter(Tensor::defined).collect()
+    parameters.iter().filter_map(gradient).collect()
 }
 
 fn zero(parameters: &[Tensor]) -> Tensor {
@@ -24,6 +29,17 @@ pub fn clip_gradient_norm(parameters: &[Tensor], most: f64) -> Result<Tensor, Tc
         return Ok(zero(parameters));
     }
     tch::no_grad(|| ffi::clip_norm(&Vec::from_iter(&gradients), most))
+}
+
+/// Bounds each component of every gradient to [-limit, limit], as `torch.nn.utils.clip_grad_value_` does. Infinity becomes the
+/// limit, NaN stays.
+///
+/// # Errors
+/// What libtorch says.
+pub fn clamp_gradients(parameters: &[Tensor], limit: f64) -> Result<(), TchError> {
+    tch::no_grad(|| {
+        gradients(parameters).iter_mut().try_for_each(|gradient| gradient.f_clamp_(-limit, limit).map(drop))
+    })
 }
 
 /// Divides every gradient by `scale`, by which the loss was multiplied; says whether one of them is not finite.
@@ -62,7 +78,7 @@ mod tests {
         parameters
     }
 
-    fn gradient(parameter: &Tensor) -> Vec<f32> {
+    fn numbers(parameter: &Tensor) -> Vec<f32> {
         Vec::try_from(parameter.grad()).unwrap()
     }
 
@@ -72,17 +88,24 @@ mod tests {
         let parameters = parameters();
         assert_eq!(clip_gradient_norm(&parameters, f64::INFINITY).unwrap().double_value(&[]), 13.0);
         assert_eq!(clip_gradient_norm(&parameters, 20.0).unwrap().double_value(&[]), 13.0);
-        assert_eq!((gradient(&parameters[0]), gradient(&parameters[1])), (vec![3.0, -4.0], vec![12.0]));
+        assert_eq!((numbers(&parameters[0]), numbers(&parameters[1])), (vec![3.0, -4.0], vec![12.0]));
         assert_eq!(clip_gradient_norm(&parameters, 6.5).unwrap().double_value(&[]), 13.0);
-        assert!((gradient(&parameters[1])[0] - 6.0).abs() < 1e-5 && (gradient(&parameters[0])[1] + 2.0).abs() < 1e-5);
+        assert!((numbers(&parameters[1])[0] - 6.0).abs() < 1e-5 && (numbers(&parameters[0])[1] + 2.0).abs() < 1e-5);
         assert_eq!(clip_gradient_norm(&parameters[2..], 1.0).unwrap().double_value(&[]), 0.0);
+    }
+
+    #[test]
+    fn every_component_is_bounded() {
+        let parameters = parameters();
+        clamp_gradients(&parameters, 3.5).unwrap();
+        assert_eq!((numbers(&parameters[0]), numbers(&parameters[1])), (vec![3.0, -3.5], vec![3.5]));
     }
 
     #[test]
     fn a_scale_is_taken_out_and_what_overflowed_is_found() {
         let parameters = parameters();
         assert!(!unscale_gradients(&parameters, 4.0).unwrap());
-        assert_eq!(gradient(&parameters[1]), [3.0]);
+        assert_eq!(numbers(&parameters[1]), [3.0]);
         tch::no_grad(|| drop(parameters[0].grad().fill_(f64::INFINITY)));
         assert!(unscale_gradients(&parameters, 1.0).unwrap());
         assert!(!unscale_gradients(&parameters[2..], 1.0).unwrap());

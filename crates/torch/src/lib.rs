@@ -19,7 +19,7 @@ pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
 pub use device::{DeviceError, parse_device, processor};
 pub use ffi::{cpu_capability, libtorch_version};
-pub use gradient::{clip_gradient_norm, lerp, unscale_gradients};
+pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, unscale_gradients};
 pub use layout::channels_last;
 pub use map::MappedFile;
 pub use random::{allow_tf32, generator_state, set_deterministic, set_generator_state};

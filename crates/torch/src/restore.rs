@@ -18,7 +18,7 @@ pub enum RestoreError {
         "{name} of parameter {position} (from 0) has shape {found:?}, expected {expected:?}: it is of another network"
     )]
     Shape {
-        /// `step`, `exp_avg`, `exp_avg_sq` or `momentum_buffer`.
+        /// PyTorch's name of it, such as `step` or `exp_avg`.
         name: &'static str,
         /// The parameter's place in the network's list.
         position: usize,

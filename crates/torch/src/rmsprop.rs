@@ -3,9 +3,10 @@
 
 use tch::{Kind, TchError, Tensor};
 
+use crate::gradient::gradient;
 use crate::restore::{self, Place, RestoreError};
 
-/// The numbers of RMSprop; the names are those of `torch.optim.RMSprop`, which is not `centered` here.
+/// The numbers of RMSprop; the names are those of `torch.optim.RMSprop`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RmsPropConfig {
     /// Learning rate, above 0.
@@ -16,6 +17,9 @@ pub struct RmsPropConfig {
     pub eps: f64,
     /// Part of the last move that the next one keeps, in [0, 1); 0 for none.
     pub momentum: f64,
+    /// Whether the step is divided by the gradient's running deviation instead of its root mean square (Graves, arXiv
+    /// 1308.0850, section 4.2).
+    pub centered: bool,
     /// L2 penalty added to the gradient, 0 for none.
     pub weight_decay: f64,
 }
@@ -28,6 +32,8 @@ pub struct RmsPropState {
     pub square_avg: Tensor,
     /// The momentum, of the parameter's shape; none without it.
     pub momentum_buffer: Option<Tensor>,
+    /// Running mean of the gradient, of the parameter's shape; none unless centered.
+    pub grad_avg: Option<Tensor>,
 }
 
 /// An optimiser over a fixed list of parameters.
@@ -51,15 +57,18 @@ impl RmsProp {
         self.parameters.iter_mut().for_each(Tensor::zero_grad);
     }
 
-    /// One step on every parameter that has a gradient.
+    /// One step on every parameter that has a gradient and still requires one.
     ///
     /// # Errors
     /// What libtorch says when shapes, types or devices do not agree.
     pub fn step(&mut self) -> Result<(), TchError> {
         let Self { config, parameters, state } = self;
         tch::no_grad(|| {
-            let with_gradient = parameters.iter_mut().zip(state).filter(|(parameter, _)| parameter.grad().defined());
-            with_gradient.into_iter().try_for_each(|(parameter, state)| move_one(config, parameter, state))
+            let mut each = parameters.iter_mut().zip(state);
+            each.try_for_each(|(parameter, state)| match gradient(parameter) {
+                Some(gradient) => move_one(config, parameter, gradient, state),
+                None => Ok(()),
+            })
         })
     }
 
@@ -78,39 +87,49 @@ impl RmsProp {
     }
 }
 
-fn move_one(config: &RmsPropConfig, parameter: &mut Tensor, state: &mut Option<RmsPropState>) -> Result<(), TchError> {
-    let momentum = (config.momentum != 0.0).then_some(config.momentum);
-    let state = state.get_or_insert_with(|| RmsPropState::zeros_like(parameter, momentum.is_some()));
+fn move_one(
+    config: &RmsPropConfig,
+    parameter: &mut Tensor,
+    mut gradient: Tensor,
+    state: &mut Option<RmsPropState>,
+) -> Result<(), TchError> {
+    let state = state.get_or_insert_with(|| RmsPropState::zeros_like(parameter));
     let _ = state.step.f_add_scalar_(1.0)?;
-    let mut gradient = parameter.grad();
     if config.weight_decay != 0.0 {
         gradient = gradient.f_add(&(&*parameter * config.weight_decay))?;
     }
     let mut square = state.square_avg.f_mul_scalar_(config.alpha)?;
-    let _ = square.f_addcmul_(&(&gradient * (1.0 - config.alpha)), &gradient)?;
+    let mut square = square.f_addcmul_(&(&gradient * (1.0 - config.alpha)), &gradient)?;
+    if config.centered {
+        let mean = state.grad_avg.get_or_insert_with(|| parameter.zeros_like());
+        let mean = mean.f_lerp_(&gradient, 1.0 - config.alpha)?;
+        square = square.f_addcmul(&-&mean, &mean)?;
+    }
     let mut step = gradient.f_div(&(square.f_sqrt()? + config.eps))?;
-    if let Some(momentum) = momentum {
+    if config.momentum != 0.0 {
         let buffer = state.momentum_buffer.get_or_insert_with(|| parameter.zeros_like());
-        step = buffer.f_mul_scalar_(momentum)?.f_add_(&step)?;
+        step = buffer.f_mul_scalar_(config.momentum)?.f_add_(&step)?;
     }
     parameter.f_sub_(&(step * config.lr)).map(drop)
 }
 
 impl RmsPropState {
-    fn zeros_like(parameter: &Tensor, momentum: bool) -> Self {
+    fn zeros_like(parameter: &Tensor) -> Self {
         RmsPropState {
             step: Tensor::zeros([], (Kind::Float, parameter.device())),
             square_avg: parameter.zeros_like(),
-            momentum_buffer: momentum.then(|| parameter.zeros_like()),
+            momentum_buffer: None,
+            grad_avg: None,
         }
     }
 
     fn at(place: Place, saved: &Self) -> Result<Self, RestoreError> {
-        let buffer = saved.momentum_buffer.as_ref().map(|saved| place.like_parameter("momentum_buffer", saved));
+        let like = |name, saved: &Option<Tensor>| saved.as_ref().map(|saved| place.like_parameter(name, saved));
         Ok(RmsPropState {
             step: place.step(&saved.step)?,
             square_avg: place.like_parameter("square_avg", &saved.square_avg)?,
-            momentum_buffer: buffer.transpose()?,
+            momentum_buffer: like("momentum_buffer", &saved.momentum_buffer).transpose()?,
+            grad_avg: like("grad_avg", &saved.grad_avg).transpose()?,
         })
     }
 }
@@ -119,7 +138,8 @@ impl RmsPropState {
 mod tests {
     use super::*;
 
-    const CONFIG: RmsPropConfig = RmsPropConfig { lr: 0.1, alpha: 0.75, eps: 1e-8, momentum: 0.0, weight_decay: 0.0 };
+    const CONFIG: RmsPropConfig =
+        RmsPropConfig { lr: 0.1, alpha: 0.75, eps: 1e-8, momentum: 0.0, centered: false, weight_decay: 0.0 };
 
     fn step(optimizer: &mut RmsProp, parameter: &Tensor, gradient: f32) -> f64 {
         optimizer.zero_grad();
@@ -154,8 +174,20 @@ mod tests {
     }
 
     #[test]
+    fn a_centered_step_is_divided_by_the_deviation() {
+        // The mean square is 0.25 * 16 = 4, the mean 0.25 * 4 = 1, the variance 4 - 1 = 3.
+        let parameter = parameter();
+        let mut optimizer = RmsProp::new(vec![parameter.shallow_clone()], RmsPropConfig { centered: true, ..CONFIG });
+        assert!((step(&mut optimizer, &parameter, 4.0) - (1.0 - 0.1 * 4.0 / 3f64.sqrt())).abs() < 1e-6);
+        assert_eq!(optimizer.state()[0].as_ref().unwrap().grad_avg.as_ref().unwrap().double_value(&[]), 1.0);
+    }
+
+    #[test]
     fn a_restored_state_is_gone_on_from_and_a_wrong_one_changes_nothing() {
-        let saved = |square_avg| Some(RmsPropState { step: Tensor::from(1.0f32), square_avg, momentum_buffer: None });
+        let saved = |square_avg| {
+            let step = Tensor::from(1.0f32);
+            Some(RmsPropState { step, square_avg, momentum_buffer: None, grad_avg: None })
+        };
         let parameter = parameter();
         let mut optimizer = RmsProp::new(vec![parameter.shallow_clone()], CONFIG);
         optimizer.restore(&[saved(Tensor::from(1.0f32))]).unwrap();

@@ -3,6 +3,7 @@
 
 use tch::{TchError, Tensor};
 
+use crate::gradient::gradient;
 use crate::restore::RestoreError;
 use crate::{ffi, restore};
 
@@ -40,7 +41,7 @@ impl Sgd {
         self.parameters.iter_mut().for_each(Tensor::zero_grad);
     }
 
-    /// One step on every parameter that has a gradient.
+    /// One step on every parameter that has a gradient and still requires one.
     ///
     /// # Errors
     /// What libtorch says when shapes, types or devices do not agree.
@@ -49,10 +50,10 @@ impl Sgd {
     }
 
     fn step_without_graph(&mut self) -> Result<(), TchError> {
-        let grads: Vec<Tensor> = self.parameters.iter().map(Tensor::grad).collect();
+        let grads: Vec<_> = self.parameters.iter().map(gradient).collect();
         let mut lists = ffi::SgdLists { params: vec![], grads: vec![], buffers: vec![] };
         for ((parameter, grad), buffer) in self.parameters.iter().zip(&grads).zip(&mut self.state) {
-            if grad.defined() {
+            if let Some(grad) = grad {
                 lists.params.push(parameter);
                 lists.grads.push(grad);
                 if self.config.momentum != 0.0 {
