@@ -55,7 +55,10 @@ pub use dtype::Dtype;
 pub use error::Error;
 pub use mix::{Mixed, mix};
 pub use module::module_state_dict;
-pub use optim::{Adam, AdamGroup, AdamState, Sgd, SgdGroup, TrainingState, multi_step_restart, optimizer_name};
+pub use optim::{
+    Adam, AdamGroup, AdamState, RmsProp, RmsPropGroup, RmsPropState, Sgd, SgdGroup, TrainingState, multi_step_restart,
+    optimizer_name,
+};
 pub use read::{Checkpoint, container_of, inspect, inspect_bytes, open, open_bytes, read};
 pub use save::{WriteOptions, save_state_dict, write, write_verified};
 pub use state_dict::{StateDict, Unwrapped, state_dict_of, unwrap, wrapped};

@@ -5,10 +5,12 @@
 
 mod adam;
 mod fields;
+mod rmsprop;
 mod sgd;
 mod training;
 
 pub use adam::{Adam, AdamGroup, AdamState};
+pub use rmsprop::{RmsProp, RmsPropGroup, RmsPropState};
 pub use sgd::{Sgd, SgdGroup};
 pub use training::{TrainingState, multi_step_restart};
 

@@ -83,6 +83,42 @@ fn sgd_without_momentum_keeps_nothing() {
     assert_eq!(optimizer_name(&value), Some("SGD"));
 }
 
+#[test]
+fn rmsprop_comes_back_in_the_layout_of_pytorch() {
+    let plain = RmsPropGroup {
+        parameters: 2,
+        param_names: None,
+        lr: 0.01,
+        momentum: 0.0,
+        alpha: 0.99,
+        eps: 1e-8,
+        centered: false,
+        weight_decay: 0.0,
+        maximize: false,
+        initial_lr: None,
+    };
+    let whole = RmsPropGroup { parameters: 1, momentum: 0.5, centered: true, ..plain.clone() };
+    let state = |shape: &[usize], kept: Option<Tensor>| RmsPropState {
+        step: 7,
+        square_avg: filled(shape),
+        momentum_buffer: kept.clone(),
+        grad_avg: kept,
+    };
+    let state = vec![Some(state(&[2, 3], None)), None, Some(state(&[], Some(filled(&[]))))];
+    let rmsprop = RmsProp { groups: vec![plain, whole], state };
+    let value = rmsprop.to_value();
+    assert_eq!(RmsProp::from_value(&value, &shapes()).unwrap(), rmsprop);
+    // torch.optim.RMSprop([...], momentum=0.5, centered=True).state_dict() of 2.11.
+    let order = "lr momentum alpha eps centered weight_decay capturable foreach maximize differentiable params";
+    assert_eq!(keys(&groups(&value)[1]).join(" "), order);
+    let state = value.get("state").unwrap().entries().unwrap();
+    assert_eq!(keys(&state[0].1), ["step", "square_avg"]);
+    assert_eq!(keys(&state[1].1), ["step", "square_avg", "momentum_buffer", "grad_avg"]);
+    let odd = with(&value, &["state", "2", "grad_avg"], &Value::None);
+    let message = RmsProp::from_value(&odd, &shapes()).unwrap_err().to_string();
+    assert!(message.contains("state.2 has no grad_avg"), "{message}");
+}
+
 /// `value` with the entry at a path of keys and positions replaced.
 fn with(value: &Value, path: &[&str], new: &Value) -> Value {
     let Some((first, rest)) = path.split_first() else { return new.clone() };
