@@ -6,6 +6,7 @@ use abbe_checkpoint::StateDict;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
+use crate::layer::without_first_values;
 use crate::{Architecture, Built, Error, Hints, Keys, Python, Sides, SrModel};
 
 macro_rules! networks {
@@ -206,6 +207,16 @@ pub fn build(config: &Config, device: Device) -> Result<Box<dyn SrModel>, Error>
         Built::Sr(model) => Ok(model),
         Built::Other(_) => Err(Error::NotSr { network: config.name() }),
     }
+}
+
+/// A second network with copies of all tensors of `first`, which `config` has built; libtorch's generator stays as it is.
+///
+/// # Errors
+/// As those of [`build`].
+pub fn copy(config: &Config, first: &dyn SrModel) -> Result<Box<dyn SrModel>, Error> {
+    let second = without_first_values(|| build(config, first.store().device()))?;
+    second.store().copy(first.store());
+    Ok(second)
 }
 
 /// The names that a layout gives to the tensors of one network.

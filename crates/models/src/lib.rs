@@ -54,7 +54,7 @@ use std::path::PathBuf;
 
 pub use align::{Aligned, align};
 pub use architecture::{Architecture, Built, Network, Python, SrModel};
-pub use config::{Config, NETWORKS, Naming, NetworkInfo, build};
+pub use config::{Config, NETWORKS, Naming, NetworkInfo, build, copy};
 pub use layout::{Activation, Hints, Keys, Layout};
 pub use open::{Card, Choice, Opened, Source, card_of, identify, open, save};
 pub use recognise::{Recognised, fit, recognise};

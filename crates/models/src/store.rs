@@ -54,6 +54,12 @@ impl Store {
         entries.iter().filter(|entry| entry.role == Role::Parameter).map(|entry| entry.tensor.shallow_clone()).collect()
     }
 
+    /// The tensors that are saved but not trained, shallow clones, in the order of PyTorch's `buffers()`.
+    pub fn buffers(&self) -> Vec<Tensor> {
+        let entries = self.entries.borrow();
+        entries.iter().filter(|entry| entry.role == Role::Buffer).map(|entry| entry.tensor.shallow_clone()).collect()
+    }
+
     /// The names of [`Store::parameters`], in their order.
     pub fn parameter_names(&self) -> Vec<String> {
         let entries = self.entries.borrow();
@@ -163,6 +169,14 @@ impl Store {
         // The layers hold the same tensors, which take over the numbers' memory; their own may never have been there.
         entries.iter_mut().zip(&values).for_each(|(entry, value)| entry.tensor.set_data(value));
         Ok(report)
+    }
+
+    /// Takes copies of all tensors of `other`, which is of a network of the same configuration, in their order in memory.
+    pub(crate) fn copy(&self, other: &Store) {
+        let theirs = other.entries.borrow();
+        for (entry, other) in self.entries.borrow_mut().iter_mut().zip(theirs.iter()) {
+            entry.tensor.set_data(&other.tensor.detach().copy());
+        }
     }
 
     fn add(&self, name: String, tensor: Tensor, role: Role) -> Tensor {
