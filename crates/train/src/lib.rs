@@ -5,11 +5,16 @@
 mod adversarial;
 mod batches;
 mod check;
+pub mod clip;
+pub mod ema;
 mod experiment;
 pub mod loss;
 mod networks;
+pub mod optimizer;
 pub mod optimizer_state;
+pub mod pattern;
 mod pretrained;
+pub mod scaler;
 mod session;
 mod supervised;
 mod validation;
@@ -17,9 +22,10 @@ mod vgg_weights;
 
 use anyhow::{Context, Result};
 
+pub use experiment::optimizer::{Group, OptimizerConfig};
 pub use experiment::{
     Data, DiscriminatorTraining, Experiment, Length, Losses, Optimizer, Phase, Pretrained, Schedule, Start, Vgg,
-    Weights,
+    Weights, schedule,
 };
 pub use networks::{Critic, Networks, Trainee};
 pub use pretrained::Origin;

@@ -3,7 +3,9 @@
 
 mod losses;
 mod named;
+pub mod optimizer;
 mod phase;
+pub mod schedule;
 mod start;
 mod validate;
 mod validation;
