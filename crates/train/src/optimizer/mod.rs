@@ -46,6 +46,18 @@ impl Optimizer {
         Ok(optimizer)
     }
 
+    /// Becomes an optimiser of this kind, in these groups; it goes on from its state where that fits, and begins anew where
+    /// it is of another kind or in other groups.
+    ///
+    /// # Errors
+    /// Those of [`Optimizer::new`]; then nothing has changed.
+    pub fn become_like(&mut self, config: &OptimizerConfig, groups: &[Group], store: &Store) -> Result<()> {
+        let mut new = Optimizer::new(config, groups, store)?;
+        let _ = new.restore(&self.to_value()); // what does not fit is left
+        *self = new;
+        Ok(())
+    }
+
     /// Learning rate of the next step, on which groups have their factors.
     pub fn lr(&self) -> f64 {
         self.lr
@@ -108,20 +120,6 @@ impl Optimizer {
             Rules::Sgd(each) => sgd::restore(each, state, &places),
             Rules::RmsProp(each) => rmsprop::restore(each, state, &places),
         }
-    }
-}
-
-impl Optimizer {
-    /// Becomes an optimiser of this kind, in these groups; it goes on from its state where that fits, and begins anew where
-    /// it is of another kind or in other groups.
-    ///
-    /// # Errors
-    /// Those of [`Optimizer::new`]; then nothing has changed.
-    pub fn become_like(&mut self, config: &OptimizerConfig, groups: &[Group], store: &Store) -> Result<()> {
-        let mut new = Optimizer::new(config, groups, store)?;
-        let _ = new.restore(&self.to_value()); // what does not fit is left
-        *self = new;
-        Ok(())
     }
 }
 
