@@ -19,5 +19,6 @@ mod resume; // trainings that were killed
 mod selfcheck; // references that hold here
 mod start; // runs that begin with files
 mod support; // scratch folders, pictures, running the program
+mod trainer; // its steps against PyTorch's
 mod training; // a whole run, and its sequence of losses
 mod validation; // whole pictures looked at in training, and TensorBoard
