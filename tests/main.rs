@@ -17,6 +17,7 @@ mod python; // files to and from PyTorch
 mod report; // the page about a run in a browser, the notebook in Python
 mod selfcheck; // references that hold here
 mod start; // runs that begin with files
+mod steps; // optimisers, clipping, loss scaling and averages against PyTorch's stored numbers
 mod support; // scratch folders, pictures, running the program
 mod training; // a whole run, and its sequence of losses
 mod validation; // whole pictures looked at in training, and TensorBoard

@@ -1,71 +1,38 @@
 //! Optimisers that begin in PyTorch and go on here, and the reverse: 50 steps and 50 are 100. Needs PyTorch.
 
-use abbe_checkpoint::{StateDict, TrainingState, Value, WriteOptions};
+use abbe_checkpoint::{StateDict, TrainingState, WriteOptions};
 use abbe_models::convert::to_checkpoint;
 use abbe_models::{Config, SrModel, build, srresnet};
-use abbe_torch::{Adam, AdamConfig, Sgd, SgdConfig};
-use abbe_train::optimizer_state::{of_adam, of_sgd, restore_adam, restore_sgd};
+use abbe_train::optimizer::Optimizer;
+use abbe_train::{Group, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::support::Scratch;
 
-enum Optimizer {
-    Adam(Adam),
-    Sgd(Sgd),
-}
-
-/// Names of files, and how the two optimisers are made in Python.
-const CASES: [(&str, &str); 2] = [
+/// Names of files, and how the optimisers are made in Python.
+const CASES: [(&str, &str); 4] = [
     ("adam", "torch.optim.Adam(model.parameters(), lr=1e-3)"),
+    ("adamw", "torch.optim.AdamW(groups(model, 1e-3), lr=1e-3, weight_decay=0.1)"),
     ("sgd", "torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, weight_decay=1e-4)"),
+    ("rmsprop", "torch.optim.RMSprop(groups(model, 1e-4), lr=1e-4, alpha=0.9, eps=1e-3, momentum=0.9, centered=True)"),
 ];
 
-impl Optimizer {
-    fn new(name: &str, model: &dyn SrModel) -> Self {
-        let parameters = model.store().parameters();
-        let adam =
-            AdamConfig { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled_weight_decay: false };
-        let sgd = SgdConfig { lr: 1e-2, momentum: 0.9, weight_decay: 1e-4, nesterov: false };
-        match name {
-            "adam" => Optimizer::Adam(Adam::new(parameters, adam)),
-            _ => Optimizer::Sgd(Sgd::new(parameters, sgd)),
+/// The same here; in two groups where it is so in Python.
+fn optimizer(name: &str, model: &dyn SrModel) -> Optimizer {
+    let convolutions = Group { names: vec!["*.weight".into()], lr: Some(0.5), weight_decay: None };
+    let (config, groups) = match name {
+        "adam" => (OptimizerConfig::Adam { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 }, vec![]),
+        "adamw" => {
+            let config = OptimizerConfig::AdamW { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.1 };
+            (config, vec![convolutions])
         }
-    }
-
-    fn step(&mut self, loss: &Tensor) {
-        match self {
-            Optimizer::Adam(adam) => {
-                adam.zero_grad();
-                loss.backward();
-                adam.step().unwrap();
-            }
-            Optimizer::Sgd(sgd) => {
-                sgd.zero_grad();
-                loss.backward();
-                sgd.step().unwrap();
-            }
+        "sgd" => (OptimizerConfig::Sgd { lr: 1e-2, momentum: 0.9, nesterov: false, weight_decay: 1e-4 }, vec![]),
+        _ => {
+            let (lr, alpha, eps, momentum, centered, weight_decay) = (1e-4, 0.9, 1e-3, 0.9, true, 0.0);
+            (OptimizerConfig::RmsProp { lr, alpha, eps, momentum, centered, weight_decay }, vec![convolutions])
         }
-    }
-
-    fn value(&self) -> Value {
-        match self {
-            Optimizer::Adam(adam) => of_adam(adam).to_value(),
-            Optimizer::Sgd(sgd) => of_sgd(sgd).to_value(),
-        }
-    }
-
-    fn restore(&mut self, value: &Value, model: &dyn SrModel) {
-        let shapes: Vec<Vec<usize>> =
-            model.store().parameters().iter().map(|p| to_checkpoint(p).shape().to_vec()).collect();
-        match self {
-            Optimizer::Adam(adam) => {
-                restore_adam(adam, &abbe_checkpoint::Adam::from_value(value, &shapes).unwrap()).unwrap();
-            }
-            Optimizer::Sgd(sgd) => {
-                restore_sgd(sgd, &abbe_checkpoint::Sgd::from_value(value, &shapes).unwrap()).unwrap();
-            }
-        }
-    }
+    };
+    Optimizer::new(&config, &groups, model.store()).unwrap()
 }
 
 fn config() -> Config {
@@ -99,7 +66,9 @@ fn train(model: &dyn SrModel, optimizer: &mut Optimizer, [lr, hr]: &[Tensor; 2],
     for step in steps {
         let batch = step % lr.size()[0];
         let sr = model.forward(&lr.get(batch), true);
-        optimizer.step(&sr.mse_loss(&hr.get(batch), Reduction::Mean));
+        optimizer.zero_grad();
+        sr.mse_loss(&hr.get(batch), Reduction::Mean).backward();
+        optimizer.step().unwrap();
     }
 }
 
@@ -109,6 +78,11 @@ torch.set_num_threads(1)
 sys.path.insert(0, '.')
 torch.manual_seed(0)
 data = torch.load('data.pth', weights_only=True)
+
+def groups(model, lr):
+    named = list(model.named_parameters())
+    first = [p for name, p in named if name.endswith('.weight')]
+    return [{'params': first, 'lr': lr / 2}, {'params': [p for name, p in named if not name.endswith('.weight')]}]
 
 def train(weights, optimizer, steps, state=None):
     from network import model
@@ -171,10 +145,10 @@ save('NAME_python_100', *train('init.pth', \"MAKE\", range(100)))
     );
     for (name, _) in CASES {
         let model = open(&scratch, "init.pth");
-        let mut optimizer = Optimizer::new(name, model.as_ref());
+        let mut optimizer = optimizer(name, model.as_ref());
         train(model.as_ref(), &mut optimizer, &data, 0..50);
         save(&scratch, &format!("{name}_ours_50.pth"), &model.store().state_dict());
-        let optimizers = vec![optimizer.value()];
+        let optimizers = vec![optimizer.to_value()];
         let state = TrainingState { epoch: 0, iter: 50, optimizers, schedulers: vec![], more: vec![] };
         let path = scratch.path(&format!("{name}_ours_50.state"));
         abbe_checkpoint::write(path, &state.to_value(), &WriteOptions::default()).unwrap();
@@ -184,9 +158,10 @@ save('NAME_python_100', *train('init.pth', \"MAKE\", range(100)))
     in_python("save('NAME_reverse_100', *train('NAME_ours_50.pth', \"MAKE\", range(50, 100), 'NAME_ours_50.state'))\n");
     for (name, _) in CASES {
         let model = open(&scratch, &format!("{name}_python_50.pth"));
-        let mut optimizer = Optimizer::new(name, model.as_ref());
+        let mut optimizer = optimizer(name, model.as_ref());
         let state = abbe_checkpoint::read(scratch.path(&format!("{name}_python_50.state"))).unwrap();
-        optimizer.restore(&TrainingState::from_value(&state).unwrap().optimizers[0], model.as_ref());
+        let notices = optimizer.restore(&TrainingState::from_value(&state).unwrap().optimizers[0]).unwrap();
+        assert_eq!(notices, [""; 0]);
         train(model.as_ref(), &mut optimizer, &data, 50..100);
 
         let python = read(&scratch, &format!("{name}_python_100.pth"));
