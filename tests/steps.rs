@@ -7,6 +7,7 @@ use abbe_train::clip::{Clip, clip_gradients};
 use abbe_train::ema::{self, Ema};
 use abbe_train::optimizer::Optimizer;
 use abbe_train::scaler::Scaler;
+use abbe_train::schedule::{Progress, Rise, Schedule, WarmUp};
 use abbe_train::{Group, OptimizerConfig};
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
@@ -185,6 +186,48 @@ fn the_loss_scale_goes_as_pytorchs() {
             scaler.update(finite);
             assert_eq!(scaler.to_value(), *state, "{name}");
         }
+    }
+}
+
+fn floats(value: &Value) -> Vec<f64> {
+    let float = |value: &Value| match value {
+        Value::Float(value) => *value,
+        other => panic!("{other:?}"),
+    };
+    items(value).iter().map(float).collect()
+}
+
+/// The schedules of the golden file, each from a rate of 0.1.
+const SCHEDULES: &str = "
+linear = { linear = { to = 0.02 } }
+cosine = { cosine = { to = 0.02 } }
+restarts = { restarts = { periods = [20, 40], weights = [1.0, 1.0], to = 0.02 } }
+multi_step = { multi_step = { at = [10, 30, 31], factor = 0.5 } }
+plateau = { plateau = { factor = 0.5, patience = 1, least = 0.01 } }
+";
+
+#[test]
+fn learning_rates_go_as_those_of_pytorchs_schedulers() {
+    let golden = golden();
+    let of = |key: &str| floats(golden.get("rates").unwrap().get(key).unwrap());
+    let (scores, mut schedules) = (of("scores"), SCHEDULES.parse::<toml::Table>().unwrap());
+    let plateau = Schedule::deserialize(schedules.remove("plateau").unwrap()).unwrap();
+    let rate = |count| plateau.at(0.1, Progress { step: 0, steps: 1, scores: &scores[..count] });
+    let mut found = vec![("plateau".to_owned(), (1..=scores.len()).map(rate).collect::<Vec<_>>())];
+    let warm_up = WarmUp { steps: 40, from: 0.25, form: Rise::Linear };
+    found.push(("linear_warm_up".to_owned(), (0..60).map(|step| 0.1 * warm_up.factor(step)).collect()));
+    for (name, schedule) in schedules {
+        let schedule = Schedule::deserialize(schedule).unwrap();
+        schedule.validate(0.1).unwrap();
+        let rate = |step| schedule.at(0.1, Progress { step, steps: 60, scores: &[] });
+        found.push((name, (0..60).map(rate).collect()));
+    }
+    for (name, rates) in found {
+        let expected = of(&name);
+        assert_eq!(rates.len(), expected.len());
+        let apart = rates.iter().zip(&expected).map(|(ours, theirs)| (ours / theirs - 1.0).abs()).fold(0.0, f64::max);
+        println!("{name}: {apart:.1e}");
+        assert!(apart < 1e-12, "{name}: {apart:e}, {rates:?}, expected {expected:?}");
     }
 }
 

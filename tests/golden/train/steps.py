@@ -1,14 +1,15 @@
 """Makes steps.pth with PyTorch 2.11.0: `PYTHONPATH=.libtorch python3 tests/golden/train/steps.py`.
 
 It holds, in float32: parameters and ten gradients for each; of each optimiser, in two groups, the parameters and the state
-after five and after ten steps; gradients that were clipped; the states of loss scales step by step; weights of a small network
-and their moving averages.
+after five and after ten steps; gradients that were clipped; the states of loss scales step by step; learning rates step by
+step; weights of a small network and their moving averages.
 """
 import importlib.util
 import pathlib
 
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 HERE = pathlib.Path(__file__).parent
@@ -88,6 +89,31 @@ def scales(factors, **options):
     return {"factors": factors, "states": states + [scaler.state_dict()]}
 
 
+def rates():
+    """The rate of each of 60 steps from 0.1 on; of the plateau, after each of the scores."""
+    scores = [20.0, 21.0, 21.001, 20.0, 20.5, 22.0, 22.0, 22.0, 22.0, 22.0, 23.0, 0.0, 0.0, 0.0, 24.0] + [24.0] * 9
+    schedulers = {
+        "linear_warm_up": lambda o: lr_scheduler.LinearLR(o, 0.25, 1.0, 40),
+        "linear": lambda o: lr_scheduler.LinearLR(o, 1.0, 0.2, 60),
+        "cosine": lambda o: lr_scheduler.CosineAnnealingLR(o, 60, 0.02),
+        "restarts": lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 20, 2, 0.02),
+        "multi_step": lambda o: lr_scheduler.MultiStepLR(o, [10, 30, 31], 0.5),
+        "plateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, "max", 0.5, patience=1, min_lr=0.01),
+    }
+    out = {"scores": scores}
+    for name, make in schedulers.items():
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(()))], lr=0.1)
+        scheduler, out[name] = make(optimizer), []
+        for score in scores if name == "plateau" else [None] * 60:
+            if score is None:
+                out[name].append(float(optimizer.param_groups[0]["lr"]))
+            optimizer.step()
+            scheduler.step(*[score] * (score is not None))
+            if score is not None:
+                out[name].append(float(optimizer.param_groups[0]["lr"]))
+    return out
+
+
 def averages():
     path = HERE.parents[2] / "crates/models/python/srresnet.py"
     spec = importlib.util.spec_from_file_location("srresnet", path)
@@ -118,6 +144,7 @@ def main():
     some = [1.0] * 9 + [inf] + [1.0] * 3 + [inf, inf] + [1.0] * 6
     out["scaler"] = scales(some, growth_interval=4)
     out["large_scaler"] = scales([0.5] * 4, init_scale=2.0**126, growth_interval=1)
+    out["rates"] = rates()
     out["ema"] = averages()
     torch.save(out, HERE / "steps.pth")
 
