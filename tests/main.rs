@@ -18,6 +18,7 @@ mod report; // the page about a run in a browser, the notebook in Python
 mod resume; // trainings that were killed
 mod selfcheck; // references that hold here
 mod start; // runs that begin with files
+mod steps; // optimisers, clipping, loss scaling and averages against PyTorch's stored numbers
 mod support; // scratch folders, pictures, running the program
 mod trainer; // its steps against PyTorch's
 mod training; // a whole run, and its sequence of losses
