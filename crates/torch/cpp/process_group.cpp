@@ -29,6 +29,7 @@ struct UnboundBuffer;
 
 #include <ATen/ops/cat.h>
 #include <c10/util/Exception.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
@@ -37,7 +38,9 @@ struct UnboundBuffer;
 #include <torch/csrc/distributed/c10d/comm.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
+#include <mutex>
 #include <numeric>
+#include <utility>
 
 namespace {
 
@@ -62,6 +65,15 @@ struct AllReduce : torch::autograd::Function<AllReduce> {
     auto group = c10::static_intrusive_pointer_cast<c10d::ProcessGroup>(context->saved_data["group"].toCapsule());
     return {AllReduce::apply(gradients[0], group), at::Tensor()};
   }
+};
+
+// c10d logs a connection that broke, with all of the stack, before it throws: what is thrown is enough. The level is the whole
+// process's, so this is for short calls, one at a time.
+struct Hush {
+  static inline std::mutex one;
+  std::lock_guard<std::mutex> lock{one};
+  decltype(FLAGS_caffe2_log_level) before = std::exchange(FLAGS_caffe2_log_level, c10::GLOG_ERROR);
+  ~Hush() { FLAGS_caffe2_log_level = before; }
 };
 
 // Drops warnings.
@@ -89,7 +101,10 @@ char *abbe_store_join(const char *host, unsigned short port, bool serves, size_t
 
 // Adds to the number under a key, which begins at 0, and tells the sum.
 char *abbe_store_add(Store *store, const char *key, long long amount, long long *sum) {
-  return message_of([&] { *sum = (*store)->add(key, amount); });
+  return message_of([&] {
+    Hush hush;
+    *sum = (*store)->add(key, amount);
+  });
 }
 
 void abbe_store_free(Store *store) { delete store; }

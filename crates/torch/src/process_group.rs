@@ -37,8 +37,8 @@ const JOIN_LIMIT: Duration = Duration::from_secs(300);
 pub struct ProcessGroup(Rc<Joined>);
 
 struct Joined {
-    pulse: Pulse,
     group: ffi::Group,
+    pulse: Pulse,
     rank: usize,
     size: usize,
     device: Device,
@@ -69,7 +69,7 @@ impl ProcessGroup {
         let joined = || {
             let store = Arc::new(ffi::Store::join(environment, limit.min(JOIN_LIMIT))?);
             let group = ffi::Group::join(&store, environment, limit)?;
-            Ok((group, Pulse::start(store, rank)?))
+            Ok((group, Pulse::start(store, environment)?))
         };
         let (group, pulse) = joined().map_err(|error: TchError| ProcessGroupError::Join {
             rank,
@@ -185,7 +185,7 @@ impl ProcessGroup {
             if !reason.contains("gloo") {
                 return ProcessGroupError::Torch { what, rank, size, reason };
             }
-            let peers = self.0.pulse.others(size).unwrap_or(Peers::StoreLost { agent: self.0.agent_serves });
+            let peers = self.0.pulse.others().unwrap_or(Peers::StoreLost { agent: self.0.agent_serves });
             ProcessGroupError::Collective { what, rank, size, peers, reason }
         })
     }

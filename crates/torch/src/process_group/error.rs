@@ -91,7 +91,7 @@ impl fmt::Display for Peers {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Peers::StoreLost { agent: true } => f.write_str("torchrun's agent, which knows the ranks, does not answer"),
-            Peers::StoreLost { agent: false } => f.write_str("rank 0 is lost: it does not answer"),
+            Peers::StoreLost { agent: false } => f.write_str("rank 0 is lost: killed, crashed, or its machine is gone"),
             Peers::Lost { silent, ended } if silent.is_empty() && ended.is_empty() => f.write_str(
                 "all ranks are alive, so one is late by more than the time limit, or does other steps than the rest",
             ),

@@ -21,10 +21,10 @@ impl Reducer {
     /// # Errors
     /// A lost rank; parameters that differ between ranks.
     pub fn new(group: &ProcessGroup, parameters: &[Tensor]) -> Result<Self, ProcessGroupError> {
-        group.broadcast(parameters)?;
         let trained: Vec<&Tensor> = parameters.iter().filter(|parameter| parameter.requires_grad()).collect();
         let make = || (!trained.is_empty()).then(|| ffi::Reducer::new(group.ffi(), &trained)).transpose();
         let reducer = group.run("comparing the parameters of all ranks", make)?;
+        group.broadcast(parameters)?;
         Ok(Reducer { group: group.clone(), reducer })
     }
 
