@@ -6,6 +6,7 @@ mod browser; // a headless Chromium
 mod check; // pictures looked at before they are used
 mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
+mod distributed; // ranks that torchrun starts
 mod exchange; // checkpoints looked into and converted
 mod fetch; // data sets by name
 mod loader; // training pictures in memory, mapped and on the device
