@@ -136,7 +136,7 @@ fn ours(sampler: &Arc<Sampler>, workers: usize) -> f64 {
     const BEFORE: usize = 10;
     const MORE: usize = 10;
     let steps = 0..(BEFORE + MORE * BATCHES) as u64;
-    let mut loader = Loader::new(Arc::clone(sampler), BATCH, steps, workers).unwrap();
+    let mut loader = Loader::new(Arc::clone(sampler), 0..BATCH as u64, steps, workers).unwrap();
     let mut take = |count| (0..count).for_each(|_| assert_eq!(loader.next().unwrap().unwrap().count, BATCH));
     take(BEFORE);
     let start = Instant::now();

@@ -18,7 +18,6 @@
 //! - A resize places its samples by the two sizes alone; Real-ESRGAN's first one goes by the factor before rounding, less
 //!   than a pixel away. BSRGAN resizes by OpenCV, whose `area` counts parts of pixels and is bilinear when enlarging; here
 //!   all are PyTorch's. BSRGAN clamps after each resize.
-//! - The target is the sharpened picture for every loss; Real-ESRGAN's discriminator is shown the one not sharpened.
 //! - A kernel's outer weights of a millionth in all are left out; an isotropic Gaussian is done in two passes.
 //! - BSRGAN's noise has whole standard deviations, and a covariance of which it takes absolute values; here they are real,
 //!   and the axes of the covariance point anywhere with equal probability. Its blurs reach down to 0, where the formula has

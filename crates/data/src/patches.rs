@@ -101,6 +101,11 @@ impl Sampler {
         self.settings.patch
     }
 
+    /// Whether the degradation sharpens HR.
+    pub fn sharpens(&self) -> bool {
+        self.settings.degrade.as_ref().is_some_and(|config| config.sharpen.is_some())
+    }
+
     /// The squares that patch `index` of `step` shows: of an HR picture, and of its LR picture if there is one. The LR
     /// patch is a piece of the whole LR picture and the HR patch what it shows; both are turned alike.
     pub fn squares(&self, step: u64, index: u64) -> (Square, Option<Square>) {
@@ -116,13 +121,21 @@ impl Sampler {
     }
 
     /// Writes patch `index` of `step`: LR into `lr`, `[lr_side, lr_side, 3]`, HR into `hr`, `[hr_side, hr_side, 3]`, RGB
-    /// in [0, 1], pixel after pixel.
+    /// in [0, 1], pixel after pixel; and into `unsharpened` what HR was before the degradation sharpened it, which equals HR
+    /// unless the sampler [`sharpens`](Self::sharpens).
     ///
     /// Errors: those of [`degrade::degrade`], where LR is made from the patch.
     ///
     /// # Panics
     /// If a slice has another length.
-    pub fn write(&self, step: u64, index: u64, lr: &mut [f32], hr: &mut [f32]) -> Result<(), Error> {
+    pub fn write(
+        &self,
+        step: u64,
+        index: u64,
+        lr: &mut [f32],
+        hr: &mut [f32],
+        unsharpened: Option<&mut [f32]>,
+    ) -> Result<(), Error> {
         let draws = |purpose| Draws::new(self.settings.seed, purpose, step, index);
         let (hr_square, lr_square) = self.squares(step, index);
         hr_square.write(self.store.bytes(), hr);
@@ -131,6 +144,9 @@ impl Sampler {
         }
         if let Some(jitter) = &self.settings.jitter {
             jitter.apply(&mut draws(Purpose::Jitter), hr, lr);
+        }
+        if let Some(unsharpened) = unsharpened {
+            unsharpened.copy_from_slice(hr);
         }
         if let (None, Some(config)) = (lr_square, &self.settings.degrade) {
             self.degrade(config, draws(Purpose::Degradation), lr, hr)?;
@@ -218,7 +234,7 @@ mod tests {
 
     fn patch(sampler: &Sampler, step: u64, index: u64) -> (Vec<f32>, Vec<f32>) {
         let (mut lr, mut hr) = (vec![0.0; 48], vec![0.0; 192]);
-        sampler.write(step, index, &mut lr, &mut hr).unwrap();
+        sampler.write(step, index, &mut lr, &mut hr, None).unwrap();
         (lr, hr)
     }
 
@@ -284,7 +300,7 @@ mod tests {
         let settings = Settings { scale: 1, patch: 64, noise: Some([5.0; 2]), ..PLAIN };
         let sampler = Sampler::new(Arc::new(vec![pair].into()), settings).unwrap();
         let (mut lr, mut hr) = (vec![0.0; 3 * 64 * 64], vec![0.0; 3 * 64 * 64]);
-        sampler.write(0, 0, &mut lr, &mut hr).unwrap();
+        sampler.write(0, 0, &mut lr, &mut hr, None).unwrap();
         assert!(hr.iter().all(|&value| value == 128.0 / 255.0));
         // The deviation of 12288 values is known to 1 / sqrt(2 * 12288) = 0.64 %: six of them are 4 %.
         let square = |value: &f32| (f64::from(*value) * 255.0 - 128.0).powi(2);
@@ -307,6 +323,11 @@ mod tests {
         let degrade = Some(toml::from_str(&format!("{sharpen}{steps}")).unwrap());
         let sharp = Sampler { settings: Settings { degrade, ..PLAIN }, ..sampler.clone() };
         assert_ne!(patch(&sharp, 0, 0).1, patch(&sampler, 0, 0).1);
+        let (mut lr, mut hr, mut unsharpened) = (vec![0.0; 48], vec![0.0; 192], vec![0.0; 192]);
+        sharp.write(0, 0, &mut lr, &mut hr, Some(&mut unsharpened)).unwrap();
+        assert_eq!((lr, hr), patch(&sharp, 0, 0));
+        assert_eq!(unsharpened, patch(&sampler, 0, 0).1);
+        assert_eq!((sharp.sharpens(), sampler.sharpens()), (true, false));
     }
 
     #[test]

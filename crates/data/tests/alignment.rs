@@ -51,7 +51,7 @@ proptest! {
         let sampler = Sampler::new(Arc::new(vec![pair].into()), Settings::new(scale, SIDE, seed, true)).unwrap();
         let side = SIDE / scale;
         let (mut lr, mut hr) = (vec![0.0; 3 * side * side], vec![0.0; 3 * SIDE * SIDE]);
-        sampler.write(0, 0, &mut lr, &mut hr).unwrap();
+        sampler.write(0, 0, &mut lr, &mut hr, None).unwrap();
         let lr = Rgb8::new(side, side, lr.iter().map(|value| (value * 255.0).round() as u8).collect()).unwrap();
         let enlarged = bicubic(&lr, SIDE, SIDE, Border::Replicate);
         let shifts = (-2..=2).flat_map(|down| (-2..=2).map(move |right| (down, right)));

@@ -31,9 +31,10 @@ pub(crate) struct Pictures {
 pub struct Batch {
     /// `[N, 3, h, w]`
     pub lr: Tensor,
-    /// What SR should be, `[N, 3, H, W]`.
+    /// What SR should be, `[N, 3, H, W]`: sharpened where the degradation of the training pictures sharpens.
     pub hr: Tensor,
-    /// What the discriminator is shown as real, `[N, 3, H, W]`.
+    /// What the discriminator is shown as real, `[N, 3, H, W]`: HR before it was sharpened, as in Real-ESRGAN; the same
+    /// tensor as `hr` where nothing is sharpened.
     pub real: Tensor,
 }
 
@@ -55,7 +56,7 @@ impl Batch {
 /// What gives the batches of a phase, in order.
 pub(crate) enum Batches {
     Loaded { ahead: Ahead, device: Device },
-    Gathered { pictures: Pictures, steps: Range<u64>, count: usize },
+    Gathered { pictures: Pictures, steps: Range<u64>, indices: Range<u64> },
 }
 
 impl Pictures {
@@ -68,36 +69,40 @@ impl Pictures {
         Ok(Self { sampler, device, resident })
     }
 
-    /// The batches of `steps`, `count` patches each, made by `workers` threads.
+    /// The batches of `steps`, each of the step's patches with these indices, made by `workers` threads.
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub(crate) fn batches(&self, steps: Range<u64>, count: usize, workers: usize) -> Result<Batches> {
+    pub(crate) fn batches(&self, steps: Range<u64>, indices: Range<u64>, workers: usize) -> Result<Batches> {
         let (sampler, device) = (Arc::clone(&self.sampler), self.device);
         Ok(match &self.resident {
             None => {
-                Batches::Loaded { ahead: Ahead::new(Loader::new(sampler, count, steps, workers)?, device)?, device }
+                Batches::Loaded { ahead: Ahead::new(Loader::new(sampler, indices, steps, workers)?, device)?, device }
             }
             Some(bytes) => {
                 let pictures = Self { sampler, device, resident: Some(bytes.shallow_clone()) };
-                Batches::Gathered { pictures, steps, count }
+                Batches::Gathered { pictures, steps, indices }
             }
         })
     }
 
-    /// The batch of one step.
+    /// The patches of one step with these indices.
     ///
     /// # Errors
     /// A degradation that fails.
-    pub(crate) fn batch(&self, step: u64, count: usize) -> Result<Batch> {
+    pub(crate) fn batch(&self, step: u64, indices: Range<u64>) -> Result<Batch> {
         match &self.resident {
-            None => Ok(moved(&host(&loader::Batch::of(&self.sampler, step, count)?, self.device), self.device)),
-            Some(bytes) => self.gathered(bytes, step, count),
+            None => {
+                let batch = loader::Batch::of(&self.sampler, step, indices)?;
+                Ok(Pixels::of(&batch, self.device).moved(self.device))
+            }
+            Some(bytes) => self.gathered(bytes, step, indices),
         }
     }
 
-    fn gathered(&self, bytes: &Tensor, step: u64, count: usize) -> Result<Batch> {
-        let squares = (0..count as u64).map(|index| self.sampler.squares(step, index));
+    /// Without LR pictures nothing is cut here, so nothing is sharpened.
+    fn gathered(&self, bytes: &Tensor, step: u64, indices: Range<u64>) -> Result<Batch> {
+        let squares = indices.map(|index| self.sampler.squares(step, index));
         let (hr, lr): (Vec<_>, Vec<_>) = squares.unzip();
         let lr: Option<Vec<_>> = lr.into_iter().collect();
         let lr = lr.context("data.on_device: there are no LR pictures")?;
@@ -110,15 +115,15 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Loaded { ahead, device } => Some(ahead.next()?.map(|batch| moved(&batch, *device))),
-            Self::Gathered { pictures, steps, count } => Some(pictures.batch(steps.next()?, *count)),
+            Self::Loaded { ahead, device } => Some(ahead.next()?.map(|batch| batch.moved(*device))),
+            Self::Gathered { pictures, steps, indices } => Some(pictures.batch(steps.next()?, indices.clone())),
         }
     }
 }
 
 /// Turns the loader's batches into tensors on a thread of its own, so that the trainer only starts the copy to the device.
 pub(crate) struct Ahead {
-    receiver: Receiver<Result<[Tensor; 2]>>,
+    receiver: Receiver<Result<Pixels>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -128,7 +133,7 @@ impl Ahead {
         let (sender, receiver) = sync_channel(1);
         let work = move || {
             while let Some(batch) = loader.next() {
-                let tensors = batch.map(|batch| host(batch, device)).map_err(anyhow::Error::from);
+                let tensors = batch.map(|batch| Pixels::of(batch, device)).map_err(anyhow::Error::from);
                 if sender.send(tensors).is_err() {
                     break; // the trainer is gone
                 }
@@ -138,7 +143,7 @@ impl Ahead {
         Ok(Self { receiver, thread: Some(thread) })
     }
 
-    fn next(&mut self) -> Option<Result<[Tensor; 2]>> {
+    fn next(&mut self) -> Option<Result<Pixels>> {
         self.receiver.recv().map(Some).unwrap_or_else(|_| {
             // A thread that panicked has not come to the end: its panic goes on here.
             self.thread.take()?.join().unwrap_or_else(|panic| resume_unwind(panic));
@@ -156,20 +161,35 @@ impl Drop for Ahead {
     }
 }
 
-/// lr and hr of a batch as tensors `[N, side, side, 3]`, in pinned memory for a GPU: from there it copies by itself, while
-/// the CPU goes on.
-fn host(batch: &loader::Batch, device: Device) -> [Tensor; 2] {
-    [(&batch.lr, batch.lr_side), (&batch.hr, batch.hr_side)].map(|(values, side)| {
-        let pixels = Tensor::from_slice(values).view([batch.count as i64, side as i64, side as i64, 3]);
-        if device.is_cuda() { pixels.pin_memory(device) } else { pixels }
-    })
+/// A batch on its way, `[N, side, side, 3]`, in pinned memory for a GPU: from there it copies by itself, while the CPU goes
+/// on.
+struct Pixels {
+    lr: Tensor,
+    hr: Tensor,
+    unsharpened: Option<Tensor>,
 }
 
-/// A batch on the device.
-fn moved(batch: &[Tensor; 2], device: Device) -> Batch {
-    let [lr, hr] =
-        batch.each_ref().map(|pixels| pixels.to_device_(device, pixels.kind(), true, false).permute([0, 3, 1, 2]));
-    Batch::new(lr, hr)
+impl Pixels {
+    fn of(batch: &loader::Batch, device: Device) -> Self {
+        let tensor = |values: &[f32], side: usize| {
+            let pixels = Tensor::from_slice(values).view([batch.count as i64, side as i64, side as i64, 3]);
+            if device.is_cuda() { pixels.pin_memory(device) } else { pixels }
+        };
+        Pixels {
+            lr: tensor(&batch.lr, batch.lr_side),
+            hr: tensor(&batch.hr, batch.hr_side),
+            unsharpened: batch.unsharpened.as_ref().map(|values| tensor(values, batch.hr_side)),
+        }
+    }
+
+    fn moved(&self, device: Device) -> Batch {
+        let moved = |pixels: &Tensor| pixels.to_device_(device, pixels.kind(), true, false).permute([0, 3, 1, 2]);
+        let batch = Batch::new(moved(&self.lr), moved(&self.hr));
+        match &self.unsharpened {
+            Some(pixels) => Batch { real: moved(pixels), ..batch },
+            None => batch,
+        }
+    }
 }
 
 /// Bytes as a tensor on the device, `[length]`.
@@ -209,7 +229,7 @@ mod tests {
     use abbe_data::resample::{Border, bicubic};
     use abbe_torch::channels_last;
 
-    const COUNT: usize = 24;
+    const COUNT: u64 = 24;
 
     fn pictures() -> Pictures {
         let pair = |width: usize| {
@@ -227,7 +247,7 @@ mod tests {
         let bytes = resident(loaded.sampler.store().bytes(), Device::Cpu).unwrap();
         let gathered = Pictures { resident: Some(bytes), ..pictures() };
         for step in 0..4 {
-            let (a, b) = (loaded.batch(step, COUNT).unwrap(), gathered.batch(step, COUNT).unwrap());
+            let (a, b) = (loaded.batch(step, 0..COUNT).unwrap(), gathered.batch(step, 0..COUNT).unwrap());
             assert_eq!(a.hr.size(), [COUNT as i64, 3, 12, 12]);
             assert!(a == b, "step {step}");
             assert_eq!(a.hr.stride(), b.hr.stride());
@@ -238,23 +258,54 @@ mod tests {
     fn batches_come_ahead_in_order_and_the_threads_end_early_or_late() {
         let pictures = pictures();
         for taken in [1, 7] {
-            let batches = pictures.batches(3..10, COUNT, 2).unwrap();
+            let batches = pictures.batches(3..10, 0..COUNT, 2).unwrap();
             for (step, batch) in (3..).zip(batches.take(taken)) {
-                assert!(batch.unwrap() == pictures.batch(step, COUNT).unwrap(), "step {step}");
+                assert!(batch.unwrap() == pictures.batch(step, 0..COUNT).unwrap(), "step {step}");
             }
             assert_eq!(Arc::strong_count(&pictures.sampler), 1);
         }
-        assert_eq!(pictures.batches(3..10, COUNT, 1).unwrap().count(), 7);
+        assert_eq!(pictures.batches(3..10, 0..COUNT, 1).unwrap().count(), 7);
     }
 
     #[test]
     fn a_batch_is_channels_last_and_says_what_the_patches_say() {
         let pictures = pictures();
-        let Batch { lr, .. } = pictures.batch(5, COUNT).unwrap();
+        let Batch { lr, .. } = pictures.batch(5, 0..COUNT).unwrap();
         assert_eq!(lr.stride(), channels_last(&lr.contiguous()).stride());
         let (mut small, mut large) = (vec![0.0; 108], vec![0.0; 432]);
-        pictures.sampler.write(5, 1, &mut small, &mut large).unwrap();
+        pictures.sampler.write(5, 1, &mut small, &mut large, None).unwrap();
         // Channel 2 at row 3, column 4 of a patch 6 pixels wide.
         assert_eq!(lr.double_value(&[1, 2, 3, 4]) as f32, small[3 * (3 * 6 + 4) + 2]);
+    }
+
+    #[test]
+    fn a_share_and_the_parts_of_a_batch_are_pieces_of_it() {
+        let pictures = pictures();
+        let whole = pictures.batch(2, 0..COUNT).unwrap();
+        let parts = whole.parts(3);
+        assert_eq!(parts.len(), 3);
+        for (part, start) in parts.iter().zip([0, 8, 16]) {
+            assert_eq!(part.lr.size()[0], 8);
+            assert!(*part == pictures.batch(2, start..start + 8).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_discriminator_is_shown_what_was_not_sharpened() {
+        let pixels = |value: f32| vec![value; 12];
+        let batch = |unsharpened| loader::Batch {
+            step: 0,
+            count: 1,
+            lr_side: 1,
+            hr_side: 2,
+            lr: vec![0.0; 3],
+            hr: pixels(0.5),
+            unsharpened,
+        };
+        let moved = |unsharpened| Pixels::of(&batch(unsharpened), Device::Cpu).moved(Device::Cpu);
+        let sharpened = moved(Some(pixels(0.25)));
+        assert_eq!([&sharpened.hr, &sharpened.real].map(|hr| hr.double_value(&[0, 2, 1, 1])), [0.5, 0.25]);
+        let plain = moved(None);
+        assert_eq!(plain.real.data_ptr(), plain.hr.data_ptr());
     }
 }

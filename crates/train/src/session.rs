@@ -169,7 +169,7 @@ impl<'a> Session<'a> {
     /// When the system refuses a thread.
     fn batches(&self, index: usize, from: u64) -> Result<Batches> {
         let (data, numbers) = (&self.setup.experiment.data, self.numbers(index));
-        self.pictures.batches(numbers.start + from..numbers.end, data.batch, data.workers)
+        self.pictures.batches(numbers.start + from..numbers.end, 0..data.batch as u64, data.workers)
     }
 
     /// The first batch of a phase.
@@ -177,7 +177,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// A degradation that fails.
     pub(crate) fn first_batch(&self, index: usize) -> Result<Batch> {
-        self.pictures.batch(self.numbers(index).start, self.setup.experiment.data.batch)
+        self.pictures.batch(self.numbers(index).start, 0..self.setup.experiment.data.batch as u64)
     }
 
     /// Ends a step: validates where that is due, logs its numbers, keeps the checkpoints that are due, and stops when told
