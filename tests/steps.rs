@@ -7,8 +7,8 @@ use abbe_train::clip::{Clip, clip_gradients};
 use abbe_train::ema::{self, Ema};
 use abbe_train::optimizer::Optimizer;
 use abbe_train::scaler::Scaler;
-use abbe_train::schedule::{Progress, Rise, Schedule, WarmUp};
 use abbe_train::{Group, OptimizerConfig};
+use abbe_train::{Progress, Rise, Schedule, WarmUp};
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 

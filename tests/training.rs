@@ -34,6 +34,7 @@ fn expected_files() -> Vec<String> {
         "metrics.txt",
         "notebook.ipynb",
         "report.html",
+        "resume/step_0000000020.pth",
         "srgan_results.zip",
         "tensorboard/srcnn/events.out.tfevents",
         "tensorboard/srgan/events.out.tfevents",

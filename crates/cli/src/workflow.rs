@@ -1,7 +1,7 @@
 //! An experiment from pictures to archive: each step one call.
 
 use std::path::Path;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use abbe_data::folder;
 use abbe_data::pair::{self, Pair, Source};
@@ -9,6 +9,7 @@ use abbe_data::store::{self, Area};
 use abbe_eval::{Measures, Published, Results, Upscaler, evaluate};
 use abbe_models::{Choice, Store};
 use abbe_run::{BestRecord, DataRecord, Earlier, Manifest, NetworkRecord, ResumeRecord, RunFolder, write_atomic};
+use abbe_torch::ProcessGroup;
 use abbe_train::{Experiment, Networks, OpenVgg, Origin, Resumed, Session, Setup, Start};
 use anyhow::{Context, Result, ensure};
 use tch::Device;
@@ -40,7 +41,8 @@ pub enum Begin {
 /// What is wrong with the data, the training or the disk; the manifest then says why the run stopped.
 pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArgument) -> Result<()> {
     let started = Instant::now();
-    let at = device.find()?;
+    let (at, group) = join(device.find()?, experiment)?;
+    let writes = group.as_ref().is_none_or(|group| group.rank() == 0);
     let train = experiment.training_pictures(&stop::STOP, &mut |line| eprintln!("data.train: {line}"))?;
     let pictures = train.entries().len();
     eprintln!("data.train: {pictures} pictures from {}", experiment.data.train.hr.display());
@@ -54,7 +56,7 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
     let published = measures::published(experiment.published.as_deref(), experiment.scale, &measures.protocols);
     let published = published.context("published")?;
     published.iter().try_for_each(|published| published.check(test.len())).context("published")?;
-    let validation = Validation::new(experiment, own.as_deref(), &test, at)?;
+    let validation = Validation::new(experiment, own.as_deref(), &test, at)?.filter(|_| writes);
     if let Begin::New { .. } = begin {
         check_start(experiment, out)?;
     }
@@ -66,7 +68,8 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
     manifest.validation = of_own.map(|(own, source)| record(own.len(), pair::hash(own), source));
     let (data, sampler) = (manifest.train.sha256.clone(), experiment.sampler(train)?);
     let folder = match begin {
-        Begin::New { overwrite } => RunFolder::create(out, overwrite)?,
+        Begin::New { overwrite } if writes => RunFolder::create(out, overwrite)?,
+        Begin::New { .. } => RunFolder::of_other_rank(out),
         Begin::Resume { .. } => RunFolder::open(out)?,
     };
     let of_vgg: Vec<String> = vgg.as_ref().and_then(|vgg| vgg.notice.clone()).into_iter().collect();
@@ -76,6 +79,7 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
         sampler,
         data,
         device: at,
+        group: group.clone(),
         folder: &folder,
         notices: &of_vgg,
         validator,
@@ -86,6 +90,9 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
         Begin::New { .. } => 0.0,
         Begin::Resume { allow_changes } => go_on(&mut session, allow_changes, &folder, &mut manifest)?,
     };
+    if !writes {
+        return guard(|| abbe_train::train(&mut session, &mut |_| {})); // the first rank writes, shows and judges
+    }
     write_atomic(&folder.experiment(), experiment.to_toml()?.as_bytes())?;
     manifest.write(&folder.manifest())?;
     let note = |manifest: &mut Manifest, outcome: String| {
@@ -110,6 +117,17 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
     say_where(&folder, &done?);
     println!("{:.1} minutes in all", manifest.seconds / 60.0);
     Ok(())
+}
+
+/// The ranks that a launcher has started to train together, where it has, and the device of this one. All must have been
+/// given the same experiment.
+fn join(device: Device, experiment: &Experiment) -> Result<(Device, Option<ProcessGroup>)> {
+    /// Of a collective; the longest wait is for the first rank's validation.
+    const LIMIT: Duration = Duration::from_secs(1800);
+    let Some(group) = ProcessGroup::from_env(device, LIMIT)? else { return Ok((device, None)) };
+    group.check_equal("the experiment", &experiment.to_toml()?)?;
+    eprintln!("rank {} of {}", group.rank(), group.size());
+    Ok((group.device(), Some(group)))
 }
 
 /// Lets a training go on from where it was cut off, and says so, also in the manifest. Gives the seconds that it took before.

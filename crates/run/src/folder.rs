@@ -55,6 +55,11 @@ impl RunFolder {
         Ok(run)
     }
 
+    /// The folder of a run that another process makes and writes.
+    pub fn of_other_rank(root: &Path) -> Self {
+        RunFolder { root: root.to_path_buf() }
+    }
+
     /// Opens the folder of an earlier run.
     ///
     /// # Errors

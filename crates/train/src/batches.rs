@@ -45,6 +45,12 @@ impl Batch {
         Batch { lr, hr, real }
     }
 
+    /// Its first patches.
+    pub(crate) fn first(&self, count: usize) -> Batch {
+        let [lr, hr, real] = [&self.lr, &self.hr, &self.real].map(|patches| patches.narrow(0, 0, count as i64));
+        Batch { lr, hr, real }
+    }
+
     /// The batch in parts of equal size, which divides its own.
     pub(crate) fn parts(&self, count: usize) -> Vec<Batch> {
         let [lr, hr, real] = [&self.lr, &self.hr, &self.real].map(|patches| patches.chunk(count as i64, 0));

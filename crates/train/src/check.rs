@@ -4,7 +4,9 @@
 //! shows in no log; other tools have shipped generators that never heard of their discriminator. Nor may the discriminator's
 //! own terms, of which penalties are gradients of gradients, have a gradient that is not finite.
 
-use anyhow::{Context, Result, ensure};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use tch::Tensor;
 
 use crate::batches::Batch;
@@ -20,10 +22,41 @@ use crate::trainer::Trainer;
 /// A term with a weight above 0 whose gradient is zero in every parameter, or is not finite: by name.
 pub(crate) fn gradients(session: &Session) -> Result<()> {
     for (index, phase) in session.setup.experiment.phases.iter().enumerate() {
-        let batch = session.first_batch(index)?;
-        phase_gradients(session, phase, &batch).with_context(|| format!("in phase `{}`", phase.name))?;
+        let part = session.first_batch(index)?.parts(phase.accumulate).swap_remove(0);
+        let checked = in_memory(|| phase_gradients(session, phase, &part));
+        let checked = checked.unwrap_or_else(|| Err(too_much(session, phase, &part)));
+        checked.with_context(|| format!("in phase `{}`", phase.name))?;
     }
     Ok(())
+}
+
+/// What `work` gives; none where the device's memory was too small for it.
+fn in_memory(work: impl FnOnce() -> Result<()>) -> Option<Result<()>> {
+    let says_so = |text: &str| ["out of memory", "can't allocate memory"].iter().any(|words| text.contains(words));
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Err(error)) if says_so(&format!("{error:#}")) => None,
+        Ok(done) => Some(done),
+        Err(panic) if panic.downcast_ref::<String>().is_some_and(|text| says_so(text)) => None, // tch's operators panic
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// How many of these patches would fit: half of them, half of those, and so on until the check comes through.
+fn too_much(session: &Session, phase: &Phase, part: &Batch) -> Error {
+    let all = part.lr.size()[0] as usize;
+    let fits = |count: &usize| in_memory(|| phase_gradients(session, phase, &part.first(*count))).is_some();
+    let halves = std::iter::successors(Some(all / 2), |count| Some(count / 2)).take_while(|count| *count > 0);
+    match halves.into_iter().find(fits) {
+        Some(count) => anyhow!(
+            "memory is too small for {all} patches at once; {count} fit: say `accumulate = {}` in the phase, which computes \
+             the same in parts, or `data.batch = {}`",
+            phase.accumulate * all.div_ceil(count).next_power_of_two(),
+            count * phase.accumulate
+        ),
+        None => {
+            anyhow!("memory is too small for this network with a single patch: use a smaller network or `data.patch`")
+        }
+    }
 }
 
 fn phase_gradients(session: &Session, phase: &Phase, batch: &Batch) -> Result<()> {
@@ -34,7 +67,7 @@ fn phase_gradients(session: &Session, phase: &Phase, batch: &Batch) -> Result<()
     let parameters = trainee.model.store().parameters();
     let weighed = terms.0.iter().filter(|term| term.weight > 0.0);
     for term in weighed {
-        reaches(term, &phase.network, &parameters)?;
+        reaches(term, &phase.network, &parameters, trainee.descent.scale())?;
     }
     discriminator_gradients(trainer, phase, &sr, &batch.real)
 }
@@ -47,28 +80,31 @@ fn discriminator_gradients(trainer: &Trainer, phase: &Phase, sr: &Tensor, hr: &T
     let parameters = critic.network.store().parameters();
     terms.0.iter().try_for_each(|term| {
         let name = term.name;
-        let largest = largest(term, &parameters)?;
+        let scale = critic.descent.scale();
+        let largest = largest(term, &parameters, scale)?;
         ensure!(
-            largest.is_finite(),
+            largest.is_finite() || scale.is_some(),
             "discriminator: the gradient of its term `{name}` is not finite on the first batch"
         );
         Ok(())
     })
 }
 
-fn reaches(term: &Term, network: &str, parameters: &[Tensor]) -> Result<()> {
-    let (name, largest) = (term.name, largest(term, parameters)?);
+/// With f16 a loss is scaled, and a scale that is too large comes down by itself.
+fn reaches(term: &Term, network: &str, parameters: &[Tensor], scale: Option<f64>) -> Result<()> {
+    let (name, largest) = (term.name, largest(term, parameters, scale)?);
     ensure!(
         largest > 0.0,
         "loss.{name}: it gives `{network}` no gradient on the first batch, so it would train nothing"
     );
-    ensure!(largest.is_finite(), "loss.{name}: its gradient for `{network}` is not finite on the first batch");
+    let finite = largest.is_finite() || scale.is_some();
+    ensure!(finite, "loss.{name}: its gradient for `{network}` is not finite on the first batch");
     Ok(())
 }
 
 /// The largest component of a term's gradient for the parameters.
-fn largest(term: &Term, parameters: &[Tensor]) -> Result<f64> {
-    let loss = term.weighted();
+fn largest(term: &Term, parameters: &[Tensor], scale: Option<f64>) -> Result<f64> {
+    let loss = term.weighted() * scale.unwrap_or(1.0);
     let gradients = match loss.requires_grad() {
         true => Tensor::f_run_backward(&[&loss], parameters, true, false)?,
         false => vec![],
@@ -102,7 +138,7 @@ pub(crate) mod tests {
         let weight = Tensor::from_slice(&[2.0f32]).set_requires_grad(true);
         let said = |value: Tensor| {
             let term = Term { name: "pixel", weight: 0.5, value: value.sum(Kind::Float) };
-            reaches(&term, "generator", &[weight.shallow_clone()]).map_err(|error| error.to_string())
+            reaches(&term, "generator", &[weight.shallow_clone()], None).map_err(|error| error.to_string())
         };
         assert_eq!(said(&weight * 3.0), Ok(()));
         // Cut off from the graph, clamped away (2 is outside of [0, 1]), and dividing by zero.
@@ -154,6 +190,7 @@ pub(crate) mod tests {
             sampler,
             data: String::new(),
             device,
+            group: None,
             folder,
             notices: &[],
             validator,

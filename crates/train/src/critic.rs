@@ -2,6 +2,7 @@
 //! loss, and its own step, held back where the experiment wants it (every few steps: the report's 5.3).
 
 use abbe_run::json_number;
+use abbe_torch::ProcessGroup;
 use anyhow::{Context, Result};
 use tch::{Kind, Tensor};
 
@@ -28,10 +29,11 @@ impl Trainer<'_> {
         made: &[Tensor],
         numbers: &mut Numbers,
     ) -> Result<()> {
+        let ((rank, ranks), own) = (self.rank(), made.iter().map(|sr| sr.size()[0]).sum::<i64>());
+        let shares = gradient_penalty::shares(self.experiment.seed, at.number, own * ranks).narrow(0, own * rank, own);
         let critic = self.networks.critic.as_mut().context("the experiment has no [discriminator]")?;
-        let shares =
-            gradient_penalty::shares(self.experiment.seed, at.number, made.iter().map(|sr| sr.size()[0]).sum());
-        let step = CriticStep { phase, at, precision: self.precision, policy: self.experiment.non_finite };
+        let (policy, group) = (self.experiment.non_finite, self.group.as_ref());
+        let step = CriticStep { phase, at, precision: self.precision, policy, group };
         critic.step(&step, parts, made, &shares, numbers).context(NAME)
     }
 }
@@ -42,6 +44,7 @@ struct CriticStep<'a> {
     at: At<'a>,
     precision: Precision,
     policy: NonFinite,
+    group: Option<&'a ProcessGroup>,
 }
 
 /// How the phase trains the discriminator, and by which loss.
@@ -94,14 +97,16 @@ impl Critic {
         let update = training.update(of.at.progress.step);
         self.descent.begin(training.schedule.at(training.optimizer.lr(), of.at.progress));
         let (mut mean, mut answers, mut first) = (Mean::default(), Answers::default(), 0);
-        for (part, sr) in parts.iter().zip(made) {
+        for (place, (part, sr)) in (1..).zip(parts.iter().zip(made)) {
             let shares = shares.narrow(0, first, sr.size()[0]);
             let (terms, logits) = self.terms(of.phase, [&part.real, sr], &shares, update, true, of.precision)?;
-            self.descent.backward(&(terms.total() / parts.len() as f64))?;
+            self.descent.backward(&(terms.total() / parts.len() as f64), place == parts.len())?;
             mean.add(&terms)?;
             answers.add(&config, &logits);
             first += sr.size()[0];
         }
+        mean.over(of.group)?;
+        answers.over(of.group)?;
         mean.note(numbers);
         answers.note(numbers);
         if self.is_held_back(training.when, mean.total(), answers.right()) {
@@ -174,6 +179,16 @@ impl Answers {
         self.fake += config.answer(fake);
         self.right += config.right(real, fake);
         self.parts += 1.0;
+    }
+
+    /// The mean over the ranks.
+    fn over(&mut self, group: Option<&ProcessGroup>) -> Result<()> {
+        if let Some(group) = group {
+            let sums = Tensor::from_slice(&[self.real, self.fake, self.right]);
+            group.all_reduce_mean(&[sums.shallow_clone()])?;
+            [self.real, self.fake, self.right] = [0, 1, 2].map(|place| sums.double_value(&[place]));
+        }
+        Ok(())
     }
 
     /// The part of the answers that are right.

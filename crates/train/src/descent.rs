@@ -1,6 +1,7 @@
 //! How a network goes down its gradient: its optimiser, the scale of its loss in f16, and steps that cannot be taken.
 
 use abbe_checkpoint::Value;
+use abbe_torch::{ProcessGroup, Reducer};
 use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 
@@ -14,6 +15,8 @@ use crate::values::{Fields, dict};
 pub struct Descent {
     /// Over the network's parameters.
     pub optimizer: Optimizer,
+    /// With several ranks: averages their gradients.
+    reducer: Option<Reducer>,
     /// With f16.
     pub(crate) scaler: Option<Scaler>,
     /// Steps that were left out since the last one that was taken.
@@ -32,7 +35,7 @@ pub(crate) struct Slope {
 impl Descent {
     /// At the beginning of training.
     pub(crate) fn new(optimizer: Optimizer) -> Self {
-        Descent { optimizer, scaler: None, left_out: 0 }
+        Descent { optimizer, reducer: None, scaler: None, left_out: 0 }
     }
 
     /// Gets ready for a precision, where it is not yet.
@@ -52,14 +55,28 @@ impl Descent {
         self.optimizer.zero_grad();
     }
 
-    /// Adds the gradient of `loss`, a scalar.
+    /// Will average gradients over the ranks of `group`, from now on and for the parameters that now want a gradient.
     ///
     /// # Errors
-    /// What libtorch says.
-    pub(crate) fn backward(&self, loss: &Tensor) -> Result<()> {
+    /// A lost rank.
+    pub(crate) fn join(&mut self, group: Option<&ProcessGroup>) -> Result<()> {
+        self.reducer = None; // two at once would both do it
+        self.reducer = group.map(|group| Reducer::new(group, self.optimizer.parameters())).transpose()?;
+        Ok(())
+    }
+
+    /// Adds the gradient of `loss`, a scalar; with several ranks, that of the last part of a batch is followed by their mean.
+    ///
+    /// # Errors
+    /// What libtorch says; a lost rank.
+    pub(crate) fn backward(&self, loss: &Tensor, is_last: bool) -> Result<()> {
         let scale = self.scaler.as_ref().map_or(1.0, Scaler::scale);
         let scaled = if scale == 1.0 { loss.shallow_clone() } else { loss * scale };
-        Ok(scaled.f_backward()?)
+        match self.reducer.as_ref().filter(|_| is_last) {
+            Some(reducer) => reducer.backward(&scaled)?,
+            None => scaled.f_backward()?,
+        }
+        Ok(())
     }
 
     /// Takes the step, or leaves it out where `loss` (whether the loss is finite) or the gradient says so.

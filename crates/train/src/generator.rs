@@ -25,14 +25,15 @@ impl Trainer<'_> {
         numbers.lr = phase.rate(at.progress);
         self.networks.trainees[&phase.network].descent.begin(numbers.lr);
         let (mut made, mut mean) = (Vec::new(), Mean::default());
-        for part in parts {
+        for (place, part) in (1..).zip(parts) {
             let trainee = &self.networks.trainees[&phase.network];
             let sr = trainee.forward(phase, &part.lr, true, self.precision)?;
             let terms = self.terms(phase, part, &sr, true)?;
-            trainee.descent.backward(&(terms.total() / parts.len() as f64))?;
+            trainee.descent.backward(&(terms.total() / parts.len() as f64), place == parts.len())?;
             mean.add(&terms)?;
             made.push(sr.detach());
         }
+        mean.over(self.group.as_ref())?;
         mean.note(numbers);
         numbers.weighted.insert("total".into(), abbe_run::json_number(mean.total()));
         let policy = self.experiment.non_finite;

@@ -27,6 +27,7 @@ mod validation;
 mod values;
 mod vgg_weights;
 
+use abbe_torch::SynchronisedBatchNorm;
 use anyhow::{Context, Result};
 
 pub use batches::Batch;
@@ -53,6 +54,8 @@ pub use vgg_weights::{OpenVgg, cache_path, open as open_vgg};
 /// A loss term that gives its network no gradient, or is not finite (by step and term); a validation that fails; Ctrl-C
 /// (`setup.stop`); a file that cannot be written. What was written before is whole.
 pub fn train(session: &mut Session, report: Report) -> Result<()> {
+    let synchronised = session.setup.group.as_ref().filter(|_| session.setup.experiment.synchronised_batch_norm);
+    let _guard = synchronised.map(SynchronisedBatchNorm::over);
     if session.next == (0, 0) {
         check::gradients(session)?;
     }

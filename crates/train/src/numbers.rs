@@ -1,8 +1,10 @@
 //! The numbers of a step, as the log has them.
 
 use abbe_run::json_number;
+use abbe_torch::ProcessGroup;
 use anyhow::{Result, bail};
 use serde_json::{Map, Value};
+use tch::Tensor;
 
 use crate::loss::Terms;
 
@@ -42,6 +44,20 @@ impl Mean {
         Ok(())
     }
 
+    /// The mean over the ranks, each of which has seen as many pictures.
+    ///
+    /// # Errors
+    /// A lost rank.
+    pub(crate) fn over(&mut self, group: Option<&ProcessGroup>) -> Result<()> {
+        let Some(group) = group else { return Ok(()) };
+        let sums: Vec<f64> = self.sums.iter().map(|(.., sum)| *sum).collect();
+        let sums = Tensor::from_slice(&sums);
+        group.all_reduce_mean(&[sums.shallow_clone()])?;
+        let means = Vec::<f64>::try_from(sums)?;
+        self.sums.iter_mut().zip(means).for_each(|((_, _, sum), mean)| *sum = mean);
+        Ok(())
+    }
+
     /// Each term's name, weight and mean.
     fn means(&self) -> impl Iterator<Item = (&'static str, f64, f64)> {
         self.sums.iter().map(|(name, weight, sum)| (*name, *weight, sum / self.parts as f64))
@@ -72,8 +88,6 @@ impl Mean {
 
 #[cfg(test)]
 mod tests {
-    use tch::Tensor;
-
     use super::*;
     use crate::loss::Term;
 

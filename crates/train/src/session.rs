@@ -8,8 +8,9 @@ use std::time::Instant;
 use abbe_data::patches::Sampler;
 use abbe_models::vgg;
 use abbe_run::{BestRecord, Events, Log, LogRow, RunFolder, json_number};
-use anyhow::{Result, bail};
-use tch::Device;
+use abbe_torch::ProcessGroup;
+use anyhow::{Result, bail, ensure};
+use tch::{Device, Tensor};
 
 use crate::batches::{Batch, Batches, Pictures};
 use crate::experiment::{Experiment, Phase, Progress};
@@ -32,6 +33,8 @@ pub struct Setup<'a> {
     pub data: String,
     /// Where to compute.
     pub device: Device,
+    /// The ranks that train together: each on its share of every batch, and the first alone writes and validates.
+    pub group: Option<ProcessGroup>,
     /// Where to write.
     pub folder: &'a RunFolder,
     /// What the checkpoints of networks that are trained in features of VGG say of it, such as random VGG weights.
@@ -78,7 +81,13 @@ impl<'a> Session<'a> {
     /// Pictures that do not fit onto the device, a precision that it does not have.
     pub fn new(setup: Setup<'a>, networks: Networks, vgg: Option<vgg::Features>) -> Result<Self> {
         let pictures = Pictures::new(&setup)?;
-        let trainer = Trainer::new(setup.experiment, networks, vgg, setup.device)?;
+        let trainer = Trainer::new(setup.experiment, networks, vgg, setup.device, setup.group.clone())?;
+        let (batch, (_, ranks)) = (setup.experiment.data.batch, trainer.rank());
+        let mut parts = setup.experiment.phases.iter().map(|phase| phase.accumulate * ranks as usize);
+        ensure!(
+            parts.all(|parts| batch.is_multiple_of(parts)),
+            "data.batch: {batch} patches cannot be shared out to {ranks} ranks, each with `accumulate` parts"
+        );
         let (best, scores, watch) = (Vec::new(), Vec::new(), Watch::default());
         let (next, seconds_before, started) = ((0, 0), 0.0, Instant::now());
         Ok(Session {
@@ -123,6 +132,11 @@ impl<'a> Session<'a> {
 
     /// Begins the log where it has not begun, what TensorBoard shows of a phase, and the phase's optimisers.
     fn begin_phase(&mut self, index: usize) -> Result<()> {
+        self.watch = Watch::default();
+        self.trainer.begin_phase(index)?;
+        if !self.writes() {
+            return Ok(());
+        }
         if self.log.is_none() {
             self.log = Some(self.open_log()?);
         }
@@ -131,8 +145,8 @@ impl<'a> Session<'a> {
         if let Some(validator) = &self.setup.validator {
             events.pictures(self.next.1, validator.references.clone())?;
         }
-        (self.events, self.watch) = (Some(events), Watch::default());
-        self.trainer.begin_phase(index)
+        self.events = Some(events);
+        Ok(())
     }
 
     /// A new log, or the one of the training that this one goes on with.
@@ -152,6 +166,18 @@ impl<'a> Session<'a> {
         At { progress, number: self.numbers(index).start + step }
     }
 
+    /// The patches of a step that this rank trains on.
+    fn share(&self) -> std::ops::Range<u64> {
+        let (rank, ranks) = self.trainer.rank();
+        let share = self.setup.experiment.data.batch as u64 / ranks as u64;
+        share * rank as u64..share * (rank as u64 + 1)
+    }
+
+    /// Whether this process is the one that writes.
+    pub(crate) fn writes(&self) -> bool {
+        self.trainer.rank().0 == 0
+    }
+
     /// Steps of the phase with this index.
     pub fn steps(&self, index: usize) -> u64 {
         self.setup.experiment.steps(index, self.setup.sampler.pictures())
@@ -169,7 +195,7 @@ impl<'a> Session<'a> {
     /// When the system refuses a thread.
     fn batches(&self, index: usize, from: u64) -> Result<Batches> {
         let (data, numbers) = (&self.setup.experiment.data, self.numbers(index));
-        self.pictures.batches(numbers.start + from..numbers.end, 0..data.batch as u64, data.workers)
+        self.pictures.batches(numbers.start + from..numbers.end, self.share(), data.workers)
     }
 
     /// The first batch of a phase.
@@ -177,7 +203,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// A degradation that fails.
     pub(crate) fn first_batch(&self, index: usize) -> Result<Batch> {
-        self.pictures.batch(self.numbers(index).start, 0..self.setup.experiment.data.batch as u64)
+        self.pictures.batch(self.numbers(index).start, self.share())
     }
 
     /// Ends a step: validates where that is due, logs its numbers, keeps the checkpoints that are due, and stops when told
@@ -201,16 +227,40 @@ impl<'a> Session<'a> {
             events.row(&row)?;
             events.pictures(step, pictures)?;
         }
-        report(&row);
+        if self.writes() {
+            report(&row);
+        }
         self.keep_best(&self.setup.experiment.phases[index], step, &values)?;
+        self.share_scores()?;
         self.keep_due(index, step + 1)?;
-        if self.setup.stop.load(Ordering::Relaxed) {
+        if self.is_stopped()? {
             let path = self.interrupt()?;
             bail!(
                 "stopped by Ctrl-C after step {step}; the weights so far are in {}; `--resume` goes on from here",
                 path.display()
             );
         }
+        Ok(())
+    }
+
+    /// Whether this process or another rank was told to stop.
+    fn is_stopped(&self) -> Result<bool> {
+        let stopped = self.setup.stop.load(Ordering::Relaxed);
+        let Some(group) = &self.setup.group else { return Ok(stopped) };
+        let ranks = Tensor::from(i64::from(stopped));
+        group.all_reduce_sum(&[ranks.shallow_clone()])?;
+        Ok(ranks.int64_value(&[]) > 0)
+    }
+
+    /// Tells every rank what the first has found in its validations, on which the learning rate may depend.
+    fn share_scores(&mut self) -> Result<()> {
+        let (Some(group), Some(_)) = (&self.setup.group, &self.setup.experiment.validation) else { return Ok(()) };
+        let count = Tensor::from(self.scores.len() as i64);
+        group.broadcast(&[count.shallow_clone()])?;
+        self.scores.resize(count.int64_value(&[]) as usize, 0.0);
+        let scores = Tensor::from_slice(&self.scores);
+        group.broadcast(&[scores.shallow_clone()])?;
+        self.scores = Vec::try_from(scores)?;
         Ok(())
     }
 
@@ -247,6 +297,9 @@ impl<'a> Session<'a> {
 
     /// Keeps what is due after so many steps of a phase: a checkpoint of its network, a point to go on from.
     fn keep_due(&mut self, index: usize, done: u64) -> Result<()> {
+        if !self.writes() {
+            return Ok(());
+        }
         let (experiment, pictures) = (self.setup.experiment, self.setup.sampler.pictures());
         let (phase, of_epoch) = (&experiment.phases[index], experiment.steps_per_epoch(pictures));
         if done.is_multiple_of(of_epoch) && phase.save_epochs.contains(&(done / of_epoch)) {
@@ -261,6 +314,9 @@ impl<'a> Session<'a> {
 
     /// Keeps what was trained when training is to stop: checkpoints, and a point to go on from.
     fn interrupt(&self) -> Result<PathBuf> {
+        if !self.writes() {
+            return Ok(self.setup.folder.resume());
+        }
         self.save_resume_point()?;
         self.save_all(self.next.0, "interrupted", self.next.1)
     }
@@ -281,10 +337,13 @@ impl<'a> Session<'a> {
     /// # Errors
     /// A file that cannot be written.
     fn end_phase(&mut self, index: usize) -> Result<()> {
-        self.save_all(index, "final", self.steps(index))?;
         self.next = (index + 1, 0);
         self.scores.clear();
-        self.save_resume_point()
+        if self.writes() {
+            self.save_all(index, "final", self.steps(index))?;
+            self.save_resume_point()?;
+        }
+        Ok(())
     }
 }
 

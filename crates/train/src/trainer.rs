@@ -2,6 +2,7 @@
 //! log, so that it can be measured by itself.
 
 use abbe_models::vgg;
+use abbe_torch::ProcessGroup;
 use anyhow::{Context, Result};
 use tch::Tensor;
 
@@ -20,6 +21,8 @@ pub struct Trainer<'a> {
     pub networks: Networks,
     /// When a phase has a content or style loss.
     pub(crate) vgg: Option<vgg::Features>,
+    /// The ranks that train together, each on its share of every batch.
+    pub group: Option<ProcessGroup>,
     /// In what networks compute; never [`Precision::Auto`].
     pub precision: Precision,
 }
@@ -43,6 +46,7 @@ impl<'a> Trainer<'a> {
         mut networks: Networks,
         vgg: Option<vgg::Features>,
         device: tch::Device,
+        group: Option<ProcessGroup>,
     ) -> Result<Self> {
         let precision = experiment.precision.resolved(device);
         abbe_torch::allow_tf32(precision != Precision::F32)?;
@@ -50,7 +54,7 @@ impl<'a> Trainer<'a> {
         let trainees = networks.trainees.values_mut().map(|trainee| &mut trainee.descent);
         let critic = networks.critic.iter_mut().map(|critic| &mut critic.descent);
         trainees.chain(critic).for_each(|descent| descent.prepare(precision));
-        Ok(Trainer { experiment, networks, vgg, precision })
+        Ok(Trainer { experiment, networks, vgg, group, precision })
     }
 
     /// Gets ready for the phase with this index.
@@ -59,8 +63,20 @@ impl<'a> Trainer<'a> {
     /// A pattern of names that matches no parameter.
     pub fn begin_phase(&mut self, index: usize) -> Result<()> {
         let phase = &self.experiment.phases[index];
-        self.networks.trainees[&phase.network].begin(phase)?;
-        self.networks.critic.as_mut().map_or(Ok(()), |critic| critic.begin(phase))
+        let (networks, group) = (&mut self.networks, self.group.as_ref());
+        let trainee = &mut networks.trainees[&phase.network];
+        trainee.begin(phase)?;
+        trainee.descent.join(group)?;
+        if let Some(critic) = &mut networks.critic {
+            critic.begin(phase)?;
+            critic.descent.join(group)?;
+        }
+        Ok(())
+    }
+
+    /// The number of this rank among the ranks, and theirs.
+    pub(crate) fn rank(&self) -> (i64, i64) {
+        self.group.as_ref().map_or((0, 1), |group| (group.rank() as i64, group.size() as i64))
     }
 
     /// One step of the phase with this index: of its network, and of the discriminator where that is due.

@@ -65,6 +65,9 @@ pub struct Experiment {
     /// on a GPU some have no such form, which is an error, or are slower.
     #[serde(default)]
     pub deterministic: bool,
+    /// Whether batch norm takes its statistics over the batches of all ranks that train together, as one process would.
+    #[serde(default)]
+    pub synchronised_batch_norm: bool,
     /// What is done about losses and gradients that are not finite; `"stop"` where it is left out.
     #[serde(default)]
     pub non_finite: NonFinite,
