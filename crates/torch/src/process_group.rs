@@ -98,7 +98,7 @@ impl ProcessGroup {
         self.0.device
     }
 
-    /// Replaces every tensor by its sum over every rank; tensors may differ in shape, type and device. All ranks get the same bits.
+    /// Replaces every tensor by its sum over every rank, the same bits on all; tensors may differ in shape, type and device.
     ///
     /// # Errors
     /// A lost rank.

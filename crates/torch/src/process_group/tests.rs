@@ -85,8 +85,8 @@ fn gradients_flow_through_a_sum_twice() {
     });
 }
 
-/// What rank `rank` computes from the parameters in its micro-batch of this number. The parameter 0 fills a bucket alone, 2 is used nowhere and 3
-/// on rank 1 only.
+/// What a rank computes from the parameters in its micro-batch of this number. Parameter 0 fills a bucket alone, 2 is used
+/// nowhere, 3 on rank 1 only.
 fn loss(parameters: &[Tensor], rank: usize, micro: usize) -> Tensor {
     let slope = Tensor::arange(600_000, (Kind::Float, Device::Cpu)).sin() * (1 + rank + 2 * micro) as f64;
     let sum = (&parameters[0] * slope).sum(Kind::Float) * &parameters[1] / 7.0;
