@@ -42,6 +42,11 @@ struct UnboundBuffer;
 #include <numeric>
 #include <utility>
 
+#ifdef ABBE_NCCL
+c10::intrusive_ptr<c10d::Backend> abbe_nccl(const c10::intrusive_ptr<c10d::Store> &, int rank, int size,
+                                            std::chrono::milliseconds limit);
+#endif
+
 namespace {
 
 using Store = c10::intrusive_ptr<c10d::Store>;
@@ -109,14 +114,23 @@ char *abbe_store_add(Store *store, const char *key, long long amount, long long 
 
 void abbe_store_free(Store *store) { delete store; }
 
-// Connects to the other ranks by Gloo, for tensors on the CPU and, through its memory, on a GPU.
-char *abbe_group_join(Store *store, int rank, int size, long long limit_ms, Group **group) {
+// Connects to the other ranks: by Gloo and, where `gpu` and this was compiled with it, by NCCL for tensors on a GPU.
+char *abbe_group_join(Store *store, int rank, int size, bool gpu, long long limit_ms, Group **group) {
   return message_of([&] {
-    auto options = c10d::ProcessGroupGloo::Options::create_default(std::chrono::milliseconds(limit_ms));
+    using Type = c10d::ProcessGroup::BackendType;
+    std::chrono::milliseconds limit(limit_ms);
+    auto options = c10d::ProcessGroupGloo::Options::create_default(limit);
     auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(*store, rank, size, options);
     auto all = c10::make_intrusive<c10d::ProcessGroup>(*store, rank, size);
-    for (auto device : {at::kCPU, at::kCUDA}) all->setBackend(device, c10d::ProcessGroup::BackendType::GLOO, gloo);
-    all->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
+    all->setBackend(at::kCPU, Type::GLOO, gloo);
+    all->setDefaultBackend(Type::GLOO);
+    if (gpu) {
+#ifdef ABBE_NCCL
+      all->setBackend(at::kCUDA, Type::NCCL, abbe_nccl(*store, rank, size, limit));
+#else
+      all->setBackend(at::kCUDA, Type::GLOO, gloo);
+#endif
+    }
     all->setGroupName("abbe");
     *group = new Group(all);
   });

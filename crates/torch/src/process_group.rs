@@ -29,8 +29,9 @@ const JOIN_LIMIT: Duration = Duration::from_secs(300);
 /// The processes of one training run, `size` of them, of which this one is number `rank`. Copies are of the same group.
 ///
 /// Collectives (all that say "every rank") must be called by every rank, in the same order and with the same shapes. They
-/// go by Gloo: over TCP, for tensors of the CPU, and of a GPU by way of its host's memory. There is no NCCL: its class is
-/// in libtorch_cuda, and a program that names it would not start where that library is not.
+/// go by Gloo, over TCP; for tensors of a GPU by NCCL where CUDA's headers were at hand when this was compiled, else by
+/// Gloo through the host's memory. With NCCL a rank waits on the GPU and not here, so what fails there ends the process by
+/// libtorch's own watch.
 ///
 /// A rank that drops its group says that it left; one that dies does not, and so is told apart.
 #[derive(Clone)]
@@ -53,8 +54,9 @@ impl ProcessGroup {
     /// collective from then on: let it be longer than what one rank does alone, such as validation.
     ///
     /// The store by which ranks meet is torchrun's where `TORCHELASTIC_USE_AGENT_STORE` is `True`, else rank 0 serves it.
-    /// `GLOO_SOCKET_IFNAME` names the network interface, by default that of the host's name. On a GPU
-    /// `LOCAL_RANK` chooses which ([`ProcessGroup::device`]).
+    /// `GLOO_SOCKET_IFNAME` names the network interface, by default that of the host's name. On a GPU `LOCAL_RANK` chooses
+    /// which ([`ProcessGroup::device`]). A Slurm script sets `RANK`, `WORLD_SIZE` and `LOCAL_RANK` from `SLURM_PROCID`,
+    /// `SLURM_NTASKS` and `SLURM_LOCALID`.
     ///
     /// # Errors
     /// A variable that is missing or wrong, or ranks that do not come.
@@ -68,7 +70,7 @@ impl ProcessGroup {
         let device = local(device, environment.local_rank)?;
         let joined = || {
             let store = Arc::new(ffi::Store::join(environment, limit.min(JOIN_LIMIT))?);
-            let group = ffi::Group::join(&store, environment, limit)?;
+            let group = ffi::Group::join(&store, environment, device.is_cuda(), limit)?;
             Ok((group, Pulse::start(store, environment)?))
         };
         let (group, pulse) = joined().map_err(|error: TchError| ProcessGroupError::Join {
@@ -96,7 +98,7 @@ impl ProcessGroup {
         self.0.device
     }
 
-    /// Replaces every tensor by its sum over every rank; tensors may differ in shape, type and device. All ranks get the same bits.
+    /// Replaces every tensor by its sum over every rank, the same bits on all; tensors may differ in shape, type and device.
     ///
     /// # Errors
     /// A lost rank.
@@ -182,7 +184,7 @@ impl ProcessGroup {
         collective().map_err(|error| {
             let (reason, Joined { rank, size, .. }) = (first_line(&error), &*self.0);
             let (rank, size) = (*rank, *size);
-            if !reason.contains("gloo") {
+            if !["gloo", "NCCL"].iter().any(|backend| reason.contains(backend)) {
                 return ProcessGroupError::Torch { what, rank, size, reason };
             }
             let peers = self.0.pulse.others().unwrap_or(Peers::StoreLost { agent: self.0.agent_serves });

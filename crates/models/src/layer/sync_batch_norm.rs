@@ -16,8 +16,8 @@ struct Moments {
 
 /// The moments of `xs`, `[N, C, h, w]`, over every rank; N, h and w may differ between ranks.
 ///
-/// Each rank fills one row with its own mean, sum of squared differences from it, and count, the sum of all ranks' rows is the table
-/// of all, and the table's rows are joined as by Chan, Golub and LeVeque (1979), which loses no digits to large means.
+/// Each rank fills one row of a table with its own mean, sum of squared differences from it, and count. The sum of all
+/// tables has every row, and the rows are joined as by Chan, Golub and LeVeque (1979), which loses no digits to large means.
 fn moments(xs: &Tensor, group: &ProcessGroup) -> Moments {
     let size = xs.size();
     let (channels, options) = (size[1], (xs.kind(), xs.device()));

@@ -39,6 +39,7 @@ unsafe extern "C" {
         store: *mut CStore,
         rank: c_int,
         size: c_int,
+        gpu: bool,
         limit_ms: c_longlong,
         group: *mut *mut CGroup,
     ) -> *mut c_char;
@@ -112,12 +113,13 @@ impl Drop for Store {
 pub(super) struct Group(*mut CGroup);
 
 impl Group {
-    pub fn join(store: &Store, environment: &Environment, limit: Duration) -> Result<Self, TchError> {
+    /// By Gloo and, with `gpu`, by NCCL where it was compiled in.
+    pub fn join(store: &Store, environment: &Environment, gpu: bool, limit: Duration) -> Result<Self, TchError> {
         let number = |number| c_int::try_from(number).map_err(|_| TchError::Torch("too many ranks".into()));
         let (rank, size) = (number(environment.rank)?, number(environment.size)?);
         let mut group = std::ptr::null_mut();
         // SAFETY: the store lives through the call; it writes a new group where it succeeds.
-        checked(unsafe { abbe_group_join(store.0, rank, size, milliseconds(limit), &raw mut group) })?;
+        checked(unsafe { abbe_group_join(store.0, rank, size, gpu, milliseconds(limit), &raw mut group) })?;
         Ok(Group(group))
     }
 

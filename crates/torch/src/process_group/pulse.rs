@@ -104,3 +104,33 @@ fn alive(rank: usize) -> String {
 fn left(rank: usize) -> String {
     format!("left/{rank}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn one_is_alive_one_left_and_one_never_came() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let alone = Environment {
+            rank: 0,
+            size: 1,
+            host: "127.0.0.1".into(),
+            port,
+            local_rank: None,
+            agent_serves: false,
+            prefix: "test".into(),
+        };
+        let store = Arc::new(Store::join(&alone, Duration::from_secs(60)).unwrap());
+        let of = |rank| Environment { rank, size: 4, agent_serves: true, ..alone.clone() };
+        let [first, _alive, leaving] = [0, 1, 2].map(|rank| Pulse::start(Arc::clone(&store), &of(rank)).unwrap());
+        drop(leaving);
+        let peers = first.others().unwrap();
+        assert_eq!(peers, Peers::Lost { silent: vec![3], ended: vec![2] });
+        assert!(peers.to_string().starts_with("rank 3 is lost"), "{peers}");
+        let none = Peers::Lost { silent: vec![], ended: vec![] };
+        assert!(none.to_string().starts_with("all ranks are alive"), "{none}");
+    }
+}

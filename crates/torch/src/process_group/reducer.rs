@@ -29,8 +29,8 @@ impl Reducer {
     }
 
     /// The backward pass of this rank's `loss`, a scalar. After it every parameter's gradient is the mean over all ranks of
-    /// what was gathered since the last time that gradients were set to zero, the same bits on each rank. Where a parameter had no gradient on
-    /// any rank it stays as it was; where it had none on some ranks these count as zeros.
+    /// what was gathered since gradients were last set to zero, the same bits on each rank. A parameter without a gradient on
+    /// any rank stays without; where it has none on some ranks only, these count as zeros.
     ///
     /// # Errors
     /// A lost rank, also where an earlier [`ProcessGroup::sum`] met it; what libtorch says of the loss.

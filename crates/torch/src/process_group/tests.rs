@@ -85,8 +85,8 @@ fn gradients_flow_through_a_sum_twice() {
     });
 }
 
-/// What rank `rank` computes from the parameters in its micro-batch of this number. The parameter 0 fills a bucket alone, 2 is used nowhere and 3
-/// on rank 1 only.
+/// What a rank computes from the parameters in its micro-batch of this number. Parameter 0 fills a bucket alone, 2 is used
+/// nowhere, 3 on rank 1 only.
 fn loss(parameters: &[Tensor], rank: usize, micro: usize) -> Tensor {
     let slope = Tensor::arange(600_000, (Kind::Float, Device::Cpu)).sin() * (1 + rank + 2 * micro) as f64;
     let sum = (&parameters[0] * slope).sum(Kind::Float) * &parameters[1] / 7.0;
@@ -144,10 +144,10 @@ fn parameters_that_differ_in_number_are_refused() {
     });
 }
 
-/// Rank `survivor` meets an error that holds `expected` in what `fails`, when the other goes by `leaves` after a first step.
+/// Rank `goes` goes by `leaves` after a first step, and the other meets an error that holds `expected` in what `fails`.
 fn one_goes(
     test: &str,
-    survivor: usize,
+    goes: usize,
     leaves: fn(ProcessGroup),
     fails: fn(&ProcessGroup, &Reducer, &Tensor) -> Result<(), ProcessGroupError>,
     expected: &str,
@@ -156,7 +156,7 @@ fn one_goes(
         let one = Tensor::from(1.0f32).set_requires_grad(true);
         let reducer = Reducer::new(&group, &[one.shallow_clone()]).unwrap();
         reducer.backward(&(&one * 2.0)).unwrap();
-        if group.rank() != survivor {
+        if group.rank() == goes {
             drop(reducer);
             return leaves(group);
         }
@@ -177,14 +177,14 @@ fn dies(_: ProcessGroup) {
 fn a_lost_rank_is_named_by_the_next_backward_pass() {
     let expected = "averaging gradients failed on rank 0 of 2: rank 1 is lost";
     let fails = |_: &ProcessGroup, reducer: &Reducer, one: &Tensor| reducer.backward(&(one * 2.0));
-    one_goes("a_lost_rank_is_named_by_the_next_backward_pass", 0, dies, fails, expected);
+    one_goes("a_lost_rank_is_named_by_the_next_backward_pass", 1, dies, fails, expected);
 }
 
 #[test]
 fn a_lost_rank_0_that_served_the_store_is_named() {
     let expected = "waiting for all ranks failed on rank 1 of 2: rank 0 is lost";
     let fails = |group: &ProcessGroup, _: &Reducer, _: &Tensor| group.barrier();
-    one_goes("a_lost_rank_0_that_served_the_store_is_named", 1, dies, fails, expected);
+    one_goes("a_lost_rank_0_that_served_the_store_is_named", 0, dies, fails, expected);
 }
 
 #[test]
@@ -195,5 +195,5 @@ fn a_rank_that_left_early_is_named_after_a_sum_in_a_network() {
         assert!(sum.double_value(&[]).is_nan());
         reducer.backward(&sum)
     };
-    one_goes("a_rank_that_left_early_is_named_after_a_sum_in_a_network", 1, drop, fails, expected);
+    one_goes("a_rank_that_left_early_is_named_after_a_sum_in_a_network", 0, drop, fails, expected);
 }
