@@ -6,6 +6,7 @@ mod browser; // a headless Chromium
 mod check; // pictures looked at before they are used
 mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
+mod distributed; // ranks that torchrun starts
 mod exchange; // checkpoints looked into and converted
 mod fetch; // data sets by name
 mod loader; // training pictures in memory, mapped and on the device
@@ -18,6 +19,8 @@ mod report; // the page about a run in a browser, the notebook in Python
 mod resume; // trainings that were killed
 mod selfcheck; // references that hold here
 mod start; // runs that begin with files
+mod steps; // optimisers, clipping, loss scaling and averages against PyTorch's stored numbers
 mod support; // scratch folders, pictures, running the program
+mod trainer; // its steps against PyTorch's
 mod training; // a whole run, and its sequence of losses
 mod validation; // whole pictures looked at in training, and TensorBoard

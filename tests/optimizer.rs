@@ -3,30 +3,36 @@
 use abbe_checkpoint::{StateDict, TrainingState, WriteOptions};
 use abbe_models::convert::to_checkpoint;
 use abbe_models::{Config, SrModel, build, srresnet};
-use abbe_train::OptimizerConfig;
 use abbe_train::optimizer::Optimizer;
+use abbe_train::{Group, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::support::Scratch;
 
-/// Names of files, how the two optimisers are written in an experiment, and how they are made in Python.
-const CASES: [(&str, &str, &str); 2] = [
-    ("adam", "adam = { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8 }", "torch.optim.Adam(model.parameters(), lr=1e-3)"),
-    (
-        "sgd",
-        "sgd = { lr = 1e-2, momentum = 0.9, weight_decay = 1e-4 }",
-        "torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, weight_decay=1e-4)",
-    ),
+/// Names of files, and how the optimisers are made in Python.
+const CASES: [(&str, &str); 4] = [
+    ("adam", "torch.optim.Adam(model.parameters(), lr=1e-3)"),
+    ("adamw", "torch.optim.AdamW(groups(model, 1e-3), lr=1e-3, weight_decay=0.1)"),
+    ("sgd", "torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, weight_decay=1e-4)"),
+    ("rmsprop", "torch.optim.RMSprop(groups(model, 1e-4), lr=1e-4, alpha=0.9, eps=1e-3, momentum=0.9, centered=True)"),
 ];
 
-fn optimizer(text: &str, model: &dyn SrModel) -> Optimizer {
-    Optimizer::new(&toml::from_str::<OptimizerConfig>(text).unwrap(), &[], model.store()).unwrap()
-}
-
-fn step(optimizer: &mut Optimizer, loss: &Tensor) {
-    optimizer.zero_grad();
-    loss.backward();
-    optimizer.step().unwrap();
+/// The same here; in two groups where it is so in Python.
+fn optimizer(name: &str, model: &dyn SrModel) -> Optimizer {
+    let convolutions = Group { names: vec!["*.weight".into()], lr: Some(0.5), weight_decay: None };
+    let (config, groups) = match name {
+        "adam" => (OptimizerConfig::Adam { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 }, vec![]),
+        "adamw" => {
+            let config = OptimizerConfig::AdamW { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.1 };
+            (config, vec![convolutions])
+        }
+        "sgd" => (OptimizerConfig::Sgd { lr: 1e-2, momentum: 0.9, nesterov: false, weight_decay: 1e-4 }, vec![]),
+        _ => {
+            let (lr, alpha, eps, momentum, centered, weight_decay) = (1e-4, 0.9, 1e-3, 0.9, true, 0.0);
+            (OptimizerConfig::RmsProp { lr, alpha, eps, momentum, centered, weight_decay }, vec![convolutions])
+        }
+    };
+    Optimizer::new(&config, &groups, model.store()).unwrap()
 }
 
 fn config() -> Config {
@@ -60,7 +66,9 @@ fn train(model: &dyn SrModel, optimizer: &mut Optimizer, [lr, hr]: &[Tensor; 2],
     for step in steps {
         let batch = step % lr.size()[0];
         let sr = model.forward(&lr.get(batch), true);
-        self::step(optimizer, &sr.mse_loss(&hr.get(batch), Reduction::Mean));
+        optimizer.zero_grad();
+        sr.mse_loss(&hr.get(batch), Reduction::Mean).backward();
+        optimizer.step().unwrap();
     }
 }
 
@@ -70,6 +78,11 @@ torch.set_num_threads(1)
 sys.path.insert(0, '.')
 torch.manual_seed(0)
 data = torch.load('data.pth', weights_only=True)
+
+def groups(model, lr):
+    named = list(model.named_parameters())
+    first = [p for name, p in named if name.endswith('.weight')]
+    return [{'params': first, 'lr': lr / 2}, {'params': [p for name, p in named if not name.endswith('.weight')]}]
 
 def train(weights, optimizer, steps, state=None):
     from network import model
@@ -120,7 +133,7 @@ fn fifty_steps_in_pytorch_and_fifty_here_are_a_hundred_and_the_reverse() {
     save(&scratch, "data.pth", &named.collect());
     scratch.write("network.py", config().python());
     let in_python = |line: &str| {
-        let each = |(name, _, make): &(&str, &str, &str)| line.replace("NAME", name).replace("MAKE", make);
+        let each = |(name, make): &(&str, &str)| line.replace("NAME", name).replace("MAKE", make);
         let lines: Vec<String> = CASES.iter().map(each).collect();
         scratch.python(&format!("{PYTHON}{}", lines.concat())).ok()
     };
@@ -130,9 +143,9 @@ save('NAME_python_50', *train('init.pth', \"MAKE\", range(50)))
 save('NAME_python_100', *train('init.pth', \"MAKE\", range(100)))
 ",
     );
-    for (name, text, _) in CASES {
+    for (name, _) in CASES {
         let model = open(&scratch, "init.pth");
-        let mut optimizer = optimizer(text, model.as_ref());
+        let mut optimizer = optimizer(name, model.as_ref());
         train(model.as_ref(), &mut optimizer, &data, 0..50);
         save(&scratch, &format!("{name}_ours_50.pth"), &model.store().state_dict());
         let optimizers = vec![optimizer.to_value()];
@@ -143,11 +156,12 @@ save('NAME_python_100', *train('init.pth', \"MAKE\", range(100)))
         save(&scratch, &format!("{name}_ours_100.pth"), &model.store().state_dict());
     }
     in_python("save('NAME_reverse_100', *train('NAME_ours_50.pth', \"MAKE\", range(50, 100), 'NAME_ours_50.state'))\n");
-    for (name, text, _) in CASES {
+    for (name, _) in CASES {
         let model = open(&scratch, &format!("{name}_python_50.pth"));
-        let mut optimizer = optimizer(text, model.as_ref());
+        let mut optimizer = optimizer(name, model.as_ref());
         let state = abbe_checkpoint::read(scratch.path(&format!("{name}_python_50.state"))).unwrap();
-        optimizer.restore(&TrainingState::from_value(&state).unwrap().optimizers[0]).unwrap();
+        let notices = optimizer.restore(&TrainingState::from_value(&state).unwrap().optimizers[0]).unwrap();
+        assert_eq!(notices, [""; 0]);
         train(model.as_ref(), &mut optimizer, &data, 50..100);
 
         let python = read(&scratch, &format!("{name}_python_100.pth"));

@@ -1,6 +1,8 @@
 // The few calls into libtorch that tch does not offer. Each is extern "C", takes tch's own tensor pointers (at::Tensor*),
 // lets no exception through, and returns null or a message that the caller frees with abbe_free_message.
 
+#include "call.hpp"
+
 #include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
@@ -19,33 +21,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <mutex>
 #include <vector>
 
 namespace {
 
-std::vector<at::Tensor> list(at::Tensor *const *tensors, size_t count) {
-  std::vector<at::Tensor> out;
-  out.reserve(count);
-  for (size_t i = 0; i < count; ++i) out.push_back(*tensors[i]);
-  return out;
-}
-
 // The CPU, or the GPU of this number.
 at::Device device(int gpu) { return gpu < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, gpu); }
-
-template <typename Call>
-char *message_of(Call call) {
-  try {
-    call();
-    return nullptr;
-  } catch (const std::exception &error) {
-    return strdup(error.what());
-  } catch (...) {
-    return strdup("an exception that is not a std::exception");
-  }
-}
 
 }  // namespace
 

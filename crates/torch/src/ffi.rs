@@ -62,7 +62,7 @@ pub(crate) struct AdamLists<'a> {
     pub steps: Vec<&'a Tensor>,
 }
 
-fn pointers(tensors: &[&Tensor]) -> Vec<*const C_tensor> {
+pub(crate) fn pointers(tensors: &[&Tensor]) -> Vec<*const C_tensor> {
     tensors.iter().map(|tensor| tensor.as_ptr()).collect()
 }
 
@@ -193,13 +193,13 @@ fn gpu(device: Device) -> c_int {
 }
 
 /// A tensor that a call of ours has made.
-fn owned(tensor: *mut C_tensor) -> Tensor {
+pub(crate) fn owned(tensor: *mut C_tensor) -> Tensor {
     // SAFETY: the call succeeded, so it points to a new at::Tensor, which nothing else frees.
     unsafe { Tensor::from_ptr(tensor) }
 }
 
 /// What a call of ours returned, as a result.
-fn checked(message: *mut c_char) -> Result<(), TchError> {
+pub(crate) fn checked(message: *mut c_char) -> Result<(), TchError> {
     if message.is_null() {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! What libtorch has and tch lacks, behind a safe interface: devices found at run time, optimisers with state that
-//! we own, half precision, files mapped into memory.
+//! we own, half precision, files mapped into memory, ranks that train together.
 //!
-//! Never: a network, a picture, what is in a file. It is the only crate with unsafe code and the only one with C++.
+//! Never: a neural network, a picture, what is in a file. It is the only crate with unsafe code and the only one with C++.
 
 mod adam;
 mod autocast;
@@ -10,6 +10,7 @@ mod ffi;
 mod gradient;
 mod layout;
 mod map;
+mod process_group;
 mod random;
 mod restore;
 mod rmsprop;
@@ -22,6 +23,7 @@ pub use ffi::{cpu_capability, libtorch_version};
 pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, unscale_gradients};
 pub use layout::channels_last;
 pub use map::MappedFile;
+pub use process_group::{Peers, ProcessGroup, ProcessGroupError, Reducer, SynchronisedBatchNorm, batch_norm_group};
 pub use random::{allow_tf32, generator_state, set_deterministic, set_generator_state};
 pub use restore::RestoreError;
 pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropState};

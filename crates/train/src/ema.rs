@@ -1,6 +1,7 @@
 //! An exponential moving average of a network's weights, which judges and is kept beside the network that learns. As in
 //! `torch.optim.swa_utils.AveragedModel`, parameters are averaged and buffers (batch norm's statistics, which are averages
-//! already) are copied, and the first update copies the parameters too.
+//! already) are copied, and the first update copies the parameters too. BasicSR averages the parameters as well, but leaves
+//! the buffers as they were at first.
 
 use abbe_checkpoint::{StateDict, Value, state_dict_of};
 use abbe_models::convert::to_checkpoint;
@@ -187,6 +188,20 @@ mod tests {
         assert_eq!((first(&other), other.updates()), (5.0, 0));
         other.restore(&saved).unwrap();
         assert_eq!((other.to_value(), other.updates()), (saved, 1));
+    }
+
+    #[test]
+    fn its_tensors_lie_in_memory_as_those_of_the_network_also_when_restored() {
+        let (config, model) = network();
+        let strides = |store: &Store| store.parameters().iter().map(Tensor::stride).collect::<Vec<_>>();
+        let before = strides(model.store());
+        for mut parameter in model.store().parameters().into_iter().filter(|parameter| parameter.dim() == 4) {
+            parameter.set_data(&abbe_torch::channels_last(&parameter.detach()));
+        }
+        let mut ema = Ema::new(CONFIG, &config, model.as_ref()).unwrap();
+        ema.restore(&ema.to_value()).unwrap();
+        assert_eq!(strides(ema.model().store()), strides(model.store()));
+        assert_ne!(strides(ema.model().store()), before);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use abbe_checkpoint::Value;
 use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 
-/// A loss scale. All networks that learn from one loss share it, and one update follows their steps.
+/// A loss scale. A generator and its discriminator share one: it is updated once after the steps of both, by whether all
+/// gradients of both were finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scaler {
     /// A float32 in PyTorch, and so here.

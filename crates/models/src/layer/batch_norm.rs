@@ -1,13 +1,13 @@
 use tch::Tensor;
 
-use super::filled;
+use super::{filled, sync_batch_norm};
 use crate::Path;
 use crate::summary::{self, Layer};
 
 /// Share of the batch in the running statistics, PyTorch's default.
-const MOMENTUM: f64 = 0.1;
+pub(super) const MOMENTUM: f64 = 0.1;
 /// Added to the variance, PyTorch's default.
-const EPS: f64 = 1e-5;
+pub(super) const EPS: f64 = 1e-5;
 
 /// Batch normalisation over N, H and W (Ioffe and Szegedy, arXiv 1502.03167).
 pub struct BatchNorm2d {
@@ -35,21 +35,29 @@ impl BatchNorm2d {
     }
 
     /// `[N, C, h, w]` to the same shape. With `train` it normalises by the batch and moves the running statistics, else it
-    /// normalises by those.
+    /// normalises by those. The batch is that of all ranks while the thread has an [`abbe_torch::SynchronisedBatchNorm`].
     pub fn forward(&self, xs: &Tensor, train: bool) -> Tensor {
         if train {
             let _ = self.num_batches_tracked.shallow_clone().g_add_scalar_(1);
         }
-        let ys = xs.batch_norm(
-            Some(&self.weight),
-            Some(&self.bias),
-            Some(&self.running_mean),
-            Some(&self.running_var),
-            train,
-            MOMENTUM,
-            EPS,
-            true,
-        );
+        let ys = match abbe_torch::batch_norm_group().filter(|_| train) {
+            Some(group) => sync_batch_norm::forward(
+                xs,
+                [&self.weight, &self.bias],
+                [&self.running_mean, &self.running_var],
+                &group,
+            ),
+            None => xs.batch_norm(
+                Some(&self.weight),
+                Some(&self.bias),
+                Some(&self.running_mean),
+                Some(&self.running_var),
+                train,
+                MOMENTUM,
+                EPS,
+                true,
+            ),
+        };
         summary::record(|| Layer {
             name: self.name.clone(),
             kind: "BatchNorm2d",

@@ -22,6 +22,7 @@ mod residual;
 mod sequential;
 mod spectral_norm;
 mod sub_pixel;
+mod sync_batch_norm;
 mod upsample;
 
 use std::cell::Cell;
