@@ -229,9 +229,10 @@ fn into_store(store: &Store, value: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The states of libtorch's random numbers.
+/// The states of libtorch's random numbers, their bytes as int64, which checkpoints take.
 fn generators(device: Device) -> Result<Value> {
-    let state = |device| -> Result<Value> { Ok(Value::Tensor(to_checkpoint(&generator_state(device)?))) };
+    let state =
+        |device| -> Result<Value> { Ok(Value::Tensor(to_checkpoint(&generator_state(device)?.to_kind(Kind::Int64)))) };
     let gpu = if device.is_cuda() { state(device)? } else { Value::None };
     Ok(dict([("cpu", state(Device::Cpu)?), ("gpu", gpu)]))
 }
@@ -239,7 +240,7 @@ fn generators(device: Device) -> Result<Value> {
 fn restore_generators(fields: &Fields, device: Device) -> Result<()> {
     for (key, device, wanted) in [("cpu", Device::Cpu, true), ("gpu", device, device.is_cuda())] {
         if let (Value::Tensor(state), true) = (fields.get(key)?, wanted) {
-            set_generator_state(device, &from_checkpoint(state, Kind::Uint8)?)?;
+            set_generator_state(device, &from_checkpoint(state, Kind::Int64)?.to_kind(Kind::Uint8))?;
         }
     }
     Ok(())
