@@ -42,9 +42,9 @@ impl Architecture for Config {
         [self.colors, 256, 256]
     }
 
-    /// The last two convolutions take one row and one column each, and one must be left.
+    /// The last two convolutions take one row and one column each, and one must be left. A file may claim any number of layers.
     fn sides(&self) -> Sides {
-        Sides::from(3 << self.layers)
+        Sides::from(3 << self.layers.clamp(1, 6))
     }
 
     fn build(&self, device: Device) -> Result<Built, Error> {
