@@ -26,7 +26,7 @@ fn experiments() {
         ("channels = [16, 8] }", "channels = [16, 8], colors = 1 }", &["networks.baseline: colors", "RGB"]),
         ("blocks = 4", "blocks = 0", &["networks.generator", "srresnet.blocks", "0"]),
         ("network = \"baseline\"", "network = \"base\"", &["network", "`base`", "baseline, generator"]),
-        ("every = 6", "every = 0", &["discriminator.every", "at least 1"]),
+        ("every = 6", "every = 0", &["discriminator: every", "at least 1"]),
         ("form = \"non_saturating\"", "form = \"sharp\"", &["sharp", "non_saturating", "hinge"]),
         ("name = \"warm-up\"", "name = \"srcnn\"", &["phase 2", "srcnn"]),
         (

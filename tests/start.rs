@@ -59,14 +59,18 @@ fn a_run_goes_on_in_pytorch_and_begins_from_what_pytorch_saved() {
 
     scratch.write("start.toml", start_experiment());
     let ended = scratch.abbe("train start.toml --out again");
-    assert!(ended.stderr.contains("notice: python.state: Adam's state was made with betas"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("notice: python.state: param_groups.0: Adam's state was made with betas"),
+        "{}",
+        ended.stderr
+    );
     ended.ok();
     assert_gone_on(&scratch, "srgan", "net_g.pth", 0, 18);
     assert_gone_on(&scratch, "srgan_discriminator", "net_d.pth", 1, 4);
     let manifest = std::fs::read_to_string(scratch.path("again/manifest.json")).unwrap();
     for part in [
         "net_g.pth (SHA-256 ",
-        "; Adam from python.state (SHA-256 ",
+        "; optimiser from python.state (SHA-256 ",
         "net_d.pth",
         "not with params_ema",
         "left aside",

@@ -47,6 +47,7 @@ impl Session<'_> {
                 Ok(value) => {
                     let restored = self.restore(&value, allow_changes);
                     let changed = restored.with_context(|| format!("cannot go on from {}", path.display()))?;
+                    self.remove_old_points()?; // a kill may have left one more
                     let (index, step) = self.next;
                     let phase = self.setup.experiment.phases.get(index).map(|phase| phase.name.clone());
                     return Ok(Resumed { path, phase, step, changed, notices });
@@ -73,8 +74,12 @@ impl Session<'_> {
         let value = self.to_value()?;
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         abbe_checkpoint::write(folder.join(format!("step_{done:010}.pth")), &value, &WriteOptions::default())?;
+        self.remove_old_points()
+    }
+
+    fn remove_old_points(&self) -> Result<()> {
         let keep = self.setup.experiment.resume.map_or(1, |resume| resume.keep);
-        let points = points(&folder)?;
+        let points = points(&self.setup.folder.resume())?;
         for old in &points[..points.len().saturating_sub(keep)] {
             std::fs::remove_file(old).with_context(|| format!("cannot remove {}", old.display()))?;
         }
