@@ -38,6 +38,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Kill small trainings in each precision again and again, also while they save, and compare what they go on to, bit for bit
+    #[command(after_help = "Example: cargo xtask kill --times 20")]
+    Kill {
+        /// How often each is killed
+        #[arg(long, default_value_t = 20)]
+        times: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -61,6 +68,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Demo { args } => tasks::demo(&root, &libtorch, &args),
         Task::Test { args } => tasks::test(&root, &libtorch, &args),
+        Task::Kill { times } => tasks::kill(&root, &libtorch, times),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The tasks `demo` and `test`.
+//! The tasks `demo`, `test` and `kill`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -34,6 +34,13 @@ pub fn test(root: &Path, libtorch: &Libtorch, args: &[OsString]) -> Result<()> {
     step(&mut tests)?;
     println!("All passed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// The tests that kill trainings, which `test` runs too, with so many kills each.
+pub fn kill(root: &Path, libtorch: &Libtorch, times: u32) -> Result<()> {
+    let mut tests = libtorch.cargo(root);
+    tests.args(["test", "--workspace", "--test", "abbe", "--", "resume::"]);
+    step(tests.env("ABBE_KILLS", times.to_string()))
 }
 
 /// Runs `command` and prints it with the time it took; an error names the command.
