@@ -24,6 +24,16 @@ struct Event {
     file_version: Option<String>,
     #[prost(message, optional, tag = 5)]
     summary: Option<Summary>,
+    /// That steps are about to be written again.
+    #[prost(message, optional, tag = 7)]
+    session_log: Option<SessionLog>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SessionLog {
+    /// 1 is a start: what earlier files have of this step and those after it no longer counts.
+    #[prost(int32, tag = 1)]
+    status: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -84,6 +94,15 @@ impl Events {
         let mut events = Events(Append::create(&folder.join(name))?);
         events.write(Event { file_version: Some("brain.Event:2".into()), ..Event::default() })?;
         Ok(events)
+    }
+
+    /// Says that the run goes on from this step: TensorBoard forgets what earlier files have of it and of those after it.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn restart(&mut self, step: u64) -> Result<(), Error> {
+        let session_log = Some(SessionLog { status: 1 });
+        self.write(Event { step: step as i64, session_log, ..Event::default() })
     }
 
     /// Appends the numbers of a row of the log at its step: `loss/<term>` times its weight, `learning_rate`,
@@ -211,6 +230,10 @@ mod tests {
         assert_eq!((found[1].step, numbers.collect::<Vec<_>>()), (7, expected.to_vec()));
         let image = found[2].summary.as_ref().unwrap().values[0].image.clone().unwrap();
         assert_eq!(image, Image { height: 2, width: 3, colorspace: 3, png: vec![1, 2] });
+        events.restart(3).unwrap();
+        let bytes_after = std::fs::read(file.path()).unwrap();
+        let restarted = read(&bytes_after).pop().unwrap();
+        assert_eq!((restarted.step, restarted.session_log.map(|log| log.status)), (3, Some(1)));
         // Cut anywhere, the whole records before the cut are read.
         assert_eq!(read(&bytes[..bytes.len() - 1]).len(), 2);
     }

@@ -47,7 +47,12 @@ impl Session<'_> {
                 Ok(value) => {
                     let restored = self.restore(&value, allow_changes);
                     let changed = restored.with_context(|| format!("cannot go on from {}", path.display()))?;
-                    self.remove_old_points()?; // a kill may have left one more
+                    if let Some(group) = &self.setup.group {
+                        group.check_equal("the point to go on from", &self.next)?; // and wait until all have read it
+                    }
+                    if self.writes() {
+                        self.remove_old_points()?; // a kill may have left one more
+                    }
                     let (index, step) = self.next;
                     let phase = self.setup.experiment.phases.get(index).map(|phase| phase.name.clone());
                     return Ok(Resumed { path, phase, step, changed, notices });

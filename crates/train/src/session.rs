@@ -142,6 +142,9 @@ impl<'a> Session<'a> {
         }
         let phase = &self.setup.experiment.phases[index];
         let mut events = Events::create(&self.setup.folder.tensorboard(&phase.name))?;
+        if self.next.1 > 0 {
+            events.restart(self.next.1)?;
+        }
         if let Some(validator) = &self.setup.validator {
             events.pictures(self.next.1, validator.references.clone())?;
         }
