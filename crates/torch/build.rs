@@ -16,7 +16,10 @@ fn main() {
         .cpp(true)
         .std("c++17")
         .flag_if_supported("-Wno-unused-parameter")
+        .flag_if_supported("-Wno-maybe-uninitialized") // in libtorch's headers
         .include(&include)
+        .opt_level(3) // its loops are timed, in every profile
         .file("cpp/abbe_torch.cpp")
+        .file("cpp/convolution.cpp")
         .compile("abbe_torch");
 }

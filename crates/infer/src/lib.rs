@@ -5,8 +5,10 @@
 
 mod lpips;
 mod luma;
+pub mod plan;
 mod tile;
 mod upscale;
 
 pub use lpips::lpips;
+pub use plan::Executor;
 pub use upscale::{Error, notice, upscale};

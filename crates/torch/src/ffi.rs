@@ -193,13 +193,13 @@ fn gpu(device: Device) -> c_int {
 }
 
 /// A tensor that a call of ours has made.
-fn owned(tensor: *mut C_tensor) -> Tensor {
+pub(crate) fn owned(tensor: *mut C_tensor) -> Tensor {
     // SAFETY: the call succeeded, so it points to a new at::Tensor, which nothing else frees.
     unsafe { Tensor::from_ptr(tensor) }
 }
 
 /// What a call of ours returned, as a result.
-fn checked(message: *mut c_char) -> Result<(), TchError> {
+pub(crate) fn checked(message: *mut c_char) -> Result<(), TchError> {
     if message.is_null() {
         return Ok(());
     }

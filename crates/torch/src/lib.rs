@@ -5,6 +5,7 @@
 
 mod adam;
 mod autocast;
+mod convolution;
 mod device;
 mod ffi;
 mod gradient;
@@ -17,6 +18,7 @@ mod sgd;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
+pub use convolution::{Convolution, add_rows, has_fused_convolutions, rectify};
 pub use device::{DeviceError, parse_device, processor};
 pub use ffi::{cpu_capability, libtorch_version};
 pub use gradient::{clip_gradient_norm, lerp, unscale_gradients};
