@@ -6,9 +6,11 @@
 mod lpips;
 mod luma;
 pub mod plan;
+mod race;
 mod tile;
 mod upscale;
 
 pub use lpips::lpips;
-pub use plan::Executor;
+pub use plan::{Executor, Plan};
+pub use race::{Lap, race};
 pub use upscale::{Error, notice, upscale};

@@ -39,9 +39,9 @@ pub enum Op {
     /// Three colours multiplied by a number, and a number for each added.
     Affine {
         /// The factor.
-        scale: f64,
+        scale: f32,
         /// What is added.
-        shift: [f64; 3],
+        shift: [f32; 3],
     },
     /// Multiplied by a number.
     Scale(f64),

@@ -64,7 +64,7 @@ impl Convolution {
     ) -> Result<Self, TchError> {
         let (_, c_in, _, _) = weight.size4()?;
         let size = [1, c_in, size[0], size[1]];
-        let (weight, mut out) = (weight.to_kind(kind), ptr::null_mut());
+        let (weight, mut out) = (weight.f_to_kind(kind)?, ptr::null_mut());
         // SAFETY: the arrays have two, two and four entries; at most one new tensor is written, which `owned` takes.
         checked(unsafe {
             abbe_reorder_weight(weight.as_ptr(), padding.as_ptr(), stride.as_ptr(), size.as_ptr(), &raw mut out)
@@ -90,7 +90,7 @@ impl Convolution {
 
     fn run(&self, xs: &Tensor, other: Option<&Tensor>, slope: f64, onto: bool) -> Result<Tensor, TchError> {
         let pointer = |tensor: Option<&Tensor>| tensor.map_or(ptr::null(), |tensor| tensor.as_ptr());
-        let xs = xs.to_kind(self.weight.kind());
+        let xs = xs.f_to_kind(self.weight.kind())?;
         let mut out = ptr::null_mut();
         // SAFETY: the pointers are null or of live tensors, the arrays have two entries; at most one new tensor is written.
         checked(unsafe {

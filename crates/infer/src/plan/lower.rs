@@ -57,8 +57,8 @@ impl Draft {
                 self.fold(index, &scale, &(bias - mean * &scale))
             }
             graph::Op::Affine { scale, shift } => {
-                let shift = Tensor::from_slice(&shift);
-                self.fold(index, &shift.full_like(scale), &shift)
+                let shift = Tensor::from_slice(&shift).to_kind(Kind::Double);
+                self.fold(index, &shift.full_like(f64::from(scale)), &shift)
             }
             graph::Op::Scale(factor) => {
                 let factor = Tensor::from_slice(&[factor]);
@@ -73,6 +73,7 @@ impl Draft {
             }
             graph::Op::Add => self.fuse_sum(index),
             graph::Op::PixelShuffle(factor) => self.order_shuffle(index, factor),
+            graph::Op::Concatenate => self.leave_out(index),
             _ => None,
         }
     }
@@ -149,9 +150,19 @@ impl Draft {
         Some(())
     }
 
+    /// Leaves out a concatenation of one value.
+    fn leave_out(&mut self, index: usize) -> Option<()> {
+        let [input] = <[usize; 1]>::try_from(self.0[index].as_ref()?.inputs.as_slice()).ok()?;
+        self.0[index] = None;
+        let inputs = self.0.iter_mut().flatten().flat_map(|node| &mut node.inputs);
+        inputs.filter(|other| **other == index).for_each(|other| *other = input);
+        Some(())
+    }
+
     /// Takes a convolution with few channels out apart into rows.
     fn take_apart(&mut self, index: usize) -> Option<()> {
-        let Convolution { stride: 1, padding, sum: Sum::None, activation: Activation::None } = *self.convolution(index)?
+        let Convolution { stride: 1, padding, sum: Sum::None, activation: Activation::None } =
+            *self.convolution(index)?
         else {
             return None;
         };
@@ -162,7 +173,10 @@ impl Draft {
             return None;
         }
         let rows = node.tensors[0].permute([2, 0, 1, 3]).reshape([kernel * colors, c_in, 1, kernel]);
-        let bias = node.tensors.get(1).map_or_else(|| Tensor::zeros([colors], (Kind::Float, Device::Cpu)), Tensor::shallow_clone);
+        let bias = node
+            .tensors
+            .get(1)
+            .map_or_else(|| Tensor::zeros([colors], (Kind::Float, Device::Cpu)), Tensor::shallow_clone);
         (node.op, node.tensors) = (Op::Rows, vec![rows, bias]);
         Some(())
     }

@@ -9,7 +9,7 @@ mod run;
 
 use std::fmt;
 
-use abbe_models::graph;
+use abbe_models::{SrModel, graph};
 
 pub use run::Executor;
 
@@ -80,12 +80,20 @@ pub enum Activation {
     Slopes,
 }
 
+impl Plan {
+    /// The plan of a network on the CPU; none for one that has no graph.
+    pub fn new(model: &dyn SrModel) -> Option<Self> {
+        graph::graph(model).map(|graph| lower::lower(graph).0)
+    }
+}
+
 /// A line for each step: its number, what it does, of which steps, with which layer's weights.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for (number, step) in self.0.iter().enumerate() {
             let inputs: Vec<_> = step.inputs.iter().map(|input| format!("%{input}")).collect();
-            let line = format!("{:<5} {:<52} {:<16} {}", format!("%{number}"), step.to_string(), inputs.join(" "), step.name);
+            let line =
+                format!("{:<5} {:<52} {:<16} {}", format!("%{number}"), step.to_string(), inputs.join(" "), step.name);
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
@@ -129,3 +137,6 @@ impl Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

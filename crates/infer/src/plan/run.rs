@@ -42,24 +42,6 @@ impl Executor {
         Ok(Some(Executor { dead: plan.dead(), plan, kernels, kind }))
     }
 
-    /// TEMPORARY
-    pub fn profile(&self, picture: &Tensor) {
-        let mut best = vec![f64::MAX; self.plan.0.len()];
-        for _ in 0..6 {
-            let mut values: Vec<Option<Tensor>> = Vec::new();
-            for (i, ((step, kernel), dead)) in self.plan.0.iter().zip(&self.kernels).zip(&self.dead).enumerate() {
-                let inputs: Vec<&Tensor> = step.inputs.iter().filter_map(|input| values[*input].as_ref()).collect();
-                let t = std::time::Instant::now();
-                let value = tch::no_grad(|| kernel.run(&step.op, &inputs, picture, self.kind)).unwrap();
-                best[i] = best[i].min(t.elapsed().as_secs_f64());
-                dead.iter().for_each(|index| values[*index] = None);
-                values.push(Some(value));
-            }
-        }
-        for (step, s) in self.plan.0.iter().zip(&best) { println!("{:8.2} ms {step} {}", s * 1e3, step.name); }
-        println!("{:8.2} ms", best.iter().sum::<f64>() * 1e3);
-    }
-
     /// What it does.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -162,7 +144,7 @@ impl Kernel {
             }
             Op::Affine { scale, shift } => {
                 let shift = Tensor::from_slice(&shift).to_kind(xs.kind()).view([1, 3, 1, 1]);
-                xs.f_mul_scalar(scale)?.f_add(&shift)
+                xs.f_mul_scalar(f64::from(scale))?.f_add(&shift)
             }
             Op::Scale(factor) => xs.f_mul_scalar(factor),
             Op::Relu => xs.f_relu(),

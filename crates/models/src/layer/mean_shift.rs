@@ -20,7 +20,7 @@ pub fn uncentred(xs: &Tensor) -> Tensor {
 
 /// Every colour multiplied by `scale`, and `shift` times its mean added.
 fn affine(scale: f64, shift: f64) -> Op {
-    Op::Affine { scale, shift: MEAN.map(|mean| f64::from(mean) * shift) }
+    Op::Affine { scale: scale as f32, shift: MEAN.map(|mean| mean * shift as f32) }
 }
 
 fn mean(xs: &Tensor) -> Tensor {
