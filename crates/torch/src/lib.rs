@@ -18,7 +18,7 @@ mod sgd;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
-pub use convolution::{Convolution, add_rows, has_fused_convolutions, rectify};
+pub use convolution::{Convolution, add_rows, has_fused_convolutions, keep_memory, rectify};
 pub use device::{DeviceError, parse_device, processor};
 pub use ffi::{cpu_capability, libtorch_version};
 pub use gradient::{clip_gradient_norm, lerp, unscale_gradients};

@@ -73,7 +73,10 @@ impl Draft {
             }
             graph::Op::Add => self.fuse_sum(index),
             graph::Op::PixelShuffle(factor) => self.order_shuffle(index, factor),
-            graph::Op::Concatenate => self.leave_out(index),
+            graph::Op::Concatenate if node.inputs.len() == 1 => self.leave_out(index),
+            graph::Op::PixelUnshuffle(1) | graph::Op::PadMirrored(1) | graph::Op::PadReplicated(1) => {
+                self.leave_out(index)
+            }
             _ => None,
         }
     }
@@ -150,9 +153,9 @@ impl Draft {
         Some(())
     }
 
-    /// Leaves out a concatenation of one value.
+    /// Leaves out a step that changes nothing.
     fn leave_out(&mut self, index: usize) -> Option<()> {
-        let [input] = <[usize; 1]>::try_from(self.0[index].as_ref()?.inputs.as_slice()).ok()?;
+        let input = *self.0[index].as_ref()?.inputs.first()?;
         self.0[index] = None;
         let inputs = self.0.iter_mut().flatten().flat_map(|node| &mut node.inputs);
         inputs.filter(|other| **other == index).for_each(|other| *other = input);

@@ -30,11 +30,12 @@ struct Kernel {
 
 impl Executor {
     /// The plan of a network on the CPU as it is now: later changes of its weights do not count. Its convolutions compute in
-    /// `kind`, float32 or bfloat16. None for a network that has no graph, and where libtorch has no fused convolutions.
+    /// `kind`, float32 or bfloat16. The process keeps the memory that tensors leave for those that follow. None for a network that has no graph, and where libtorch has no fused convolutions.
     ///
     /// # Errors
     /// What libtorch says, of a processor without bfloat16 for example.
     pub fn new(model: &dyn SrModel, kind: Kind) -> Result<Option<Self>, TchError> {
+        fast::keep_memory();
         let Some(graph) = fast::has_fused_convolutions().then(|| graph(model)).flatten() else { return Ok(None) };
         let (plan, weights) = lower(graph);
         let kernels = plan.0.iter().zip(weights).map(|(step, weights)| Kernel::new(step, weights, kind));
