@@ -12,20 +12,20 @@ fn network(config: &Config) -> Option<Box<dyn SrModel>> {
         for mut parameter in model.store().parameters().into_iter().filter(|parameter| parameter.dim() == 1) {
             let _ = parameter.uniform_(0.1, 0.6);
         }
-        let _ = model.forward(&picture(&*model), true); // moves the statistics of batch norm
+        let _ = model.forward(&picture(&*model, [2, 7, 5]), true); // moves the statistics of batch norm
     });
     Some(model)
 }
 
-/// Two pictures of odd sides.
-fn picture(model: &dyn SrModel) -> Tensor {
-    Tensor::rand([2, model.colors(), 7, 5], (Kind::Float, Device::Cpu))
+/// Pictures of odd sides.
+fn picture(model: &dyn SrModel, [n, h, w]: [i64; 3]) -> Tensor {
+    Tensor::rand([n, model.colors(), h, w], (Kind::Float, Device::Cpu))
 }
 
 /// The largest difference between plan and network, as a part of the range of the network's output.
-fn difference(model: &dyn SrModel, kind: Kind) -> f64 {
+fn difference(model: &dyn SrModel, shape: [i64; 3], kind: Kind) -> f64 {
     let executor = Executor::new(model, kind).unwrap().expect("every network that enlarges has a graph");
-    let xs = picture(model);
+    let xs = picture(model, shape);
     let expected = tch::no_grad(|| model.forward(&xs, false));
     let found = executor.run(&xs).unwrap();
     assert_eq!((found.size(), found.kind()), (expected.size(), Kind::Float));
@@ -49,8 +49,10 @@ fn every_network_has_a_plan_that_does_the_same() {
     ];
     for config in samples.chain(wide) {
         let Some(model) = network(&config) else { continue };
-        let difference = difference(&*model, Kind::Float);
-        assert!(difference < 1e-5, "{config}: {difference}\n{}", Plan::new(&*model).unwrap());
+        for shape in [[2, 7, 5], [1, 1, 3]] {
+            let difference = difference(&*model, shape, Kind::Float);
+            assert!(difference < 1e-5, "{config}: {difference} of {shape:?}\n{}", Plan::new(&*model).unwrap());
+        }
     }
 }
 
@@ -61,7 +63,7 @@ fn bfloat16_differs_by_its_rounding() {
     }
     // Eight bits of mantissa round by 1/512 at most, in each of a dozen layers.
     let config = srresnet::Config { blocks: 2, channels: 16, ..srresnet::Config::paper(4) }.into();
-    let difference = difference(&*network(&config).unwrap(), Kind::BFloat16);
+    let difference = difference(&*network(&config).unwrap(), [2, 7, 5], Kind::BFloat16);
     assert!(difference > 0.0 && difference < 0.05, "{difference}");
 }
 
