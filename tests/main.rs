@@ -2,6 +2,7 @@
 
 mod arrows; // the crates' dependencies are those of the plan
 mod bad_input; // what a user can get wrong
+mod bench; // plans of networks, and how long they take
 mod browser; // a headless Chromium
 mod check; // pictures looked at before they are used
 mod commands; // the commands, used as they are meant

@@ -23,12 +23,15 @@ fn main() {
         .cpp(true)
         .std("c++17")
         .flag_if_supported("-Wno-unused-parameter")
+        .flag_if_supported("-Wno-maybe-uninitialized") // in libtorch's headers
+        .opt_level(3) // its loops are timed, in every profile
         .define("USE_DISTRIBUTED", None)
         .define("USE_C10D_GLOO", None)
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .include(empty_gloo_headers())
         .file("cpp/abbe_torch.cpp")
+        .file("cpp/convolution.cpp")
         .file("cpp/process_group.cpp");
     if let Some(folders) = cuda_headers(&libtorch) {
         build.define("USE_C10D_NCCL", None).define("ABBE_NCCL", None).includes(folders).file("cpp/nccl.cpp");

@@ -39,6 +39,14 @@ enum Command {
     Models(command::models::Arguments),
     Data(command::data::Arguments),
     Selfcheck(command::selfcheck::Arguments),
+    /// Time what Abbe does
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    Upscale(command::bench_upscale::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +67,7 @@ fn main() -> ExitCode {
         Command::Models(arguments) => command::models::run(&arguments),
         Command::Data(arguments) => command::data::run(&arguments),
         Command::Selfcheck(arguments) => command::selfcheck::run(&arguments),
+        Command::Bench(Bench::Upscale(arguments)) => command::bench_upscale::run(&arguments),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

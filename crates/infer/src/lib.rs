@@ -5,8 +5,12 @@
 
 mod lpips;
 mod luma;
+pub mod plan;
+mod race;
 mod tile;
 mod upscale;
 
 pub use lpips::lpips;
+pub use plan::{Executor, Plan};
+pub use race::{Lap, race};
 pub use upscale::{Error, notice, upscale};

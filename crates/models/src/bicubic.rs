@@ -3,6 +3,7 @@
 use abbe_data::resample::cubic;
 use tch::{Kind, Tensor};
 
+use crate::graph::{Op, noted};
 use crate::summary::{self, Layer};
 
 /// LR pixels on each side of an output pixel's own that can influence it.
@@ -28,7 +29,7 @@ pub fn upscale(lr: &Tensor, scale: i64) -> Tensor {
         parameters: 0,
         multiply_adds: taps * (rows.numel() + sr.numel()),
     });
-    sr
+    noted(Op::Bicubic(scale), &[lr], sr)
 }
 
 fn convolve(xs: &Tensor, weight: &Tensor) -> Tensor {

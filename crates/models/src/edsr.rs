@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{Conv2d, ResidualBlock, Upsample, centred, mean_shift_constants, uncentred};
+use crate::layer::{Conv2d, ResidualBlock, Upsample, add, centred, mean_shift_constants, uncentred};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Python, SrModel, Store, require};
 
 /// What decides an EDSR's shape and arithmetic. It works on values of 0 to 255 less the mean colour of DIV2K, the default of
@@ -134,7 +134,7 @@ impl Network for Edsr {
     fn forward(&self, lr: &Tensor, _train: bool) -> Tensor {
         let first = self.conv_first.forward(&centred(lr)); // [N, channels, h, w]
         let body = self.body.iter().fold(first.shallow_clone(), |xs, block| block.forward(&xs));
-        let wide = self.upsample.forward(&(self.conv_after_body.forward(&body) + first));
+        let wide = self.upsample.forward(&add(&self.conv_after_body.forward(&body), &first));
         uncentred(&self.conv_last.forward(&wide)) // [N, 3, h * scale, w * scale]
     }
 

@@ -27,6 +27,7 @@ pub mod densenet;
 pub mod discriminator;
 pub mod edsr;
 pub mod fsrcnn;
+pub mod graph;
 pub mod layer;
 mod layout;
 pub mod leftthomas_discriminator;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{Conv2d, ResidualBlock, SubPixelConv2d, bilinear, leaky_relu};
+use crate::layer::{Conv2d, ResidualBlock, SubPixelConv2d, add, bilinear, leaky_relu};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Python, SrModel, Store, require};
 
 /// What decides an MSRResNet's shape.
@@ -117,7 +117,7 @@ impl Network for MsrResNet {
         let enlarge = |xs: Tensor, conv: &SubPixelConv2d| leaky_relu(&conv.forward(&xs), SLOPE);
         let wide = self.upconvs.iter().fold(xs, enlarge); // [N, channels, h * scale, w * scale]
         let details = self.conv_last.forward(&leaky_relu(&self.conv_hr.forward(&wide), SLOPE));
-        details + bilinear(lr, self.config.scale)
+        add(&details, &bilinear(lr, self.config.scale))
     }
 
     fn store(&self) -> &Store {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{ChannelAttention, Conv2d, Upsample, centred, relu, uncentred};
+use crate::layer::{
+    ChannelAttention, Conv2d, Upsample, add, centred, continue_to_multiple, cropped, pixel_unshuffle, relu, uncentred,
+};
 use crate::{Architecture, Built, Error, Layout, Network, Path, Python, SrModel, Store, require};
 
 mod layouts;
@@ -123,13 +125,11 @@ impl Network for Rcan {
     /// comes of that is cut off.
     fn forward(&self, lr: &Tensor, _train: bool) -> Tensor {
         let Config { scale, unshuffle, .. } = self.config;
-        let (_, _, h, w) = lr.size4().expect("a picture batch is [N, 3, h, w]");
-        let rest = |side: i64| (-side).rem_euclid(unshuffle);
-        let xs = centred(lr).replication_pad2d([0, rest(w), 0, rest(h)]).pixel_unshuffle(unshuffle);
+        let xs = pixel_unshuffle(&continue_to_multiple(&centred(lr), unshuffle), unshuffle);
         let first = self.conv_first.forward(&xs); // [N, channels, h / unshuffle, w / unshuffle]
         let body = self.body.iter().fold(first.shallow_clone(), |xs, group| group.forward(&xs));
-        let wide = self.upsample.forward(&(self.conv_after_body.forward(&body) + first));
-        uncentred(&self.conv_last.forward(&wide)).narrow(2, 0, h * scale).narrow(3, 0, w * scale)
+        let wide = self.upsample.forward(&add(&self.conv_after_body.forward(&body), &first));
+        cropped(&uncentred(&self.conv_last.forward(&wide)), lr, scale)
     }
 
     fn store(&self) -> &Store {
@@ -155,7 +155,8 @@ impl Group {
     }
 
     fn forward(&self, xs: &Tensor) -> Tensor {
-        xs + self.conv.forward(&self.blocks.iter().fold(xs.shallow_clone(), |xs, block| block.forward(&xs)))
+        let ys = self.blocks.iter().fold(xs.shallow_clone(), |xs, block| block.forward(&xs));
+        add(xs, &self.conv.forward(&ys))
     }
 }
 
@@ -168,6 +169,6 @@ impl Block {
 
     fn forward(&self, xs: &Tensor) -> Tensor {
         let [first, second] = &self.convs;
-        xs + self.attention.forward(&second.forward(&relu(&first.forward(xs))))
+        add(xs, &self.attention.forward(&second.forward(&relu(&first.forward(xs)))))
     }
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{Conv2d, ConvConfig, leaky_relu, nearest, pad_to_multiple};
+use crate::layer::{
+    Conv2d, ConvConfig, add, concatenated, cropped, leaky_relu, nearest, pad_to_multiple, pixel_unshuffle, scaled,
+};
 use crate::{Architecture, Built, Error, Keys, Layout, Network, Path, Python, SrModel, Store, require};
 
 /// What decides an RRDBNet's shape.
@@ -195,15 +197,14 @@ impl RrdbNet {
 impl Network for RrdbNet {
     fn forward(&self, lr: &Tensor, _train: bool) -> Tensor {
         let Config { scale, unshuffle, .. } = self.config;
-        let (_, _, h, w) = lr.size4().expect("a picture batch is [N, C, h, w]");
-        let xs = pad_to_multiple(lr, unshuffle).pixel_unshuffle(unshuffle); // [N, colors * unshuffle^2, ..]
+        let xs = pixel_unshuffle(&pad_to_multiple(lr, unshuffle), unshuffle); // [N, colors * unshuffle^2, ..]
         let first = self.conv_first.forward(&xs); // [N, channels, ..]
         let body = self.body.iter().fold(first.shallow_clone(), |xs, block| forward(block, &xs));
-        let body = self.conv_body.forward(&body) + first;
+        let body = add(&self.conv_body.forward(&body), &first);
         let enlarge = |xs: Tensor, conv: &Conv2d| leaky_relu(&conv.forward(&nearest(&xs, 2)), SLOPE);
         let wide = self.conv_up.iter().fold(body, enlarge);
         let sr = self.conv_last.forward(&leaky_relu(&self.conv_hr.forward(&wide), SLOPE));
-        sr.narrow(2, 0, h * scale).narrow(3, 0, w * scale) // [N, colors, h * scale, w * scale]
+        cropped(&sr, lr, scale) // [N, colors, h * scale, w * scale]
     }
 
     fn store(&self) -> &Store {
@@ -216,7 +217,7 @@ const SLOPE: f64 = 0.2;
 
 /// A residual-in-residual dense block.
 fn forward(block: &[DenseBlock; 3], xs: &Tensor) -> Tensor {
-    block.iter().fold(xs.shallow_clone(), |xs, dense| dense.forward(&xs)) * RES_SCALE + xs
+    add(&scaled(&block.iter().fold(xs.shallow_clone(), |xs, dense| dense.forward(&xs)), RES_SCALE), xs)
 }
 
 impl DenseBlock {
@@ -237,14 +238,14 @@ impl DenseBlock {
         let [inner @ .., last] = self.convs.as_slice() else { return xs.shallow_clone() };
         let mut features = vec![xs.shallow_clone()];
         for (conv, k) in inner.iter().zip(1..) {
-            let ys = leaky_relu(&conv.forward(&Tensor::cat(&features, 1)), SLOPE);
+            let ys = leaky_relu(&conv.forward(&concatenated(&features)), SLOPE);
             features.push(match &self.conv1x1 {
-                Some(conv1x1) if k == 2 => ys + conv1x1.forward(xs),
-                Some(_) if k == 4 => ys + &features[2],
+                Some(conv1x1) if k == 2 => add(&ys, &conv1x1.forward(xs)),
+                Some(_) if k == 4 => add(&ys, &features[2]),
                 _ => ys,
             });
         }
-        last.forward(&Tensor::cat(&features, 1)) * RES_SCALE + xs
+        add(&scaled(&last.forward(&concatenated(&features)), RES_SCALE), xs)
     }
 }
 

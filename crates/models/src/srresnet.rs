@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{Conv2d, ConvConfig, ConvNorm, PRelu, SubPixelConv2d};
+use crate::graph::{Op, noted};
+use crate::layer::{Conv2d, ConvConfig, ConvNorm, PRelu, SubPixelConv2d, add, clamped, pixel_unshuffle, tanh};
 use crate::{Architecture, Built, Error, Layout, Network, Path, Python, SrModel, Store, bicubic, require};
 
 mod layouts;
@@ -179,23 +180,23 @@ impl Network for SrResNet {
         let Config { scale, input, bicubic_skip, .. } = self.config;
         let upscaled = (input == Input::Bicubic || bicubic_skip).then(|| bicubic::upscale(lr, scale));
         let xs = match (&upscaled, input) {
-            (Some(upscaled), Input::Bicubic) => upscaled.pixel_unshuffle(scale), // [N, 3 * scale^2, h, w]
+            (Some(upscaled), Input::Bicubic) => pixel_unshuffle(upscaled, scale), // [N, 3 * scale^2, h, w]
             _ => lr.shallow_clone(),
         };
         let head = self.head.1.forward(&self.head.0.forward(&xs)); // [N, channels, h, w]
         let body = self.body.iter().fold(head.shallow_clone(), |xs, block| block.forward(&xs, train));
-        let fused = self.fuse.forward(&body, train) + head;
+        let fused = add(&self.fuse.forward(&body, train), &head);
         let double = |xs: Tensor, (conv, prelu): &(SubPixelConv2d, PRelu)| prelu.forward(&conv.forward(&xs));
         let wide = self.upsample.iter().fold(fused, double); // [N, channels, h * scale, w * scale]
         let sr = self.tail.forward(&wide); // [N, 3, h * scale, w * scale]
         let sr = match upscaled {
-            Some(upscaled) if bicubic_skip => sr + upscaled,
+            Some(upscaled) if bicubic_skip => add(&sr, &upscaled),
             _ => sr,
         };
         match self.config.output {
             Output::Linear => sr,
-            Output::Tanh => (sr.tanh() + 1.0) / 2.0,
-            Output::Clamp => sr.clamp(0.0, 1.0),
+            Output::Tanh => halved(&tanh(&sr)),
+            Output::Clamp => clamped(&sr),
         }
     }
 
@@ -220,6 +221,11 @@ impl SrModel for SrResNet {
     }
 }
 
+/// From [-1, 1] to [0, 1].
+fn halved(xs: &Tensor) -> Tensor {
+    noted(Op::Affine { scale: 0.5, shift: [0.5; 3] }, &[xs], (xs + 1.0) / 2.0)
+}
+
 impl Block {
     fn new(p: Path, config: &Config) -> Self {
         Block {
@@ -231,7 +237,7 @@ impl Block {
 
     fn forward(&self, xs: &Tensor, train: bool) -> Tensor {
         let ys = self.prelu.forward(&self.conv1.forward(xs, train));
-        self.conv2.forward(&ys, train) + xs
+        add(&self.conv2.forward(&ys, train), xs)
     }
 }
 

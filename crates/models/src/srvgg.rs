@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::layer::{Conv2d, PRelu, SubPixelConv2d, leaky_relu, nearest, relu};
+use crate::layer::{Conv2d, PRelu, SubPixelConv2d, add, leaky_relu, nearest, relu};
 use crate::{Architecture, Built, Error, Hints, Keys, Layout, Network, Path, Python, SrModel, Store, layout, require};
 
 /// What decides an SRVGGNetCompact's shape.
@@ -149,7 +149,7 @@ impl Network for SrVgg {
     fn forward(&self, lr: &Tensor, _train: bool) -> Tensor {
         let layer = |xs: Tensor, (conv, rectifier): &(Conv2d, Rectifier)| rectifier.forward(&conv.forward(&xs));
         let features = self.body.iter().fold(lr.shallow_clone(), layer); // [N, channels, h, w]
-        self.last.forward(&features) + nearest(lr, self.config.scale) // [N, colors, h * scale, w * scale]
+        add(&self.last.forward(&features), &nearest(lr, self.config.scale)) // [N, colors, h * scale, w * scale]
     }
 
     fn store(&self) -> &Store {

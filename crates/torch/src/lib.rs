@@ -5,6 +5,7 @@
 
 mod adam;
 mod autocast;
+mod convolution;
 mod device;
 mod ffi;
 mod gradient;
@@ -18,6 +19,7 @@ mod sgd;
 
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
+pub use convolution::{Convolution, add_rows, has_fused_convolutions, keep_memory, rectify};
 pub use device::{DeviceError, has_bf16, parse_device, processor};
 pub use ffi::{cpu_capability, libtorch_version};
 pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, unscale_gradients};

@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Print Python code that builds it as `model`, a PyTorch module that takes the checkpoint's weights
     #[arg(long, requires = "name", conflicts_with_all = ["size", "json"])]
     python: bool,
+    /// Print the operations that run instead of it on the CPU
+    #[arg(long, requires = "name", conflicts_with_all = ["size", "json", "python"])]
+    plan: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -42,6 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.name {
         None if arguments.json => println!("{:#}", rows().map(|row| row.to_json()).collect::<serde_json::Value>()),
         None => list(),
+        Some(name) if arguments.plan => plan(name, &arguments.checkpoint)?,
         Some(name) if arguments.python => python(name, &arguments.checkpoint)?,
         Some(name) => show(name, arguments)?,
     }
@@ -93,6 +97,17 @@ fn python(name: &str, arguments: &FileArguments) -> Result<()> {
         println!("# {}", advice.replace('\n', "\n# "));
     }
     print!("{}", config(name, &choice)?.python());
+    Ok(())
+}
+
+fn plan(name: &str, arguments: &FileArguments) -> Result<()> {
+    let opened = match named(name) {
+        Some(config) => abbe_models::build(&config, Device::Cpu)?,
+        None => open(name, &arguments.choice())?.sr()?,
+    };
+    let plan =
+        abbe_infer::Plan::new(opened.as_ref()).with_context(|| format!("{name} has no plan: it runs as it is"))?;
+    print!("{plan}");
     Ok(())
 }
 

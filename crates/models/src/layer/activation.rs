@@ -2,6 +2,7 @@ use tch::Tensor;
 
 use super::filled;
 use crate::Path;
+use crate::graph::{self, Op, noted};
 use crate::summary::{self, Layer};
 
 /// A leaky rectifier whose slope is learnt, one for all channels or one for each (He et al., arXiv 1502.01852).
@@ -24,25 +25,27 @@ impl PRelu {
 
     /// x where x is above 0, else slope * x. Any shape; with slopes per channel `[N, channels, ..]`.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        recorded(&self.name, "PReLU", self.weight.numel(), xs.prelu(&self.weight))
+        let ys = recorded(&self.name, "PReLU", self.weight.numel(), xs.prelu(&self.weight));
+        graph::note(&self.name, Op::PRelu, &[&self.weight], &[xs], &ys);
+        ys
     }
 }
 
 /// max(x, 0). Any shape.
 pub fn relu(xs: &Tensor) -> Tensor {
-    recorded("", "ReLU", 0, xs.relu())
+    noted(Op::Relu, &[xs], recorded("", "ReLU", 0, xs.relu()))
 }
 
 /// x where x is above 0, else `slope` * x. Any shape.
 pub fn leaky_relu(xs: &Tensor, slope: f64) -> Tensor {
     // tch's own leaky_relu has no slope; a PReLU with a constant weight is the same function with the same gradient.
-    let slope = Tensor::full([1], slope, (xs.kind(), xs.device()));
-    recorded("", "LeakyReLU", 0, xs.prelu(&slope))
+    let weight = Tensor::full([1], slope, (xs.kind(), xs.device()));
+    noted(Op::LeakyRelu(slope), &[xs], recorded("", "LeakyReLU", 0, xs.prelu(&weight)))
 }
 
 /// Hyperbolic tangent, within -1 and 1. Any shape.
 pub fn tanh(xs: &Tensor) -> Tensor {
-    recorded("", "Tanh", 0, xs.tanh())
+    noted(Op::Tanh, &[xs], recorded("", "Tanh", 0, xs.tanh()))
 }
 
 /// Tells the running summary of a layer without multiply-adds.

@@ -2,6 +2,7 @@ use tch::{Kind, Tensor};
 
 use super::{Conv2d, relu};
 use crate::Path;
+use crate::graph::{Op, noted};
 use crate::summary::{self, Layer};
 
 /// Channel attention (Zhang et al., arXiv 1807.02758, section 3.3): each channel is multiplied by a number in (0, 1) that is
@@ -21,7 +22,10 @@ impl ChannelAttention {
     /// `[N, channels, h, w]` to the same shape. Every pixel of the picture counts for each.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
         let means = xs.mean_dim([2i64, 3].as_slice(), true, None::<Kind>); // [N, channels, 1, 1]
-        let ys = xs * self.excite.forward(&relu(&self.squeeze.forward(&means))).sigmoid();
+        let means = noted(Op::Mean, &[xs], means);
+        let excited = self.excite.forward(&relu(&self.squeeze.forward(&means)));
+        let weights = noted(Op::Sigmoid, &[&excited], excited.sigmoid());
+        let ys = noted(Op::Multiply, &[xs, &weights], xs * &weights);
         summary::record(|| Layer {
             name: String::new(),
             kind: "Attention",

@@ -2,6 +2,7 @@ use tch::Tensor;
 
 use super::{filled, sync_batch_norm};
 use crate::Path;
+use crate::graph::{self, Op};
 use crate::summary::{self, Layer};
 
 /// Share of the batch in the running statistics, PyTorch's default.
@@ -65,6 +66,8 @@ impl BatchNorm2d {
             parameters: self.weight.numel() + self.bias.numel(),
             multiply_adds: 0,
         });
+        let tensors = [&self.weight, &self.bias, &self.running_mean, &self.running_var];
+        graph::note(&self.name, Op::BatchNorm { eps: EPS }, &tensors, &[xs], &ys);
         ys
     }
 }

@@ -2,6 +2,7 @@ use tch::Tensor;
 
 use super::uniform;
 use crate::Path;
+use crate::graph::{self, Op};
 use crate::summary::{self, Layer};
 
 /// A two-dimensional convolution with a square kernel, padded with zeros.
@@ -68,6 +69,8 @@ impl Conv2d {
             parameters: self.weight.numel() + self.bias.as_ref().map_or(0, Tensor::numel),
             multiply_adds: ys.numel() * (c_in * kernel * kernel) as usize,
         });
+        let tensors: Vec<_> = std::iter::once(weight).chain(&self.bias).collect();
+        graph::note(&self.name, Op::Conv { stride, padding }, &tensors, &[xs], &ys);
         ys
     }
 }

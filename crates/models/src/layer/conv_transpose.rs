@@ -2,6 +2,7 @@ use tch::Tensor;
 
 use super::uniform;
 use crate::Path;
+use crate::graph::{self, Op};
 use crate::summary::{self, Layer};
 
 /// A two-dimensional transposed convolution with a square kernel: PyTorch's `ConvTranspose2d`.
@@ -57,6 +58,9 @@ impl ConvTranspose2d {
             parameters: self.weight.numel() + self.bias.as_ref().map_or(0, Tensor::numel),
             multiply_adds: xs.numel() * (c_out * kernel * kernel) as usize, // what falls on the cut border among them
         });
+        let ConvTransposeConfig { stride, padding, output_padding, .. } = self.config;
+        let tensors: Vec<_> = std::iter::once(&self.weight).chain(&self.bias).collect();
+        graph::note(&self.name, Op::ConvTranspose { stride, padding, output_padding }, &tensors, &[xs], &ys);
         ys
     }
 }

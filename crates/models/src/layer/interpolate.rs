@@ -1,16 +1,19 @@
 use tch::Tensor;
 
 use super::activation::recorded;
+use crate::graph::{Op, noted};
 
 /// Each pixel repeated `factor` times along both sides: `[N, C, h, w]` to `[N, C, h * factor, w * factor]`.
 pub fn nearest(xs: &Tensor, factor: i64) -> Tensor {
-    recorded("", "Upsample", 0, xs.upsample_nearest2d(enlarged(xs, factor), None, None))
+    let ys = recorded("", "Upsample", 0, xs.upsample_nearest2d(enlarged(xs, factor), None, None));
+    noted(Op::Nearest(factor), &[xs], ys)
 }
 
 /// `[N, C, h, w]` to `[N, C, h * factor, w * factor]` by bilinear interpolation with replicated border: what PyTorch's
 /// `interpolate` does without `align_corners`. It sees one pixel far.
 pub fn bilinear(xs: &Tensor, factor: i64) -> Tensor {
-    recorded("", "Upsample", 0, xs.upsample_bilinear2d(enlarged(xs, factor), false, None, None))
+    let ys = recorded("", "Upsample", 0, xs.upsample_bilinear2d(enlarged(xs, factor), false, None, None));
+    noted(Op::Bilinear(factor), &[xs], ys)
 }
 
 fn enlarged(xs: &Tensor, factor: i64) -> [i64; 2] {

@@ -1,6 +1,8 @@
 use abbe_checkpoint::StateDict;
 use tch::Tensor;
 
+use crate::graph::{Op, noted};
+
 /// The mean colour of DIV2K, RGB in [0, 1], as EDSR-PyTorch and its descendants have it.
 const MEAN: [f32; 3] = [0.4488, 0.4371, 0.4040];
 /// The largest value of a colour in those projects.
@@ -8,12 +10,17 @@ const RANGE: f64 = 255.0;
 
 /// `[N, 3, h, w]` in [0, 1] to values of 0 to 255 less the mean colour, which EDSR and RCAN work on.
 pub fn centred(xs: &Tensor) -> Tensor {
-    (xs - mean(xs)) * RANGE
+    noted(affine(RANGE, -RANGE), &[xs], (xs - mean(xs)) * RANGE)
 }
 
 /// The inverse of [`centred`].
 pub fn uncentred(xs: &Tensor) -> Tensor {
-    xs / RANGE + mean(xs)
+    noted(affine(1.0 / RANGE, 1.0), &[xs], xs / RANGE + mean(xs))
+}
+
+/// Every colour multiplied by `scale`, and `shift` times its mean added.
+fn affine(scale: f64, shift: f64) -> Op {
+    Op::Affine { scale: scale as f32, shift: MEAN.map(|mean| mean * shift as f32) }
 }
 
 fn mean(xs: &Tensor) -> Tensor {

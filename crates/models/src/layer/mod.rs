@@ -5,6 +5,7 @@
 //! Every call tells the running [`summary`](crate::summary()), if there is one, what it did.
 
 mod activation;
+mod arithmetic;
 mod attention;
 mod batch_norm;
 mod conv;
@@ -30,6 +31,7 @@ use std::cell::Cell;
 use tch::{Device, Kind, Tensor};
 
 pub use activation::{PRelu, leaky_relu, relu, tanh};
+pub use arithmetic::{add, clamped, concatenated, cropped, scaled};
 pub use attention::ChannelAttention;
 pub use batch_norm::BatchNorm2d;
 pub use conv::{Conv2d, ConvConfig};
@@ -40,12 +42,12 @@ pub use fire::Fire;
 pub use interpolate::{bilinear, nearest};
 pub use linear::Linear;
 pub use mean_shift::{centred, mean_shift_constants, uncentred};
-pub use pad::pad_to_multiple;
+pub use pad::{continue_to_multiple, pad_to_multiple};
 pub use pool::{Rim, adaptive_avg_pool, avg_pool, max_pool, max_pool_3x3};
 pub use residual::ResidualBlock;
 pub use sequential::{Sequential, Step};
 pub use spectral_norm::SpectralConv2d;
-pub use sub_pixel::SubPixelConv2d;
+pub use sub_pixel::{SubPixelConv2d, pixel_unshuffle};
 pub use upsample::Upsample;
 
 thread_local! {

@@ -1,6 +1,7 @@
 use tch::{Tensor, no_grad};
 
 use super::activation::recorded;
+use crate::graph::{Op, noted};
 
 /// `[N, C, h, w]` with the height and the width rounded up to multiples of `multiple`. The rows added at the bottom and the
 /// columns added at the right mirror those before the last one, as in Real-ESRGAN, whose pictures must be larger than what
@@ -8,10 +9,18 @@ use super::activation::recorded;
 pub fn pad_to_multiple(xs: &Tensor, multiple: i64) -> Tensor {
     let (_, _, h, w) = xs.size4().expect("a picture batch is [N, C, h, w]");
     if h % multiple == 0 && w % multiple == 0 {
-        return xs.shallow_clone();
+        return noted(Op::PadMirrored(multiple), &[xs], xs.shallow_clone());
     }
     let index = |length| no_grad(|| Tensor::from_slice(&mirrored(length, multiple)).to_device(xs.device()));
-    recorded("", "ReflectionPad2d", 0, xs.index_select(2, &index(h)).index_select(3, &index(w)))
+    let ys = recorded("", "ReflectionPad2d", 0, xs.index_select(2, &index(h)).index_select(3, &index(w)));
+    noted(Op::PadMirrored(multiple), &[xs], ys)
+}
+
+/// The same with the last row and column repeated instead.
+pub fn continue_to_multiple(xs: &Tensor, multiple: i64) -> Tensor {
+    let (_, _, h, w) = xs.size4().expect("a picture batch is [N, C, h, w]");
+    let rest = |side: i64| (-side).rem_euclid(multiple);
+    noted(Op::PadReplicated(multiple), &[xs], xs.replication_pad2d([0, rest(w), 0, rest(h)]))
 }
 
 /// For each place of the padded axis, the place of the axis of `length` that it shows.

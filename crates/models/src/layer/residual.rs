@@ -1,6 +1,6 @@
 use tch::Tensor;
 
-use super::{Conv2d, relu};
+use super::{Conv2d, add, relu, scaled};
 use crate::Path;
 
 /// Two 3x3 convolutions without batch norm, whose output is added to the input (Lim et al., arXiv 1707.02921).
@@ -19,7 +19,7 @@ impl ResidualBlock {
 
     /// `[N, channels, h, w]` to the same shape; it sees 2 pixels far.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        xs + self.conv2.forward(&relu(&self.conv1.forward(xs))) * self.res_scale
+        add(xs, &scaled(&self.conv2.forward(&relu(&self.conv1.forward(xs))), self.res_scale))
     }
 }
 

@@ -3,6 +3,7 @@ use tch::Tensor;
 use super::Conv2d;
 use super::activation::recorded;
 use crate::Path;
+use crate::graph::{Op, noted};
 
 /// A 3x3 convolution whose channels become squares of pixels (Shi et al., arXiv 1609.05158).
 pub struct SubPixelConv2d {
@@ -30,7 +31,12 @@ impl SubPixelConv2d {
 
 /// `[N, C * factor^2, h, w]` to `[N, C, h * factor, w * factor]`.
 fn pixel_shuffle(xs: &Tensor, factor: i64) -> Tensor {
-    recorded("", "PixelShuffle", 0, xs.pixel_shuffle(factor))
+    noted(Op::PixelShuffle(factor), &[xs], recorded("", "PixelShuffle", 0, xs.pixel_shuffle(factor)))
+}
+
+/// `[N, C, h * factor, w * factor]` to `[N, C * factor^2, h, w]`: the inverse of the shuffle.
+pub fn pixel_unshuffle(xs: &Tensor, factor: i64) -> Tensor {
+    noted(Op::PixelUnshuffle(factor), &[xs], xs.pixel_unshuffle(factor))
 }
 
 #[cfg(test)]

@@ -1,0 +1,142 @@
+//! oneDNN's convolutions for inference on the CPU, with what surrounds them fused in. The C interface of
+//! `cpp/convolution.cpp` is here alone.
+#![allow(unsafe_code)]
+
+use std::ffi::c_char;
+use std::ptr;
+
+use tch::{Kind, TchError, Tensor};
+use torch_sys::C_tensor;
+
+use crate::ffi::{checked, owned};
+
+unsafe extern "C" {
+    fn abbe_has_fused_convolutions() -> bool;
+    fn abbe_keep_memory();
+    fn abbe_reorder_weight(
+        weight: *const C_tensor,
+        padding: *const i64,
+        stride: *const i64,
+        size: *const i64,
+        out: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    fn abbe_convolution(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        other: *const C_tensor,
+        padding: *const i64,
+        stride: *const i64,
+        slope: f64,
+        onto: bool,
+        out: *mut *mut C_tensor,
+    ) -> *mut c_char;
+    fn abbe_add_rows(parts: *const C_tensor, bias: *const C_tensor, out: *mut *mut C_tensor) -> *mut c_char;
+    fn abbe_rectify(x: *const C_tensor, slopes: *const C_tensor) -> *mut c_char;
+}
+
+/// Whether this libtorch has fused convolutions: on x86-64 it does.
+pub fn has_fused_convolutions() -> bool {
+    // SAFETY: the call takes nothing.
+    unsafe { abbe_has_fused_convolutions() }
+}
+
+/// Lets the C library (glibc; elsewhere nothing happens) keep the memory of tensors that are freed for those that follow: the
+/// pages of a tensor of 64 MiB take as long to be had as the tensor takes to be copied. It is for the whole process, which
+/// then stays as large as it once was.
+pub fn keep_memory() {
+    // SAFETY: the call only sets two parameters of malloc, which any thread may do.
+    unsafe { abbe_keep_memory() }
+}
+
+/// A convolution whose weight lies in the order that oneDNN wants. It has no gradient.
+pub struct Convolution {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    padding: [i64; 2],
+    stride: [i64; 2],
+}
+
+impl Convolution {
+    /// From `weight` `[c_out, c_in, kernel_h, kernel_w]` and `bias` `[c_out]`, both taken to `kind`, float32 or bfloat16.
+    /// Inputs of about `size` (height, width) are expected; others work too.
+    ///
+    /// # Errors
+    /// What libtorch says, of a processor without this kind for example.
+    pub fn new(
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        padding: [i64; 2],
+        stride: [i64; 2],
+        size: [i64; 2],
+        kind: Kind,
+    ) -> Result<Self, TchError> {
+        let (_, c_in, _, _) = weight.size4()?;
+        let size = [1, c_in, size[0], size[1]];
+        let (weight, mut out) = (weight.f_to_kind(kind)?, ptr::null_mut());
+        // SAFETY: the arrays have two, two and four entries; at most one new tensor is written, which `owned` takes.
+        checked(unsafe {
+            abbe_reorder_weight(weight.as_ptr(), padding.as_ptr(), stride.as_ptr(), size.as_ptr(), &raw mut out)
+        })?;
+        Ok(Convolution { weight: owned(out), bias: bias.map(|bias| bias.to_kind(kind)), padding, stride })
+    }
+
+    /// `[N, c_in, h, w]` to `[N, c_out, ..]` with channels last; values below zero are multiplied by `slope`, 1 for none.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn forward(&self, xs: &Tensor, slope: f64) -> Result<Tensor, TchError> {
+        self.run(xs, None, slope, false)
+    }
+
+    /// The same, with `other` added before the activation; `other`'s numbers are overwritten by the result if `onto`.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn forward_add(&self, xs: &Tensor, other: &Tensor, slope: f64, onto: bool) -> Result<Tensor, TchError> {
+        self.run(xs, Some(other), slope, onto)
+    }
+
+    fn run(&self, xs: &Tensor, other: Option<&Tensor>, slope: f64, onto: bool) -> Result<Tensor, TchError> {
+        let pointer = |tensor: Option<&Tensor>| tensor.map_or(ptr::null(), |tensor| tensor.as_ptr());
+        let xs = xs.f_to_kind(self.weight.kind())?;
+        let mut out = ptr::null_mut();
+        // SAFETY: the pointers are null or of live tensors, the arrays have two entries; at most one new tensor is written.
+        checked(unsafe {
+            abbe_convolution(
+                xs.as_ptr(),
+                self.weight.as_ptr(),
+                pointer(self.bias.as_ref()),
+                pointer(other),
+                self.padding.as_ptr(),
+                self.stride.as_ptr(),
+                slope,
+                onto,
+                &raw mut out,
+            )
+        })?;
+        Ok(owned(out))
+    }
+}
+
+/// The second half of a convolution that was run for each row of its kernel apart: of `parts` `[N, kernel * C, h, w]`, for
+/// C the length of `bias` (1 or 3), the channels `i * C ..` of row y belong to row `y + kernel / 2 - i`. Their sum and the
+/// bias: `[N, C, h, w]` in float32.
+///
+/// # Errors
+/// What libtorch says, of another number of colours for example.
+pub fn add_rows(parts: &Tensor, bias: &Tensor) -> Result<Tensor, TchError> {
+    let mut out = ptr::null_mut();
+    // SAFETY: both tensors are live; at most one new tensor is written, which `owned` takes.
+    checked(unsafe { abbe_add_rows(parts.as_ptr(), bias.as_ptr(), &raw mut out) })?;
+    Ok(owned(out))
+}
+
+/// Multiplies what is below zero by its channel's slope, in place: `xs` `[N, C, h, w]` with channels last, `slopes` `[C]`.
+///
+/// # Errors
+/// What libtorch says, of another order in memory for example.
+pub fn rectify(xs: &Tensor, slopes: &Tensor) -> Result<(), TchError> {
+    // SAFETY: both tensors are live.
+    checked(unsafe { abbe_rectify(xs.as_ptr(), slopes.as_ptr()) })
+}
