@@ -24,7 +24,7 @@ impl PRelu {
 
     /// x where x is above 0, else slope * x. Any shape; with slopes per channel `[N, channels, ..]`.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        recorded(&self.name, "PReLU", self.weight.numel(), xs.prelu(&self.weight))
+        recorded(&self.name, "PReLU", self.weight.numel(), abbe_torch::prelu(xs, &self.weight))
     }
 }
 
@@ -35,9 +35,7 @@ pub fn relu(xs: &Tensor) -> Tensor {
 
 /// x where x is above 0, else `slope` * x. Any shape.
 pub fn leaky_relu(xs: &Tensor, slope: f64) -> Tensor {
-    // tch's own leaky_relu has no slope; a PReLU with a constant weight is the same function with the same gradient.
-    let slope = Tensor::full([1], slope, (xs.kind(), xs.device()));
-    recorded("", "LeakyReLU", 0, xs.prelu(&slope))
+    recorded("", "LeakyReLU", 0, abbe_torch::leaky_relu(xs, slope))
 }
 
 /// Hyperbolic tangent, within -1 and 1. Any shape.
