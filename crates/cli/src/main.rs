@@ -9,6 +9,7 @@ mod method;
 mod output;
 mod progress;
 mod stop;
+mod timing;
 mod validation;
 mod workflow;
 
@@ -39,6 +40,14 @@ enum Command {
     Models(command::models::Arguments),
     Data(command::data::Arguments),
     Selfcheck(command::selfcheck::Arguments),
+    /// Time what Abbe does
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    Train(command::bench_train::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +68,7 @@ fn main() -> ExitCode {
         Command::Models(arguments) => command::models::run(&arguments),
         Command::Data(arguments) => command::data::run(&arguments),
         Command::Selfcheck(arguments) => command::selfcheck::run(&arguments),
+        Command::Bench(Bench::Train(arguments)) => command::bench_train::run(&arguments),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

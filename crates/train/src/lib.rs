@@ -3,6 +3,7 @@
 //! Never: decodes or draws a picture, judges a result, prints.
 
 mod batches;
+mod bench;
 mod check;
 pub mod clip;
 mod critic;
@@ -30,6 +31,7 @@ mod vgg_weights;
 use anyhow::{Context, Result};
 
 pub use batches::Batch;
+pub use bench::time_steps;
 pub use descent::Descent;
 pub use experiment::{
     Data, DiscriminatorTraining, Experiment, Group, Length, Losses, NonFinite, OptimizerConfig, Phase, Precision,
