@@ -26,7 +26,7 @@ pub fn time_steps(batch: i64, steps: u64, precision: Precision, device: Device) 
     let experiment = Experiment { precision, ..Experiment::parse(EXPERIMENT)? };
     let networks = Networks::new(&experiment, device)?;
     let vgg = vgg::Features::new(vgg::Net::Vgg19, device);
-    let mut trainer = Trainer::new(&experiment, networks, Some(vgg), device, None)?;
+    let mut trainer = Trainer::new(&experiment, networks, Some(vgg), device)?;
     trainer.begin_phase(0)?;
     let pictures = |side| channels_last(&Tensor::rand([batch, 3, side, side], (Kind::Float, device)));
     let patches = Batch::new(pictures(24), pictures(96));
