@@ -9,6 +9,7 @@ mod method;
 mod output;
 mod progress;
 mod stop;
+mod timing;
 mod validation;
 mod workflow;
 
@@ -46,6 +47,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Bench {
+    Train(command::bench_train::Arguments),
     Upscale(command::bench_upscale::Arguments),
 }
 
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Models(arguments) => command::models::run(&arguments),
         Command::Data(arguments) => command::data::run(&arguments),
         Command::Selfcheck(arguments) => command::selfcheck::run(&arguments),
+        Command::Bench(Bench::Train(arguments)) => command::bench_train::run(&arguments),
         Command::Bench(Bench::Upscale(arguments)) => command::bench_upscale::run(&arguments),
     });
     match result {

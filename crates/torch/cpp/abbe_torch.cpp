@@ -14,13 +14,22 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/_prelu_kernel_backward.h>
+#include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/leaky_relu_backward.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/headeronly/version.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -29,9 +38,49 @@ namespace {
 // The CPU, or the GPU of this number.
 at::Device device(int gpu) { return gpu < 0 ? at::Device(at::kCPU) : at::Device(at::kCUDA, gpu); }
 
+// PReLU with one weight: the leaky rectifier with that slope. libtorch's own gradient works number by number.
+struct ScalarPRelu : torch::autograd::Function<ScalarPRelu> {
+  using Context = torch::autograd::AutogradContext;
+  using Tensors = torch::autograd::variable_list;
+
+  static at::Tensor forward(Context *context, const at::Tensor &xs, const at::Tensor &weight) {
+    context->save_for_backward({xs, weight});
+    return at::leaky_relu(xs, weight.item());
+  }
+
+  static Tensors backward(Context *context, Tensors grads) {
+    auto saved = context->get_saved_variables();
+    const auto &xs = saved[0], &weight = saved[1], &grad = grads[0];
+    if (at::GradMode::is_enabled()) {  // the gradient's gradient is wanted
+      auto [of_xs, of_weight] = at::_prelu_kernel_backward(grad, xs, weight.to(xs.scalar_type()).reshape({1}));
+      return {of_xs, of_weight.sum(weight.scalar_type()).view_as(weight)};
+    }
+    auto of_weight = (grad * xs.clamp_max(0)).sum(weight.scalar_type()).view_as(weight);
+    return {at::leaky_relu_backward(grad, xs, weight.item(), /*self_is_result=*/false), of_weight};
+  }
+};
+
 }  // namespace
 
 extern "C" {
+
+// max(x, 0) + slope * min(x, 0) in `ys`, a new tensor that the caller owns.
+char *abbe_leaky_relu(at::Tensor *xs, double slope, at::Tensor **ys) {
+  return message_of([&] { *ys = new at::Tensor(at::leaky_relu(*xs, slope)); });
+}
+
+// The same with a slope that is learnt, a tensor of one number on the CPU.
+char *abbe_scalar_prelu(at::Tensor *xs, at::Tensor *weight, at::Tensor **ys) {
+  return message_of([&] { *ys = new at::Tensor(ScalarPRelu::apply(*xs, *weight)); });
+}
+
+// Memory that was freed stays with the program, large blocks too, in place of new pages from the system each time.
+void abbe_keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
+}
 
 // One step of Adam, or of AdamW if `decoupled`, on every tensor of five lists of equal length; `steps` are float32 scalars
 // that already count this step.

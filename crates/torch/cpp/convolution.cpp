@@ -8,12 +8,10 @@
 #include <ATen/ops/empty.h>
 
 #ifdef __GLIBC__
-#include <malloc.h>
 #endif
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 namespace {
@@ -135,14 +133,6 @@ extern "C" {
 // Whether this libtorch has oneDNN's fused convolutions.
 bool abbe_has_fused_convolutions() {
   return c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", ""}).has_value();
-}
-
-// Lets the C library keep what is freed instead of giving it back, so that large tensors need no fresh pages every time.
-void abbe_keep_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-#endif
 }
 
 // The weight of a convolution in the order that oneDNN wants for inputs of about this size.

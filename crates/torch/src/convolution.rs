@@ -12,7 +12,6 @@ use crate::ffi::{checked, owned};
 
 unsafe extern "C" {
     fn abbe_has_fused_convolutions() -> bool;
-    fn abbe_keep_memory();
     fn abbe_reorder_weight(
         weight: *const C_tensor,
         padding: *const i64,
@@ -39,14 +38,6 @@ unsafe extern "C" {
 pub fn has_fused_convolutions() -> bool {
     // SAFETY: the call takes nothing.
     unsafe { abbe_has_fused_convolutions() }
-}
-
-/// Lets the C library (glibc; elsewhere nothing happens) keep the memory of tensors that are freed for those that follow: the
-/// pages of a tensor of 64 MiB take as long to be had as the tensor takes to be copied. It is for the whole process, which
-/// then stays as large as it once was.
-pub fn keep_memory() {
-    // SAFETY: the call only sets two parameters of malloc, which any thread may do.
-    unsafe { abbe_keep_memory() }
 }
 
 /// A convolution whose weight lies in the order that oneDNN wants. It has no gradient.

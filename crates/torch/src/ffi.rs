@@ -42,6 +42,9 @@ unsafe extern "C" {
         found: *const C_tensor,
         inverse_scale: *const C_tensor,
     ) -> *mut c_char;
+    fn abbe_leaky_relu(xs: *const C_tensor, slope: f64, ys: *mut *mut C_tensor) -> *mut c_char;
+    fn abbe_scalar_prelu(xs: *const C_tensor, weight: *const C_tensor, ys: *mut *mut C_tensor) -> *mut c_char;
+    fn abbe_keep_freed_memory();
     fn abbe_autocast_enter(gpu: c_int, kind: i8, was_on: *mut bool, was_kind: *mut i8) -> *mut c_char;
     fn abbe_autocast_exit(gpu: c_int, was_on: bool, was_kind: i8) -> *mut c_char;
     fn abbe_generator_state(gpu: c_int, state: *mut *mut C_tensor) -> *mut c_char;
@@ -190,6 +193,27 @@ fn gpu(device: Device) -> c_int {
         Device::Cuda(index) => index as c_int,
         _ => -1,
     }
+}
+
+/// A leaky rectifier with this slope.
+pub(crate) fn leaky_relu(xs: &Tensor, slope: f64) -> Result<Tensor, TchError> {
+    let mut ys = std::ptr::null_mut();
+    // SAFETY: `xs` is alive, and `ys` is written where the call succeeds.
+    checked(unsafe { abbe_leaky_relu(xs.as_ptr(), slope, &raw mut ys) }).map(|()| owned(ys))
+}
+
+/// The same with the one number of `weight` as its slope.
+pub(crate) fn scalar_prelu(xs: &Tensor, weight: &Tensor) -> Result<Tensor, TchError> {
+    let mut ys = std::ptr::null_mut();
+    // SAFETY: both tensors are alive, and `ys` is written where the call succeeds.
+    checked(unsafe { abbe_scalar_prelu(xs.as_ptr(), weight.as_ptr(), &raw mut ys) }).map(|()| owned(ys))
+}
+
+/// From now on memory that was freed stays with the program, on Linux with glibc: libtorch allocates the same large blocks
+/// in every training step, and fresh pages from the system cost about 6 % of one.
+pub fn keep_freed_memory() {
+    // SAFETY: it only sets parameters of the allocator.
+    unsafe { abbe_keep_freed_memory() }
 }
 
 /// A tensor that a call of ours has made.

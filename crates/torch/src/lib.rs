@@ -3,6 +3,7 @@
 //!
 //! Never: a neural network, a picture, what is in a file. It is the only crate with unsafe code and the only one with C++.
 
+mod activation;
 mod adam;
 mod autocast;
 mod convolution;
@@ -17,11 +18,12 @@ mod restore;
 mod rmsprop;
 mod sgd;
 
+pub use activation::{leaky_relu, prelu};
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
-pub use convolution::{Convolution, add_rows, has_fused_convolutions, keep_memory, rectify};
+pub use convolution::{Convolution, add_rows, has_fused_convolutions, rectify};
 pub use device::{DeviceError, has_bf16, parse_device, processor};
-pub use ffi::{cpu_capability, libtorch_version};
+pub use ffi::{cpu_capability, keep_freed_memory, libtorch_version};
 pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, unscale_gradients};
 pub use layout::channels_last;
 pub use map::MappedFile;

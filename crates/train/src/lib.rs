@@ -3,6 +3,7 @@
 //! Never: decodes or draws a picture, judges a result, prints.
 
 mod batches;
+mod bench;
 mod check;
 pub mod clip;
 mod critic;
@@ -31,6 +32,7 @@ use abbe_torch::SynchronisedBatchNorm;
 use anyhow::{Context, Result};
 
 pub use batches::Batch;
+pub use bench::time_steps;
 pub use descent::Descent;
 pub use experiment::{
     Data, DiscriminatorTraining, Experiment, Group, Length, Losses, NonFinite, OptimizerConfig, Phase, Precision,

@@ -1,5 +1,6 @@
 //! The commands, one file each: their arguments, and what they call.
 
+pub mod bench_train;
 pub mod bench_upscale;
 pub mod convert;
 pub mod data;

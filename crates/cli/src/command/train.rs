@@ -37,6 +37,7 @@ pub struct Arguments {
 /// # Errors
 /// What is wrong with the experiment, its data, or the training.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    abbe_torch::keep_freed_memory();
     let experiment = Experiment::read(&arguments.experiment)?;
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&experiment.name));
     let begin = match arguments.resume {

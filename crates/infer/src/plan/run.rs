@@ -37,7 +37,7 @@ impl Executor {
     /// # Errors
     /// What libtorch says, of a processor without bfloat16 for example.
     pub fn new(model: &dyn SrModel, kind: Kind) -> Result<Option<Self>, TchError> {
-        fast::keep_memory();
+        fast::keep_freed_memory();
         let Some(graph) = fast::has_fused_convolutions().then(|| graph(model)).flatten() else { return Ok(None) };
         let (plan, weights) = lower(graph);
         let kernels = plan.0.iter().zip(weights).map(|(step, weights)| Kernel::new(step, weights, kind));

@@ -25,7 +25,7 @@ impl PRelu {
 
     /// x where x is above 0, else slope * x. Any shape; with slopes per channel `[N, channels, ..]`.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        let ys = recorded(&self.name, "PReLU", self.weight.numel(), xs.prelu(&self.weight));
+        let ys = recorded(&self.name, "PReLU", self.weight.numel(), abbe_torch::prelu(xs, &self.weight));
         graph::note(&self.name, Op::PRelu, &[&self.weight], &[xs], &ys);
         ys
     }
@@ -38,9 +38,7 @@ pub fn relu(xs: &Tensor) -> Tensor {
 
 /// x where x is above 0, else `slope` * x. Any shape.
 pub fn leaky_relu(xs: &Tensor, slope: f64) -> Tensor {
-    // tch's own leaky_relu has no slope; a PReLU with a constant weight is the same function with the same gradient.
-    let weight = Tensor::full([1], slope, (xs.kind(), xs.device()));
-    noted(Op::LeakyRelu(slope), &[xs], recorded("", "LeakyReLU", 0, xs.prelu(&weight)))
+    noted(Op::LeakyRelu(slope), &[xs], recorded("", "LeakyReLU", 0, abbe_torch::leaky_relu(xs, slope)))
 }
 
 /// Hyperbolic tangent, within -1 and 1. Any shape.

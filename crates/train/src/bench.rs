@@ -1,0 +1,58 @@
+//! How long a training step takes: the trainer's own, on a batch of random pictures that stays on the device.
+
+use std::time::Instant;
+
+use abbe_models::vgg;
+use abbe_torch::channels_last;
+use anyhow::{Result, ensure};
+use tch::{Cuda, Device, Kind, Tensor};
+
+use crate::batches::Batch;
+use crate::experiment::{Experiment, Precision, Progress};
+use crate::networks::Networks;
+use crate::trainer::{At, Trainer};
+
+/// SRGAN's adversarial phase.
+const EXPERIMENT: &str = include_str!("bench.toml");
+/// Steps before the clock starts: libtorch prepares its kernels, and the first Adam steps allocate.
+const WARM_UP: u64 = 3;
+
+/// The seconds of each of `steps` adversarial steps of SRGAN on `batch` patches of 96x96, and what `precision` came to.
+///
+/// # Errors
+/// No step or no patch; what libtorch says, such as too little memory.
+pub fn time_steps(batch: i64, steps: u64, precision: Precision, device: Device) -> Result<(Vec<f64>, Precision)> {
+    ensure!(batch > 0 && steps > 0, "there is nothing to time: expected a batch and a number of steps of 1 or more");
+    let experiment = Experiment { precision, ..Experiment::parse(EXPERIMENT)? };
+    let networks = Networks::new(&experiment, device)?;
+    let vgg = vgg::Features::new(vgg::Net::Vgg19, device);
+    let mut trainer = Trainer::new(&experiment, networks, Some(vgg), device, None)?;
+    trainer.begin_phase(0)?;
+    let pictures = |side| channels_last(&Tensor::rand([batch, 3, side, side], (Kind::Float, device)));
+    let patches = Batch::new(pictures(24), pictures(96));
+    let mut timed = |step: u64| -> Result<f64> {
+        let begun = Instant::now();
+        let progress = Progress { step, steps: steps + WARM_UP, scores: &[] };
+        trainer.step(0, At { progress, number: step }, &patches)?;
+        if let Device::Cuda(gpu) = device {
+            Cuda::synchronize(gpu as i64);
+        }
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    (0..WARM_UP).try_for_each(|step| timed(step).map(drop))?;
+    let seconds = (0..steps).map(&mut timed).collect::<Result<_>>()?; // the peers too count from 0 again
+    Ok((seconds, precision.resolved(device)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_step_is_the_trainers_and_nothing_is_refused() {
+        let (seconds, precision) = time_steps(1, 1, Precision::F32, Device::Cpu).unwrap();
+        assert_eq!((seconds.len(), precision), (1, Precision::F32));
+        assert!(time_steps(0, 1, Precision::F32, Device::Cpu).is_err());
+        assert!(time_steps(1, 0, Precision::F32, Device::Cpu).is_err());
+    }
+}
