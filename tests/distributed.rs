@@ -70,7 +70,7 @@ fn apart(scratch: &Scratch, name: &str) -> f64 {
     let kept = one.iter().filter(|(name, _)| !chance.iter().any(|ending| name.ends_with(ending)));
     let each = kept.map(|(name, tensor)| {
         let [one, two] = [tensor, &two[name]].map(|tensor| tensor.to_f32().unwrap());
-        let largest = one.iter().fold(0f32, |most, value| most.max(value.abs()));
+        let largest = one.iter().fold(1e-3f32, |most, value| most.max(value.abs())); // biases begin at 0
         f64::from(one.iter().zip(&two).fold(0f32, |most, (a, b)| most.max((a - b).abs())) / largest)
     });
     each.fold(0.0, f64::max)
