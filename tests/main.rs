@@ -19,4 +19,5 @@ mod selfcheck; // references that hold here
 mod start; // runs that begin with files
 mod support; // scratch folders, pictures, running the program
 mod training; // a whole run, and its sequence of losses
+mod upscale; // pictures as their owners have them
 mod validation; // whole pictures looked at in training, and TensorBoard

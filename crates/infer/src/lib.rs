@@ -3,10 +3,25 @@
 //!
 //! Never: trains, reads or writes a file.
 
+mod engine;
 mod lpips;
 mod luma;
+mod memory;
+mod opacity;
+mod planes;
+mod resized;
+mod rows;
+mod seams;
 mod tile;
+mod tiled;
 mod upscale;
 
+pub use engine::{Engine, Forward};
 pub use lpips::lpips;
-pub use upscale::{Error, notice, upscale};
+pub use memory::{bytes_per_pixel, fit};
+pub use opacity::{premultiplied, unmultiplied};
+pub use planes::Alpha;
+pub use resized::Resized;
+pub use rows::Bands;
+pub use tiled::{Event, LEAST_TILE, Tiled, Tiling};
+pub use upscale::{Error, OVERLAP, notice, upscale};

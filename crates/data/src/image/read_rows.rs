@@ -50,6 +50,11 @@ impl RowReader {
         Ok(Self { path: path.into(), header, source, next: 0 })
     }
 
+    /// Whether the picture is decoded as rows are asked for, rather than held whole.
+    pub fn is_in_rows(&self) -> bool {
+        matches!(self.source, Source::Png(_))
+    }
+
     /// What the picture is.
     pub fn header(&self) -> &Header {
         &self.header

@@ -86,6 +86,11 @@ impl Format {
         }
     }
 
+    /// Whether [`write_rows`](super::write_rows) writes this format as rows come, rather than holding the whole picture.
+    pub fn is_in_rows(self) -> bool {
+        matches!(self, Self::Png | Self::Tiff)
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Png => "PNG",
