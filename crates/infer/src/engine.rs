@@ -7,6 +7,7 @@ use abbe_torch::{autocast, channels_last};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::luma;
+use crate::upscale::OVERLAP;
 
 /// Maps `[N, 3, h, w]` RGB in [0, 1] to `[N, 3, h * scale, w * scale]`, both in float32 on one device.
 pub type Forward<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor, TchError> + 'a>;
@@ -40,6 +41,12 @@ impl<'a> Engine<'a> {
             forward: forward(kind),
             exact: (kind != Kind::Float).then(|| forward(Kind::Float)),
         }
+    }
+
+    /// How far around a tile is seen: as far as the network sees, or, if that is more than [`OVERLAP`] LR pixels, as far as was
+    /// `chosen`.
+    pub fn overlap(&self, chosen: usize) -> usize {
+        if self.radius > OVERLAP { self.radius.min(chosen) } else { self.radius }
     }
 
     /// The mean over the eight symmetries of the square (turned and mirrored input, output turned back), which EDSR

@@ -18,7 +18,7 @@ mod upscale;
 
 pub use engine::{Engine, Forward};
 pub use lpips::lpips;
-pub use memory::{bytes_per_pixel, fit};
+pub use memory::{Cut, bytes_per_pixel, fit};
 pub use opacity::{premultiplied, unmultiplied};
 pub use planes::Alpha;
 pub use resized::Resized;

@@ -5,7 +5,6 @@ use abbe_models::{SrModel, summary};
 use crate::engine::Engine;
 use crate::tile::even;
 use crate::tiled::LEAST_TILE;
-use crate::upscale::OVERLAP;
 
 /// Bytes that the program and libtorch take by themselves.
 const PROGRAM: usize = 400 << 20;
@@ -24,36 +23,44 @@ pub fn bytes_per_pixel(model: &dyn SrModel) -> usize {
     LIVE * largest / (SIDE * SIDE) as usize
 }
 
-/// The side of tiles and how far around them is seen, such that a picture of `size` (height, width) with so many `planes` is
-/// upscaled within `memory` bytes, if that can be; and the bytes that it takes, about.
+/// How a picture is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// The side of tiles' cores in LR pixels.
+    pub side: usize,
+    /// How far around them is seen.
+    pub overlap: usize,
+    /// The bytes that this takes, about.
+    pub bytes: usize,
+}
+
+/// The largest tiles such that a picture of `size` (height, width) with so many `planes` is upscaled within `memory` bytes; where
+/// that cannot be, those that take the least.
 ///
-/// Tiles see as far as the network. One that sees more than 64 LR pixels far is run on the whole picture, or, where that does
-/// not fit, in tiles that see 64.
+/// Tiles see as far as the network. One that sees more than [`crate::OVERLAP`] LR pixels far is run on the whole picture, or, where
+/// that does not fit, in tiles that see `overlap`.
 pub fn fit(
     engine: &Engine,
     bytes_per_pixel: usize,
-    size: (usize, usize),
-    planes: usize,
+    (size, planes): ((usize, usize), usize),
     memory: usize,
-) -> (usize, usize, usize) {
+    overlap: usize,
+) -> Cut {
     let longest = size.0.max(size.1);
-    let takes = |side: usize, overlap: usize| {
+    let cut = |side: usize, overlap: usize| {
         let core = [even(size.0, side), even(size.1, side)];
         let seen = |core: usize, length: usize| overlap.saturating_mul(2).saturating_add(core).min(length);
         let rows = seen(core[0], size.0);
         let passes = if planes % 2 == 0 { 2 } else { 1 }; // opacity goes through the network too
         let tile = rows * seen(core[1], size.1) * bytes_per_pixel * passes;
         let held = size.1 * planes * size_of::<f32>() * (rows + core[0] * engine.scale * engine.scale);
-        PROGRAM + tile + held
+        Cut { side, overlap, bytes: PROGRAM + tile + held }
     };
-    let far = engine.radius > OVERLAP;
-    let whole = (longest, engine.radius.min(longest));
-    let overlap = if far { OVERLAP } else { engine.radius };
-    let tiles = SIDES.iter().filter(|&&side| side < longest).map(|&side| (side, overlap));
-    let tried: Vec<_> =
-        std::iter::once(whole).chain(tiles).map(|(side, overlap)| (side, overlap, takes(side, overlap))).collect();
-    let least = tried.iter().copied().min_by_key(|&(_, _, bytes)| bytes);
-    tried.iter().copied().find(|&(_, _, bytes)| bytes <= memory).or(least).unwrap_or((longest, overlap, 0))
+    let around = engine.overlap(overlap);
+    let tiles = SIDES.iter().filter(|&&side| side < longest).map(|&side| cut(side, around));
+    let cuts: Vec<Cut> = std::iter::once(cut(longest, engine.radius.min(longest))).chain(tiles).collect();
+    let fitting = cuts.iter().find(|cut| cut.bytes <= memory);
+    *fitting.or(cuts.iter().min_by_key(|cut| cut.bytes)).unwrap_or(&cuts[0])
 }
 
 #[cfg(test)]
@@ -68,20 +75,20 @@ mod tests {
         let near = build(&srresnet::Config { blocks: 2, ..srresnet::Config::paper(4) }.into(), Device::Cpu).unwrap();
         let near = Engine::of(near.as_ref(), Kind::Float);
         let sides = [600 << 20, 2 << 30, 16 << 30].map(|memory| {
-            let (side, overlap, bytes) = fit(&near, 16_384, (4000, 6000), 3, memory);
+            let Cut { side, overlap, bytes } = fit(&near, 16_384, ((4000, 6000), 3), memory, 8);
             assert!(overlap == near.radius && bytes <= memory, "{bytes}");
             side
         });
         assert!(sides.is_sorted() && sides[0] < sides[1] && sides[1] < sides[2], "{sides:?}");
-        assert_eq!(fit(&near, 16_384, (100, 90), 3, 1 << 30).0, 100);
+        assert_eq!(fit(&near, 16_384, ((100, 90), 3), 1 << 30, 8).side, 100);
         // Too little for any: what takes the least.
-        assert_eq!(fit(&near, 16_384, (4000, 6000), 3, 1).0, LEAST_TILE);
+        assert_eq!(fit(&near, 16_384, ((4000, 6000), 3), 1, 8).side, LEAST_TILE);
 
         let config = rrdbnet::Config { channels: 1, growth: 1, ..rrdbnet::Config::paper(4) };
         let far = build(&config.into(), Device::Cpu).unwrap();
         let far = Engine::of(far.as_ref(), Kind::Float);
-        assert_eq!(fit(&far, 16_384, (300, 200), 3, 4 << 30).1, 300);
-        assert_eq!(fit(&far, 16_384, (1000, 2000), 3, 4 << 30).1, OVERLAP);
+        assert_eq!(fit(&far, 16_384, ((300, 200), 3), 4 << 30, 100).overlap, 300);
+        assert_eq!(fit(&far, 16_384, ((1000, 2000), 3), 4 << 30, 100).overlap, 100);
     }
 
     #[test]

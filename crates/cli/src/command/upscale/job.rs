@@ -15,7 +15,7 @@ use abbe_run::write_atomic_with;
 use anyhow::{Context, Result};
 
 use super::Arguments;
-use super::model::{Model, resampling};
+use super::model::{Model, bytes_per_pixel, resampling};
 use super::outputs::Job;
 use crate::stop;
 use events::Events;
@@ -49,10 +49,11 @@ pub fn run(arguments: &Arguments, model: &Model, job: &Job, advance: &dyn Fn(u64
             advance((header.size.0 * header.size.1) as u64);
             lost
         }
-        Model::Network(network, _, bytes) => {
+        Model::Network(network, _, known) => {
+            let bytes = bytes_per_pixel(network.as_ref(), known, header.size.0 * header.size.1);
             let engine = arguments.model.engine(network.as_ref());
             let picture = (header.size, header.planes());
-            let (tiling, notice) = arguments.model.tiling(&engine, *bytes, picture, held)?;
+            let (tiling, notice) = arguments.model.tiling(&engine, bytes, picture, held)?;
             let events = Events::new(advance);
             let tell = |event| events.note(event);
             let sr = Box::new(Tiled::new(&engine, tiling, picture, source, &stop::requested, &tell));

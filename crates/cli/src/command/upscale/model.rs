@@ -1,5 +1,6 @@
 //! What enlarges the pictures, and how it is run.
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use abbe_data::resample::{Border, Kernel, Method};
@@ -90,8 +91,8 @@ fn memory(text: &str) -> Result<usize> {
 pub enum Model {
     /// Interpolation, which knows any size, by its name.
     Kernel(Kernel),
-    /// A network, by its file's name, and the bytes that it takes for each pixel that it sees.
-    Network(Box<dyn SrModel>, String, usize),
+    /// A network, the name of its file, and the bytes that it takes for each pixel that it sees.
+    Network(Box<dyn SrModel>, String, OnceCell<usize>),
 }
 
 /// Opens what `--model` names, and says what must be known of it if `tell`.
@@ -128,15 +129,22 @@ pub fn open(
     }
     let Upscaler::Network(network) = opened.upscaler else { bail!("{}: expected a network", arguments.model) };
     let name = Path::new(&arguments.model).file_stem().context("--model: expected a file")?;
-    let bytes = match device {
-        Device::Cpu => abbe_infer::bytes_per_pixel(network.as_ref()),
-        _ => ON_DEVICE,
-    };
-    Ok(Model::Network(network, name.to_string_lossy().into_owned(), bytes))
+    Ok(Model::Network(network, name.to_string_lossy().into_owned(), OnceCell::new()))
 }
 
-/// What a pixel is taken to need on a GPU: as a network with 64 channels at x4. Where memory runs out, tiles become smaller.
-const ON_DEVICE: usize = 16 << 10;
+/// Bytes that a pixel is taken to need on a GPU, and for pictures that are too small for it to matter: as with 64 channels at
+/// x4. Where memory runs out, tiles become smaller.
+const USUAL: usize = 16 << 10;
+/// Pixels of a picture that is too small.
+const FEW: usize = 128 * 128;
+
+/// Bytes that a network takes for each pixel that it sees; kept in `known`, for it is run to know.
+pub fn bytes_per_pixel(network: &dyn SrModel, known: &OnceCell<usize>, pixels: usize) -> usize {
+    match network.store().device() {
+        Device::Cpu if pixels > FEW => *known.get_or_init(|| abbe_infer::bytes_per_pixel(network)),
+        _ => USUAL,
+    }
+}
 
 impl Model {
     /// How many times a picture becomes larger where nothing else is said.
@@ -185,23 +193,22 @@ impl Arguments {
             AlphaArgument::Network => Alpha::Network,
             AlphaArgument::Bicubic => Alpha::Bicubic,
         };
-        let near = engine.radius.min(self.overlap.max(OVERLAP.min(engine.radius)));
         let mut notice = None;
         let (side, overlap) = match self.tile {
             Tile::Off => (size.0.max(size.1), engine.radius),
             Tile::Side(side) => {
                 let multiple = engine.multiple;
                 ensure!(side >= multiple, "--tile {side}: this network takes tiles of {multiple} pixels or more");
-                (side, near)
+                (side, engine.overlap(self.overlap))
             }
             Tile::Auto => {
-                let (side, overlap, takes) =
-                    fit(engine, bytes * self.batch, size, planes, self.memory.saturating_sub(held));
-                let (takes, allowed) = ((takes + held).div_ceil(1 << 20), self.memory >> 20);
+                let memory = self.memory.saturating_sub(held);
+                let cut = fit(engine, bytes * self.batch, (size, planes), memory, self.overlap);
+                let (takes, allowed) = ((cut.bytes + held).div_ceil(1 << 20), self.memory >> 20);
                 notice = (takes > allowed).then(|| {
                     format!("takes about {takes} MiB of memory with the smallest tiles, more than the {allowed} MiB of --memory")
                 });
-                (side, if overlap == OVERLAP { near } else { overlap })
+                (cut.side, cut.overlap)
             }
         };
         Ok((Tiling { side, overlap, batch: self.batch, alpha, match_colors: self.color_match }, notice))

@@ -62,10 +62,16 @@ mod tests {
         let advance = |count| pixels.set(pixels.get() + count);
         let events = Events::new(&advance);
         assert!(events.notices(64, 349).is_empty());
-        for event in [Event::Tile { pixels: 9 }, Event::Smaller { side: 64 }, Event::Smaller { side: 32 }] {
+        for event in [
+            Event::Tile { pixels: 9 },
+            Event::Smaller { side: 64 },
+            Event::Smaller { side: 32 },
+            Event::NotFinite,
+            Event::NotFinite,
+            Event::Seam { largest: 0.5 },
+        ] {
             events.note(event);
         }
-        [Event::NotFinite, Event::NotFinite, Event::Seam { largest: 0.5 }].map(|event| events.note(event));
         let told = events.notices(64, usize::MAX).join("\n");
         assert!(
             ["32 pixels", "2 batches", "all of a picture", "1.28e2"].iter().all(|part| told.contains(part)),
