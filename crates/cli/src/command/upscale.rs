@@ -27,9 +27,9 @@ pub struct Arguments {
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     #[command(flatten)]
-    output: outputs::Arguments,
+    output: outputs::OutputArguments,
     #[command(flatten)]
-    model: model::Arguments,
+    model: model::ModelArguments,
     /// How many times larger [default: what the network does; 4 for the others], by resampling what the network makes
     #[arg(long, value_parser = factor, conflicts_with = "size")]
     scale: Option<f64>,

@@ -15,7 +15,7 @@ use crate::method::{self, CheckpointArguments};
 
 /// How a network is run.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub struct ModelArguments {
     /// A checkpoint, or bicubic, lanczos, nearest
     #[arg(long, value_name = "CKPT|NAME")]
     model: String,
@@ -100,7 +100,7 @@ pub enum Model {
 /// # Errors
 /// Those of [`method::open`].
 pub fn open(
-    arguments: &Arguments,
+    arguments: &ModelArguments,
     checkpoint: &CheckpointArguments,
     scale: Option<f64>,
     device: Device,
@@ -165,7 +165,7 @@ impl Model {
     }
 }
 
-impl Arguments {
+impl ModelArguments {
     /// The network as the options have it run.
     pub fn engine<'a>(&self, network: &'a dyn SrModel) -> Engine<'a> {
         let kind = match (self.precision, network.store().device()) {

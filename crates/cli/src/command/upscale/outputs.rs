@@ -12,7 +12,7 @@ use crate::output::keep_apart;
 
 /// How results are named and kept.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub struct OutputArguments {
     /// A picture file, a folder, or - for standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
@@ -55,7 +55,7 @@ fn pattern(text: &str) -> Result<String> {
     Ok(text.into())
 }
 
-impl Arguments {
+impl OutputArguments {
     /// The results of `inputs`, of which those that are there already are left out with `--resume`; how many these are.
     /// `given` are the arguments that name the inputs; `scale` and `model` are for names.
     ///
