@@ -11,13 +11,10 @@ pub fn premultiplied<'a>(bands: Bands<'a>, planes: usize) -> Bands<'a> {
     each(bands, planes, |color, opacity| color * opacity)
 }
 
-/// The reverse: colours and opacity are clamped to [0, 1]; the colour of a pixel without opacity is 0. What is not finite
-/// stays so.
+/// The reverse; the colour of a pixel without opacity is 0. Neither is clamped: where interpolation overshoots, colour and opacity
+/// do so alike. What is not finite stays so.
 pub fn unmultiplied<'a>(bands: Bands<'a>, planes: usize) -> Bands<'a> {
-    each(bands, planes, |color, opacity| match opacity.clamp(0.0, 1.0) {
-        0.0 if color.is_finite() => 0.0,
-        opacity => color / opacity,
-    })
+    each(bands, planes, |color, opacity| if opacity <= 0.0 && color.is_finite() { 0.0 } else { color / opacity })
 }
 
 fn each<'a>(bands: Bands<'a>, planes: usize, of: impl Fn(f32, f32) -> f32 + 'a) -> Bands<'a> {
@@ -49,6 +46,7 @@ mod tests {
         assert_eq!(multiplied, [0.4, 0.0, 1.0, 0.5, 0.0, 1.0]);
         assert_eq!(one(unmultiplied(bands(multiplied), 2)), [0.8, 0.0, 1.0, 0.5, 0.0, 1.0]);
         assert_eq!(one(premultiplied(bands(band()), 3)), band());
+        assert_eq!(one(unmultiplied(bands(vec![0.6, -0.1, 1.2, -0.2]), 2)), [0.5, 0.0, 1.2, -0.2]);
         assert!(one(unmultiplied(bands(vec![f32::NAN, 0.0]), 2))[0].is_nan());
     }
 }

@@ -52,7 +52,7 @@ fn where_it_changes(opacity: &Tensor, enlarged: &Tensor, scale: i64) -> Result<T
     let flat = highest(opacity)?.f_add(&highest(&opacity.f_neg()?)?)?; // 0 where highest and lowest are the same
     let size = [enlarged.size()[2], enlarged.size()[3]];
     let nearest = |xs: &Tensor| xs.f_upsample_nearest2d(size, scale as f64, scale as f64);
-    nearest(opacity)?.f_where_self(&nearest(&flat)?.f_eq(0.0)?, &enlarged.f_clamp(0.0, 1.0)?)
+    nearest(opacity)?.f_where_self(&nearest(&flat)?.f_eq(0.0)?, enlarged)
 }
 
 /// How much farther than the network a pixel whose colours are matched sees.
