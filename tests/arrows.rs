@@ -43,10 +43,12 @@ const PLAN: [(&str, &[&str]); 13] = [
 
 /// What only some crates may use: libtorch where tensors are, pictures' formats, figures' drawing and the
 /// network in one crate each.
-const RESERVED: [(&str, &[&str]); 5] = [
+const RESERVED: [(&str, &[&str]); 7] = [
     ("tch", &["abbe-torch", "abbe-models", "abbe-infer", "abbe-train", "abbe-selfcheck", "abbe"]),
     ("torch-sys", &["abbe-torch"]),
     ("image", &["abbe-data"]),
+    ("png", &["abbe-data"]),
+    ("tiff", &["abbe-data"]),
     ("plotters", &["abbe-viz"]),
     ("ureq", &["abbe-hub"]),
 ];

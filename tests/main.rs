@@ -24,4 +24,5 @@ mod steps; // optimisers, clipping, loss scaling and averages against PyTorch's 
 mod support; // scratch folders, pictures, running the program
 mod trainer; // its steps against PyTorch's
 mod training; // a whole run, and its sequence of losses
+mod upscale; // pictures as their owners have them
 mod validation; // whole pictures looked at in training, and TensorBoard

@@ -1,6 +1,7 @@
 //! A whole run of the small experiment: what it writes, and that it computes what it always computed.
 
 use abbe_checkpoint::TrainingState;
+use abbe_data::image::{Conversion, read};
 use serde_json::{Value, json};
 
 use crate::support::{ABBE, EXPERIMENT, Finished, program, repository, small_experiment};
@@ -155,8 +156,8 @@ fn judged_again_it_is_the_same(scratch: &crate::support::Scratch) {
         .fails_with(&["pictures/a.png"]);
     let model = "--model run/checkpoints/srgan_final.pth";
     scratch.abbe(&format!("upscale run/pictures/scene2/lr.png -o big.png {model}")).ok();
-    let file = |path: &str| std::fs::read(scratch.path(path)).unwrap();
-    assert_eq!(file("big.png"), file("run/pictures/scene2/srgan.png"));
+    let picture = |path: &str| read(&scratch.path(path), Conversion::Refuse).unwrap();
+    assert_eq!(picture("big.png"), picture("run/pictures/scene2/srgan.png"));
 }
 
 #[cfg(unix)]

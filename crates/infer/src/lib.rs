@@ -3,14 +3,29 @@
 //!
 //! Never: trains, reads or writes a file.
 
+mod engine;
 mod lpips;
 mod luma;
+mod memory;
+mod opacity;
 pub mod plan;
+mod planes;
 mod race;
+mod resized;
+mod rows;
+mod seams;
 mod tile;
+mod tiled;
 mod upscale;
 
+pub use engine::{Engine, Forward};
 pub use lpips::lpips;
+pub use memory::{Cut, bytes_per_pixel, fit};
+pub use opacity::{premultiplied, unmultiplied};
 pub use plan::{Executor, Plan};
+pub use planes::Alpha;
 pub use race::{Lap, race};
-pub use upscale::{Error, notice, upscale};
+pub use resized::Resized;
+pub use rows::Bands;
+pub use tiled::{Event, LEAST_TILE, Tiled, Tiling};
+pub use upscale::{Error, OVERLAP, notice, upscale};

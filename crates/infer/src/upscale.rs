@@ -2,18 +2,18 @@
 
 use abbe_data::image::Rgb8;
 use abbe_models::{SrModel, bicubic};
-use abbe_torch::channels_last;
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError};
 
-use crate::luma;
-use crate::tile::{Margin, Tile, tiles};
+use crate::engine::Engine;
+use crate::planes::Alpha;
+use crate::tiled::{Tiled, Tiling};
 
 /// Side of a tile's core in LR pixels: large enough that its surroundings cost little, small enough for any machine.
 const TILE: usize = 192;
 /// What a tile is seen with around it at most, in LR pixels: RRDBNet of 23 blocks would ask for 349, which is more than the
 /// tile itself. With random weights of up to He's variance its result differs from that of the whole picture by 4e-6 of the
 /// output's deviation, which is rounding; it was not measured with trained ones.
-const OVERLAP: usize = 64;
+pub const OVERLAP: usize = 64;
 /// SR pixels of the largest picture that is run whole rather than in tiles which overlap by less than the network sees: x4
 /// with 64 channels in float32, one layer's output takes 1 GiB then, and the pass about 4.
 const WHOLE: usize = 1 << 22;
@@ -30,6 +30,17 @@ pub enum Error {
         width: usize,
         /// libtorch's reason.
         source: TchError,
+    },
+    /// A stop was asked for.
+    #[error("stopped before the picture was done")]
+    Stopped,
+    /// A picture that ends before its last row.
+    #[error("expected {expected} rows of LR pixels at least, found {found}; the picture's file is damaged: replace it")]
+    Rows {
+        /// Rows that are needed.
+        expected: usize,
+        /// Rows that came.
+        found: usize,
     },
     /// The perceptual distance of these pictures cannot be had.
     #[error(transparent)]
@@ -85,52 +96,23 @@ fn exact(model: &dyn SrModel) -> usize {
 }
 
 fn upscale_by(model: &dyn SrModel, picture: &Rgb8, side: usize, radius: usize) -> Result<Rgb8, Error> {
-    let scale = model.scale() as usize;
-    let (height, width) = (picture.height * scale, picture.width * scale);
-    let mut sr = Rgb8::new(height, width, vec![0; height * width * 3])?;
-    let margin = Margin { radius, multiple: model.multiple() as usize };
-    for tile in tiles(picture.height, picture.width, side, margin) {
-        let [rows, columns] = &tile.seen;
-        let seen = picture.crop(rows.start, columns.start, rows.len(), columns.len())?;
-        let error = |source| Error::Tile { height: rows.len(), width: columns.len(), source };
-        let core = tch::no_grad(|| run(model, &seen, &tile)).map_err(error)?;
-        let [rows, columns] = &tile.core;
-        paste(&mut sr, &Rgb8::from_planes_f32(rows.len() * scale, columns.len() * scale, &core)?, &tile, scale);
+    let engine = Engine::of(model, Kind::Float);
+    let (height, width) = (picture.height * engine.scale, picture.width * engine.scale);
+    let mut sr = Vec::with_capacity(3 * height * width);
+    let tiling = Tiling { side, overlap: radius, batch: 1, alpha: Alpha::Network, match_colors: false };
+    let source = Box::new(std::iter::once_with(|| Ok(picture.to_planes_f32())));
+    for strip in Tiled::new(&engine, tiling, (picture.size(), 3), source, &|| false, &|_| {}) {
+        let strip = strip?;
+        sr.extend(Rgb8::from_planes_f32(strip.len() / 3 / width, width, &strip)?.pixels);
     }
-    Ok(sr)
-}
-
-/// The core of a tile, upscaled: planes `[3, height, width]`, not clamped.
-fn run(model: &dyn SrModel, seen: &Rgb8, tile: &Tile) -> Result<Vec<f32>, TchError> {
-    let scale = model.scale();
-    let lr = Tensor::f_from_slice(&seen.to_planes_f32())?
-        .f_view([1, 3, seen.height as i64, seen.width as i64])?
-        .f_to_device(model.store().device())?;
-    let core = |axis: usize| {
-        let (core, seen) = (&tile.core[axis], &tile.seen[axis]);
-        ((core.start - seen.start) as i64 * scale, core.len() as i64 * scale)
-    };
-    let ((top, height), (left, width)) = (core(0), core(1));
-    let sr = match model.colors() {
-        1 => luma::upscale(model, &lr)?,
-        _ => model.forward(&channels_last(&lr), false),
-    }; // [1, 3, h * scale, w * scale]
-    let core = sr.f_narrow(2, top, height)?.f_narrow(3, left, width)?.f_contiguous()?;
-    Vec::try_from(core.f_to_device(tch::Device::Cpu)?.f_view([-1])?)
-}
-
-fn paste(sr: &mut Rgb8, core: &Rgb8, tile: &Tile, scale: usize) {
-    let (top, left) = (tile.core[0].start * scale, tile.core[1].start * scale);
-    let (stride, length) = (sr.width * 3, core.width * 3);
-    for (row, line) in (top..).zip(core.pixels.chunks_exact(length)) {
-        sr.pixels[row * stride + left * 3..][..length].copy_from_slice(line);
-    }
+    Ok(Rgb8::new(height, width, sr)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use abbe_models::{Config, build, rrdbnet, srcnn, srresnet, srvgg};
+    use tch::Tensor;
 
     /// A picture without any regularity: a hash of the position.
     fn noise(height: usize, width: usize) -> Rgb8 {

@@ -1,7 +1,10 @@
 //! A file that is there whole, or not at all.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+
+use tempfile::NamedTempFile;
 
 use crate::{Error, io};
 
@@ -13,15 +16,44 @@ pub const TEMPORARY: &str = ".abbe-";
 /// # Errors
 /// The path and the system's reason; then neither `path` nor the sibling has changed or remains.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    write_atomic_with(path, |file| file.write_all(bytes).map_err(io("write", path)))
+}
+
+/// The same for a file that is written piece by piece, by `write`; what that returns.
+///
+/// # Errors
+/// As those of [`write_atomic`], and those of `write`, after which nothing of the file remains.
+pub fn write_atomic_with<T, E: From<Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<T, E>,
+) -> Result<T, E> {
+    let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(io("make the folder", folder))?;
-    let mut file = builder().tempfile_in(folder).map_err(|error| io("write", path)(error.kind().into()))?; // without the sibling's name
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io("write", path))?;
+    let mut file = sibling(path, folder)?;
+    let written = write(file.as_file_mut())?;
+    file.as_file().sync_all().map_err(io("write", path))?;
     file.persist(path).map_err(|error| io("write", path)(error.error))?;
-    Ok(())
+    Ok(written)
+}
+
+/// Whether [`write_atomic`] can begin: whether a file can be made in the folder of `path`, or in the nearest one above it that
+/// is there. Nothing is left.
+///
+/// # Errors
+/// The path and the system's reason.
+pub fn check_writable(path: &Path) -> Result<(), Error> {
+    let there = folder_of(path).ancestors().find(|folder| folder.as_os_str().is_empty() || folder.exists());
+    let there = there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    sibling(path, there).map(drop)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file in `folder` that becomes `path`; the message has not the name that it has until then.
+fn sibling(path: &Path, folder: &Path) -> Result<NamedTempFile, Error> {
+    builder().tempfile_in(folder).map_err(|error| io("write", path)(error.kind().into()))
 }
 
 /// Temporary files are private by default; ours become ordinary files, so they get ordinary rights (less the umask).
@@ -45,6 +77,29 @@ mod tests {
         write_atomic(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_can_be_written_is_told_without_leaving_anything() {
+        let folder = tempfile::tempdir().unwrap();
+        check_writable(&folder.path().join("new/newer/a.txt")).unwrap();
+        std::fs::write(folder.path().join("file"), b"x").unwrap();
+        let error = check_writable(&folder.path().join("file/a.txt")).unwrap_err().to_string();
+        assert!(error.contains("file/a.txt"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_fails_half_way_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_atomic(&path, b"old").unwrap();
+        let half = write_atomic_with(&path, |file| {
+            file.write_all(b"ne").unwrap();
+            Err::<(), _>(io("write", &path)(std::io::ErrorKind::StorageFull.into()))
+        });
+        assert!(half.is_err() && std::fs::read(&path).unwrap() == b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

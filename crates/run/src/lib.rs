@@ -11,7 +11,7 @@ mod tensorboard;
 
 use std::path::{Path, PathBuf};
 
-pub use atomic::{TEMPORARY, write_atomic};
+pub use atomic::{TEMPORARY, check_writable, write_atomic, write_atomic_with};
 pub use folder::RunFolder;
 pub use log::{Log, LogRow, ReadLog, json_number, read_log};
 pub use manifest::{BestRecord, DataRecord, Earlier, Manifest, NetworkRecord, ResumeRecord};

@@ -1,40 +1,44 @@
 //! `abbe upscale`
 
-use std::path::{Path, PathBuf};
+mod batch;
+mod inputs;
+mod job;
+mod model;
+mod outputs;
+mod size;
 
-use abbe_data::image::{self, Conversion};
-use abbe_eval::Upscaler;
-use abbe_run::write_atomic;
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 
 use crate::device::DeviceArgument;
 use crate::method::CheckpointArguments;
-use crate::output::{keep_apart, named};
-use crate::{method, progress, stop};
+use size::{Sides, factor};
 
 /// Enlarge pictures with a network
 ///
-/// Example: abbe upscale photo.jpg -o photo_x4.png --model runs/demo/checkpoints/warm-up_final.pth
+/// Reads PNG, JPEG, WebP, BMP and TIFF of 8 and 16 bits, grey and RGB, with and without opacity; depth, greyness, opacity,
+/// colour profile and EXIF data are kept as far as the format of the result has them, and what it has not is told.
+///
+/// Example: abbe upscale photos -o photos_x4 --format jpg --model runs/demo/checkpoints/warm-up_final.pth
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Pictures, or folders of pictures
+    /// Pictures, folders with the folders in them, patterns such as 'shots/*.png', or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// A PNG file for one picture, or a folder
-    #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
-    /// A checkpoint, or `bicubic`
-    #[arg(long, value_name = "CKPT|NAME")]
-    model: String,
-    /// How many times larger, for `bicubic` [default: 4] and for networks that do not tell it
-    #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=16))]
-    scale: Option<usize>,
-    /// Accept grey (made three channels), 16-bit (rounded) and transparent pictures (alpha is dropped)
-    #[arg(long)]
-    convert: bool,
-    /// Replace pictures that are there already
-    #[arg(long)]
-    overwrite: bool,
+    #[command(flatten)]
+    output: outputs::OutputArguments,
+    #[command(flatten)]
+    model: model::ModelArguments,
+    /// How many times larger [default: what the network does; 4 for the others], by resampling what the network makes
+    #[arg(long, value_parser = factor, conflicts_with = "size")]
+    scale: Option<f64>,
+    /// The result's size in pixels: 1920x, x1080 or 1920x1080
+    #[arg(long, value_name = "WIDTHxHEIGHT")]
+    size: Option<Sides>,
+    /// How many pictures are made at once
+    #[arg(long, default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
+    jobs: usize,
     #[command(flatten)]
     checkpoint: CheckpointArguments,
     #[command(flatten)]
@@ -44,53 +48,34 @@ pub struct Arguments {
 /// Upscales the pictures.
 ///
 /// # Errors
-/// What is wrong with the model, a picture or the place to write to. Pictures finished before are whole.
+/// What is wrong with the model or the place to write to, before any work; at the end, that a picture could not be made.
+/// Those that could are whole.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let choice = arguments.checkpoint.choice(arguments.scale, std::slice::from_ref(&arguments.model))?;
-    let method = method::open(&arguments.model, &choice, arguments.device.find()?)?;
-    method.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
-    let upscaler = method.upscaler;
-    let scale = match &upscaler {
-        Upscaler::Bicubic => arguments.scale.unwrap_or(4),
-        Upscaler::Network(network) => arguments.scale.unwrap_or(network.scale() as usize),
-    };
-    let conversion = if arguments.convert { Conversion::Convert } else { Conversion::Refuse };
-    let work = plan(&arguments.inputs, &arguments.output)?;
-    work.iter().try_for_each(|(input, output)| keep_apart(&[input.as_path()], output, arguments.overwrite))?;
-    let bar = progress::bar("upscale", work.len() as u64);
-    for (input, output) in &work {
-        stop::check()?;
-        let picture = image::read(input, conversion)?;
-        let sr = upscaler
-            .upscale(&picture, scale)
-            .with_context(|| format!("{} with the model {}", input.display(), arguments.model))?;
-        stop::check()?;
-        write_atomic(output, &image::encode_png(&sr)?)?;
-        bar.inc(1);
-        let notice = upscaler.notice(&picture).into_iter();
-        bar.suspend(|| notice.for_each(|notice| eprintln!("notice: {}: {notice}", input.display())));
-        bar.suspend(|| println!("{} {}x{} -> {}", output.display(), picture.width, picture.height, size(&sr)));
+    let first = arguments.open(true)?;
+    let spool = tempfile::tempdir().context("the folder for temporary files cannot be used")?;
+    let inputs = inputs::find(&arguments.inputs, spool.path())?;
+    let scale = arguments.scale.unwrap_or(first.scale() as f64);
+    let names = (format!("{scale}"), first.name());
+    let (jobs, there) = arguments.output.plan(&arguments.inputs, &inputs, &names.0, &names.1)?;
+    if there > 0 {
+        eprintln!("notice: {there} of {} pictures are there already and were left out", there + jobs.len());
     }
-    bar.finish_and_clear();
+    let all = jobs.len();
+    let failed = batch::run(arguments, first, jobs)?;
+    ensure!(failed == 0, "{failed} of {all} pictures could not be made; the others are whole");
     Ok(())
 }
 
-fn size(picture: &image::Rgb8) -> String {
-    format!("{}x{}", picture.width, picture.height)
-}
-
-/// Each input with its output: every picture of a folder, under its own name with the ending png.
-fn plan(inputs: &[PathBuf], output: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    if let [input] = inputs
-        && !input.is_dir()
-        && !output.is_dir()
-    {
-        ensure!(
-            output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")),
-            "-o {}: expected a file name that ends in .png, the format that Abbe writes",
-            output.display()
-        );
-        return Ok(vec![(input.clone(), output.to_path_buf())]);
+impl Arguments {
+    fn open(&self, tell: bool) -> Result<model::Model> {
+        model::open(&self.model, &self.checkpoint, self.scale, self.device.find()?, tell)
     }
-    named(inputs, output)
+
+    /// How large a picture becomes.
+    ///
+    /// # Errors
+    /// Too large a size.
+    fn target(&self, lr: (usize, usize), model: &model::Model) -> Result<(usize, usize)> {
+        size::target(lr, self.size, self.scale.unwrap_or(model.scale() as f64))
+    }
 }

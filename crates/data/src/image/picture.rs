@@ -1,5 +1,7 @@
 //! A picture with everything of its file that an output file is to have.
 
+use std::ops::Range;
+
 use super::{Rgb8, Samples};
 use crate::Error;
 
@@ -53,6 +55,17 @@ impl Picture {
     /// The pixels as `[channels, height, width]` floats in [0, 1].
     pub fn to_planes_f32(&self) -> Vec<f32> {
         self.color.to_planes_f32(self.channels())
+    }
+
+    /// Some rows of the pixels with their opacity, if they have one, as `[planes, rows, width]` floats in [0, 1].
+    pub(super) fn rows_to_planes_f32(&self, rows: Range<usize>) -> Vec<f32> {
+        let of = |samples: &Samples, channels: usize| {
+            let line = self.width * channels;
+            samples.slice(rows.start * line..rows.end * line).to_planes_f32(channels)
+        };
+        let mut planes = of(&self.color, self.channels());
+        planes.extend(self.alpha.iter().flat_map(|alpha| of(alpha, 1)));
+        planes
     }
 
     /// The opacity as `[height, width]` floats in [0, 1].

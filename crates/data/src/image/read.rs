@@ -21,7 +21,7 @@ use crate::Error;
 pub const MAX_DECODED_BYTES: u64 = 1 << 31;
 
 /// What a PNG file may hold beside its pixels, once uncompressed (profile, EXIF, texts): 64 MiB.
-const MAX_METADATA_BYTES: u64 = 1 << 26;
+pub(super) const MAX_METADATA_BYTES: u64 = 1 << 26;
 
 /// What to do with a picture that is not RGB with 8 bits per channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ fn decode(path: &Path, conversion: Conversion, least: u64) -> Result<Picture, Er
 }
 
 /// A decoder that has read the header.
-fn open(path: &Path) -> Result<Box<dyn ImageDecoder>, Error> {
+pub(super) fn open(path: &Path) -> Result<Box<dyn ImageDecoder>, Error> {
     let unreadable = |source| Error::Read { path: path.into(), source };
     let undecodable = |error: ImageError| Error::Decode { path: path.into(), reason: error.to_string() };
     let file = BufReader::new(File::open(path).map_err(unreadable)?);
@@ -138,7 +138,7 @@ fn check_size(path: &Path, decoder: &impl ImageDecoder, least: u64) -> Result<()
     Err(Error::TooLarge { path: path.into(), size, bytes, limit: MAX_DECODED_BYTES })
 }
 
-fn check_pixels(path: &Path, decoder: &impl ImageDecoder, conversion: Conversion) -> Result<(), Error> {
+pub(super) fn check_pixels(path: &Path, decoder: &impl ImageDecoder, conversion: Conversion) -> Result<(), Error> {
     if matches!(decoder.original_color_type(), ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16) {
         return Err(Error::Pixels { path: path.into(), found: "CMYK" });
     }

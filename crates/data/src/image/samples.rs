@@ -1,6 +1,7 @@
 //! Samples of 8 and 16 bits, each as the other, and as planes of floats and back.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::Error;
 
@@ -18,6 +19,13 @@ impl Samples {
         match self {
             Self::Eight(samples) => samples.len(),
             Self::Sixteen(samples) => samples.len(),
+        }
+    }
+
+    pub(super) fn slice(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::Eight(samples) => Self::Eight(samples[range].to_vec()),
+            Self::Sixteen(samples) => Self::Sixteen(samples[range].to_vec()),
         }
     }
 

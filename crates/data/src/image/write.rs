@@ -12,7 +12,7 @@ use ::image::codecs::webp::WebPEncoder;
 use ::image::{ExtendedColorType, ImageEncoder};
 use jpeg_encoder::{ColorType, SamplingFactor};
 
-use super::{Picture, Rgb8, Samples};
+use super::{Header, Picture, Rgb8, Samples};
 use crate::Error;
 
 /// A format of picture files that can be written.
@@ -70,7 +70,28 @@ impl Format {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// [`Error::Encode`] for a size, `(height, width)`, that no file of this format has.
+    pub fn check(self, (height, width): (usize, usize)) -> Result<(), Error> {
+        let most = match self {
+            Self::Png => i32::MAX as usize, // PNG, third edition, 11.2.1
+            Self::Jpeg { .. } => 65_535,    // ITU-T T.81, B.2.2
+            Self::WebP => 16_383,           // libwebp's, which most programs read it by
+            Self::Bmp => 65_535,            // 12 GiB of pixels; more than most programs read
+            Self::Tiff => u32::MAX as usize,
+        };
+        let reason = || format!("a side has at most {most} pixels");
+        match height.max(width) <= most {
+            true => Ok(()),
+            false => Err(Error::Encode { height, width, format: self.name(), reason: reason() }),
+        }
+    }
+
+    /// Whether [`write_rows`](super::write_rows) writes this format as rows come, rather than holding the whole picture.
+    pub fn is_in_rows(self) -> bool {
+        matches!(self, Self::Png | Self::Tiff)
+    }
+
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Png => "PNG",
             Self::Jpeg { .. } => "JPEG",
@@ -93,23 +114,30 @@ impl fmt::Display for Loss {
 }
 
 /// The kind of pixels in a file.
-struct Kind {
-    grey: bool,
-    alpha: bool,
-    sixteen: bool,
+pub(super) struct Kind {
+    pub(super) grey: bool,
+    pub(super) alpha: bool,
+    pub(super) sixteen: bool,
 }
 
 impl Kind {
     /// The picture's own kind, or the nearest that the format has.
-    fn of(picture: &Picture, format: Format) -> Self {
-        let alpha = picture.alpha().is_some() && !matches!(format, Format::Jpeg { .. });
+    pub(super) fn of(picture: &Header, format: Format) -> Self {
+        let alpha = picture.alpha && !matches!(format, Format::Jpeg { .. });
         let has_grey = match format {
             Format::Png | Format::Jpeg { .. } => true,
             Format::Bmp | Format::Tiff => !alpha,
             Format::WebP => false,
         };
-        let sixteen = is_sixteen(picture) && matches!(format, Format::Png | Format::Tiff);
-        Self { grey: picture.channels() == 1 && has_grey, alpha, sixteen }
+        let sixteen = picture.sixteen && matches!(format, Format::Png | Format::Tiff);
+        Self { grey: picture.channels == 1 && has_grey, alpha, sixteen }
+    }
+
+    /// What a file of this kind does not hold of the pixels.
+    pub(super) fn lost(&self, picture: &Header) -> Vec<Loss> {
+        let depth = (picture.sixteen && !self.sixteen).then_some(Loss::Depth);
+        let alpha = (picture.alpha && !self.alpha).then_some(Loss::Alpha);
+        depth.into_iter().chain(alpha).collect()
     }
 
     fn color_type(&self) -> ExtendedColorType {
@@ -126,28 +154,25 @@ impl Kind {
     }
 
     /// Whether an ICC profile is one for such pixels: bytes 16 to 19 of its header name the colours (ICC.1:2022, 7.2.6).
-    fn takes(&self, icc: &[u8]) -> bool {
+    pub(super) fn takes(&self, icc: &[u8]) -> bool {
         icc.get(16..20) == Some(if self.grey { b"GRAY" } else { b"RGB " })
     }
-}
-
-fn is_sixteen(picture: &Picture) -> bool {
-    matches!(picture.color(), Samples::Sixteen(_))
 }
 
 /// The bytes of a picture file with the picture's pixels, alpha, profile and EXIF data, as far as the format has them:
 /// what it has not is told. [`Error::Encode`] for a picture that is too large for the format.
 pub fn encode(picture: &Picture, format: Format) -> Result<Encoded, Error> {
-    let kind = Kind::of(picture, format);
+    let header = Header::from(picture);
+    let kind = Kind::of(&header, format);
     let (channels, copies) = (picture.channels(), if kind.grey { 1 } else { 3 / picture.channels() });
     let alpha = picture.alpha().filter(|_| kind.alpha);
     if kind.sixteen {
         let (color, alpha) = (picture.color().to_u16(), alpha.map(Samples::to_u16));
         let samples = together(&color, channels, copies, alpha.as_deref());
-        write(picture, format, &kind, bytemuck::cast_slice(&samples))
+        write(&header, format, &kind, bytemuck::cast_slice(&samples))
     } else {
         let (color, alpha) = (picture.color().to_u8(), alpha.map(Samples::to_u8));
-        write(picture, format, &kind, &together(&color, channels, copies, alpha.as_deref()))
+        write(&header, format, &kind, &together(&color, channels, copies, alpha.as_deref()))
     }
 }
 
@@ -164,14 +189,12 @@ fn together<'a, T: Copy>(color: &'a [T], channels: usize, copies: usize, alpha: 
     samples.into()
 }
 
-fn write(picture: &Picture, format: Format, kind: &Kind, samples: &[u8]) -> Result<Encoded, Error> {
-    let mut lost = Vec::new();
-    lost.extend((is_sixteen(picture) && !kind.sixteen).then_some(Loss::Depth));
-    lost.extend((picture.alpha().is_some() && !kind.alpha).then_some(Loss::Alpha));
+fn write(picture: &Header, format: Format, kind: &Kind, samples: &[u8]) -> Result<Encoded, Error> {
+    let mut lost = kind.lost(picture);
     let icc = picture.icc.as_deref().filter(|icc| kind.takes(icc));
     lost.extend((picture.icc.is_some() && icc.is_none()).then_some(Loss::Profile));
     let content =
-        Content { size: picture.size(), color_type: kind.color_type(), samples, icc, exif: picture.exif.as_deref() };
+        Content { size: picture.size, color_type: kind.color_type(), samples, icc, exif: picture.exif.as_deref() };
     let mut file = Cursor::new(Vec::new());
     let written = match format {
         Format::Png => content.write(PngEncoder::new(&mut file), &mut lost),
@@ -180,7 +203,7 @@ fn write(picture: &Picture, format: Format, kind: &Kind, samples: &[u8]) -> Resu
         Format::Tiff => content.write(TiffEncoder::new(&mut file), &mut lost),
         Format::Jpeg { quality } => content.write_jpeg(file.get_mut(), quality, &mut lost),
     };
-    let (height, width) = picture.size();
+    let (height, width) = picture.size;
     written.map_err(|reason| Error::Encode { height, width, format: format.name(), reason })?;
     Ok(Encoded { file: file.into_inner(), lost })
 }

@@ -10,6 +10,8 @@ mod kernel;
 mod sum;
 mod taps;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::Error;
@@ -105,13 +107,49 @@ impl Resampler {
         Ok(out)
     }
 
+    /// The input rows that some output rows are made of. `rows` are rows of the output, at least one.
+    pub fn needs(&self, rows: Range<usize>) -> Range<usize> {
+        let indices = || self.rows[rows.clone()].iter().flat_map(|taps| taps.indices.iter().copied());
+        indices().min().unwrap_or(0)..indices().max().map_or(0, |last| last + 1)
+    }
+
+    /// Some rows of the output, `[C, rows, W]`, from `[C, n, w]` planes that hold the n input rows from `first` on: the same
+    /// numbers as in the output of [`Resampler::planes`]. A picture can so be resampled that is larger than memory.
+    ///
+    /// [`Error::Samples`] if the samples are not whole rows, or not those that [`Resampler::needs`] names.
+    pub fn rows<T: Sample>(
+        &self,
+        planes: &[T],
+        count: usize,
+        first: usize,
+        rows: Range<usize>,
+    ) -> Result<Vec<T>, Error> {
+        let area = planes.len() / count.max(1);
+        let (needs, last) = (self.needs(rows.clone()), first + area / self.input.1);
+        if area * count != planes.len() || !area.is_multiple_of(self.input.1) || needs.start < first || needs.end > last
+        {
+            return Err(Error::Samples { height: needs.len(), width: self.input.1, found: area });
+        }
+        let taps: Vec<Taps> = self.rows[rows].iter().map(|taps| taps.starting_at(first)).collect();
+        let area_out = taps.len() * self.output.1;
+        let mut out = vec![T::default(); count * area_out];
+        for (plane, out) in planes.chunks_exact(area).zip(out.chunks_exact_mut(area_out)) {
+            self.lines(&taps, plane.as_chunks::<1>().0, out.as_chunks_mut::<1>().0);
+        }
+        Ok(out)
+    }
+
     fn check(&self, found: usize, planes: usize) -> Result<(), Error> {
         let (height, width) = self.input;
         if found == planes * height * width { Ok(()) } else { Err(Error::Samples { height, width, found }) }
     }
 
     fn plane<T: Sample, const C: usize>(&self, pixels: &[[T; C]], out: &mut [[T; C]]) {
-        let strips = out.par_chunks_mut(STRIP * self.output.1).zip(self.rows.par_chunks(STRIP));
+        self.lines(&self.rows, pixels, out);
+    }
+
+    fn lines<T: Sample, const C: usize>(&self, rows: &[Taps], pixels: &[[T; C]], out: &mut [[T; C]]) {
+        let strips = out.par_chunks_mut(STRIP * self.output.1).zip(rows.par_chunks(STRIP));
         strips.for_each(|(strip, rows)| self.strip(pixels, rows, strip));
     }
 

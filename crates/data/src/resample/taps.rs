@@ -68,6 +68,13 @@ pub struct Taps {
     pub(super) fixed: Fixed,
 }
 
+impl Taps {
+    /// The same for a line of which the samples before `first` are left out.
+    pub(super) fn starting_at(&self, first: usize) -> Self {
+        Self { indices: self.indices.iter().map(|index| index - first).collect(), ..self.clone() }
+    }
+}
+
 /// For each of `n_out` samples on a line, the samples of the `n_in` that it is made of. `n_in` is at least 1.
 ///
 /// Output sample `x` lies at `(x + 0.5) / scale - 0.5` of the input, as MATLAB's `imresize` has it.

@@ -99,3 +99,26 @@ fn set5_is_reproduced_bit_for_bit() {
     }
     assert_eq!(pictures, 15);
 }
+
+#[test]
+fn some_rows_are_those_of_the_whole() {
+    let (input, output) = ((23, 11), (61, 8));
+    let planes: Vec<f32> = (0..2 * 23 * 11).map(|i| (i * 7919 % 997) as f32 / 997.0).collect();
+    for border in [Border::Replicate, Border::Mirror] {
+        let resampler = Resampler::to_size(input, output, &Method::bicubic(border)).unwrap();
+        let whole = resampler.planes(&planes).unwrap();
+        for rows in [0..1, 0..61, 17..40, 60..61] {
+            let needs = resampler.needs(rows.clone());
+            let held: Vec<f32> = planes
+                .chunks_exact(23 * 11)
+                .flat_map(|plane| &plane[needs.start * 11..needs.end * 11])
+                .copied()
+                .collect();
+            let found = resampler.rows(&held, 2, needs.start, rows.clone()).unwrap();
+            let expected: Vec<f32> =
+                whole.chunks_exact(61 * 8).flat_map(|plane| &plane[rows.start * 8..rows.end * 8]).copied().collect();
+            assert_eq!(found, expected, "{border} {rows:?}");
+            assert!(resampler.rows(&held[11..], 1, needs.start + 1, rows).is_err());
+        }
+    }
+}

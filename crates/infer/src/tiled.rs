@@ -1,0 +1,249 @@
+//! A picture through a network, one row of tiles after the other.
+
+use std::ops::Range;
+
+use tch::{Device, TchError, Tensor};
+
+use crate::Error;
+use crate::engine::{Engine, is_memory, without_trace};
+use crate::planes::{Alpha, MATCH_RADIUS, enlarge, match_colors};
+use crate::rows::{Bands, Rows};
+use crate::seams::Seams;
+use crate::tile::{Margin, Tile, even, tiles};
+
+/// The least side of a tile's core.
+pub const LEAST_TILE: usize = 16;
+
+/// Values of SR that are given on at a time, about.
+const STRIP: usize = 1 << 20;
+
+/// How a picture is cut and run.
+#[derive(Debug, Clone, Copy)]
+pub struct Tiling {
+    /// The longest side of a tile's core, in LR pixels; from [`LEAST_TILE`] on.
+    pub side: usize,
+    /// LR pixels on each side of it that are seen at most; the result is exact with the network's radius.
+    pub overlap: usize,
+    /// How many tiles of one size go through the network together.
+    pub batch: usize,
+    /// What enlarges opacity.
+    pub alpha: Alpha,
+    /// Whether low frequencies of colours are set to those of the input.
+    pub match_colors: bool,
+}
+
+/// What is told while a picture is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event {
+    /// A tile is done.
+    Tile {
+        /// LR pixels of its core.
+        pixels: usize,
+    },
+    /// Memory ran out, and tiles have this side from here on.
+    Smaller {
+        /// The side of a core.
+        side: usize,
+    },
+    /// A tile's result was not finite, and it was run again in full precision.
+    NotFinite,
+    /// The picture is done, in tiles that see less than the network does: the largest difference of the results of two
+    /// neighbours where they meet, for pixels in 0..=1.
+    Seam {
+        /// The difference.
+        largest: f64,
+    },
+}
+
+/// A picture enlarged by a network: an iterator over strips `[planes, rows, width]`, from the top, of which the rows of one
+/// row of tiles are held, and the LR rows that it sees. Values are not clamped.
+///
+/// Colours are to be multiplied by the opacity, if there is one ([`crate::premultiplied`]).
+pub struct Tiled<'a> {
+    engine: &'a Engine<'a>,
+    tiling: Tiling,
+    /// Height and width of a core.
+    sides: [usize; 2],
+    /// Height and width of LR.
+    size: [usize; 2],
+    planes: usize,
+    source: Rows<'a>,
+    /// The first LR row that is still to be made.
+    next: usize,
+    /// A finished row of tiles, `[planes, rows, width]`, of which so many rows were given on.
+    band: (Vec<f32>, usize),
+    seams: Option<Seams>,
+    /// Whether to stop; asked before each batch of tiles.
+    stop: &'a dyn Fn() -> bool,
+    tell: &'a dyn Fn(Event),
+}
+
+impl<'a> Tiled<'a> {
+    /// Will enlarge a picture of `size` (height, width) with `planes` planes, whose bands come from `source`. Asks `stop`
+    /// before each batch of tiles, and tells what happens.
+    pub fn new(
+        engine: &'a Engine<'a>,
+        tiling: Tiling,
+        (size, planes): ((usize, usize), usize),
+        source: Bands<'a>,
+        stop: &'a dyn Fn() -> bool,
+        tell: &'a dyn Fn(Event),
+    ) -> Self {
+        let size @ [height, width] = [size.0, size.1];
+        let longest = height.max(width);
+        let seams = (tiling.overlap < engine.radius.min(longest)).then(|| Seams::new(planes, width * engine.scale));
+        let source = Rows::new(source, planes, width);
+        let mut tiled = Self {
+            engine,
+            tiling,
+            sides: size,
+            size,
+            planes,
+            source,
+            next: 0,
+            band: (Vec::new(), 0),
+            seams,
+            stop,
+            tell,
+        };
+        if tiled.margin().radius < longest {
+            tiled.cut(height, tiling.side.min(longest)); // else each tile would see all of the picture
+        }
+        tiled
+    }
+
+    /// Sets the sides of cores to at most `side`, those of rows for a part of the height.
+    fn cut(&mut self, height: usize, side: usize) {
+        self.tiling.side = side;
+        self.sides = [even(height, side), even(self.size[1], side)];
+    }
+
+    /// The margin of a tile.
+    fn margin(&self) -> Margin {
+        let further = if self.tiling.match_colors { MATCH_RADIUS } else { 0 };
+        let radius = self.engine.radius.min(self.tiling.overlap).saturating_add(further);
+        Margin { radius, multiple: self.engine.multiple }
+    }
+
+    /// Makes the next row of tiles; when memory runs out, from smaller tiles, and smaller ones again.
+    fn make_band(&mut self) -> Result<(), Error> {
+        let rows = self.next..(self.next + self.sides[0]).min(self.size[0]);
+        let band = loop {
+            match self.run_tiles(rows.clone()) {
+                Err(Error::Tile { source, .. }) if is_memory(&source) && self.tiling.side > LEAST_TILE => {
+                    self.cut(rows.len(), (self.tiling.side / 2).max(LEAST_TILE));
+                    (self.tell)(Event::Smaller { side: self.tiling.side });
+                }
+                ended => break ended?,
+            }
+        };
+        self.next = rows.end;
+        self.band = (band, 0);
+        Ok(())
+    }
+
+    /// The SR of some LR rows, `[planes, rows, width]`.
+    fn run_tiles(&mut self, rows: Range<usize>) -> Result<Vec<f32>, Error> {
+        let width = self.size[1] * self.engine.scale;
+        let mut band = vec![0.0; self.planes * rows.len() * self.engine.scale * width];
+        let tiles = tiles(rows.clone(), self.size, self.sides, self.margin());
+        let seen = |of: fn(&Tile) -> usize| tiles.iter().map(of);
+        let (first, end) = (seen(|tile| tile.seen[0].start).min(), seen(|tile| tile.seen[0].end).max());
+        self.source.hold(first.unwrap_or(0)..end.unwrap_or(0))?;
+        let shape = |tile: &Tile| [tile.seen[0].len(), tile.seen[1].len()];
+        for equal in tiles.chunk_by(|a, b| shape(a) == shape(b)) {
+            for batch in equal.chunks(self.tiling.batch.max(1)) {
+                if (self.stop)() {
+                    return Err(Error::Stopped);
+                }
+                let [height, width] = shape(&batch[0]);
+                let error = |source| Error::Tile { height, width, source: without_trace(source) };
+                let sr = self.run_batch(batch).map_err(error)?;
+                for (index, tile) in batch.iter().enumerate() {
+                    self.keep(&sr.get(index as i64), tile, &rows, &mut band).map_err(error)?;
+                    (self.tell)(Event::Tile { pixels: tile.core[0].len() * tile.core[1].len() });
+                }
+            }
+        }
+        Ok(band)
+    }
+
+    /// The SR of what tiles of one shape see, `[N, planes, height, width]`, on the CPU.
+    fn run_batch(&self, batch: &[Tile]) -> Result<Tensor, TchError> {
+        let [height, width] = [0, 1].map(|axis| batch[0].seen[axis].len() as i64);
+        let pixels: Vec<f32> = batch.iter().flat_map(|tile| self.source.crop(&tile.seen)).collect();
+        let lr = Tensor::f_from_slice(&pixels)?
+            .f_view([batch.len() as i64, self.planes as i64, height, width])?
+            .f_to_device(self.engine.device)?;
+        let mut sr = enlarge(self.engine, &self.engine.forward, self.tiling.alpha, &lr)?;
+        if let Some(exact) = &self.engine.exact
+            && !bool::try_from(sr.f_isfinite()?.f_all()?)?
+        {
+            (self.tell)(Event::NotFinite);
+            sr = enlarge(self.engine, exact, self.tiling.alpha, &lr)?;
+        }
+        let sr = if self.tiling.match_colors { match_colors(&sr, &lr, self.engine.scale as i64)? } else { sr };
+        sr.f_to_device(Device::Cpu)
+    }
+
+    /// Puts the core of a tile's SR, `[planes, height, width]`, where it belongs in the band that begins with `rows`.
+    fn keep(&mut self, sr: &Tensor, tile: &Tile, rows: &Range<usize>, band: &mut [f32]) -> Result<(), TchError> {
+        let scale = self.engine.scale;
+        let of = |axis: usize| {
+            let (core, seen) = (&tile.core[axis], &tile.seen[axis]);
+            ((core.start - seen.start) * scale, core.len() * scale)
+        };
+        let ([(top, height), (left, width)], stride) = ([of(0), of(1)], self.size[1] * scale);
+        let core = sr.f_narrow(1, top as i64, height as i64)?.f_narrow(2, left as i64, width as i64)?;
+        let core = Vec::<f32>::try_from(core.f_contiguous()?.f_view([-1])?)?;
+        let (first, column) = ((tile.core[0].start - rows.start) * scale, tile.core[1].start * scale);
+        for (plane, band) in core.chunks_exact(height * width).zip(band.chunks_exact_mut(rows.len() * scale * stride)) {
+            let lines = band.chunks_exact_mut(stride).skip(first);
+            lines
+                .zip(plane.chunks_exact(width))
+                .for_each(|(band, line)| band[column..column + width].copy_from_slice(line));
+        }
+        match &mut self.seams {
+            Some(seams) => seams.see(sr, tile, scale),
+            None => Ok(()),
+        }
+    }
+
+    /// The next rows of the band that is finished.
+    fn strip(&mut self) -> Vec<f32> {
+        let width = self.size[1] * self.engine.scale;
+        let (band, given) = (&self.band.0, self.band.1);
+        let area = band.len() / self.planes;
+        let end = (given + (STRIP / self.planes / width).max(1) * width).min(area);
+        let strip = band.chunks_exact(area).flat_map(|plane| &plane[given..end]).copied().collect();
+        self.band.1 = end;
+        if end == area {
+            self.band = (Vec::new(), 0);
+        }
+        strip
+    }
+}
+
+impl Iterator for Tiled<'_> {
+    type Item = Result<Vec<f32>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.band.0.is_empty() {
+            if self.next == self.size[0] {
+                if let Some(seams) = self.seams.take() {
+                    (self.tell)(Event::Seam { largest: seams.largest() });
+                }
+                return None;
+            }
+            if let Err(error) = self.make_band() {
+                self.next = self.size[0];
+                self.seams = None;
+                return Some(Err(error));
+            }
+        }
+        Some(Ok(self.strip()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
