@@ -80,7 +80,8 @@ impl Convolution {
         self.run(xs, None, slope, false)
     }
 
-    /// The same, with `other` added before the activation; `other`'s numbers are overwritten by the result if `onto`.
+    /// The same, with `other` added before the activation, whose slope must be 1 or 0; `other`'s numbers are overwritten by
+    /// the result if `onto`.
     ///
     /// # Errors
     /// What libtorch says.
@@ -130,4 +131,55 @@ pub fn add_rows(parts: &Tensor, bias: &Tensor) -> Result<Tensor, TchError> {
 pub fn rectify(xs: &Tensor, slopes: &Tensor) -> Result<(), TchError> {
     // SAFETY: both tensors are live.
     checked(unsafe { abbe_rectify(xs.as_ptr(), slopes.as_ptr()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    fn values(tensor: &Tensor) -> Vec<f32> {
+        Vec::try_from(tensor.contiguous().view(-1)).unwrap()
+    }
+
+    #[test]
+    fn what_is_added_comes_before_the_activation() {
+        if !has_fused_convolutions() {
+            return println!("skipped: this libtorch has no fused convolutions");
+        }
+        // A 3x3 of ones on a 3x3 picture of ones, and 0.5: corners 4.5, edges 6.5, the centre 9.5. Less 6: -1.5, 0.5, 3.5.
+        let ones = Tensor::ones([1, 1, 3, 3], (Kind::Float, Device::Cpu));
+        let bias = Tensor::from_slice(&[0.5f32]);
+        let convolution = |bias| Convolution::new(&ones, Some(&bias), [1, 1], [1, 1], [3, 3], Kind::Float).unwrap();
+        let negative = convolution(&bias - 6.0).forward(&ones, 0.5).unwrap();
+        assert_eq!(values(&negative), [-0.75, 0.5, -0.75, 0.5, 3.5, 0.5, -0.75, 0.5, -0.75]);
+        let (convolution, other) = (convolution(bias), ones.full_like(-6.0));
+        let expected = [0.0, 0.5, 0.0, 0.5, 3.5, 0.5, 0.0, 0.5, 0.0];
+        assert_eq!(values(&convolution.forward_add(&ones, &other, 0.0, false).unwrap()), expected);
+        assert_eq!(values(&other), [-6.0; 9]);
+        assert_eq!(values(&convolution.forward_add(&ones, &other, 0.0, true).unwrap()), expected);
+        assert_eq!(values(&other), expected);
+        assert!(convolution.forward_add(&ones, &other, 0.5, true).is_err());
+    }
+
+    #[test]
+    fn each_row_of_the_kernel_is_shifted_against_the_others() {
+        // Three rows of one pixel; row 0 gets its own of tap 1 (10) and that below of tap 2 (200), row 1 those of all three
+        // (1, 20 and 300), row 2 that above of tap 0 (2) and its own (30); and all get 0.5.
+        let parts = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 10.0, 20.0, 30.0, 100.0, 200.0, 300.0]).view([1, 3, 3, 1]);
+        let bias = Tensor::from_slice(&[0.5f32]);
+        assert_eq!(values(&add_rows(&parts, &bias).unwrap()), [210.5, 321.5, 32.5]);
+        let half = add_rows(&parts.to_kind(Kind::BFloat16), &bias).unwrap();
+        assert_eq!((half.kind(), values(&half)), (Kind::Float, vec![210.5, 321.5, 32.5]));
+        assert!(add_rows(&parts, &Tensor::from_slice(&[0.5f32, 0.5])).is_err());
+    }
+
+    #[test]
+    fn each_channel_has_its_slope() {
+        let xs = crate::channels_last(&Tensor::from_slice(&[-4.0f32, 2.0, -1.0, 3.0]).view([1, 2, 1, 2]));
+        rectify(&xs, &Tensor::from_slice(&[0.5f32, 2.0])).unwrap();
+        assert_eq!(values(&xs), [-2.0, 2.0, -2.0, 3.0]);
+        assert!(rectify(&xs, &Tensor::from_slice(&[0.5f32])).is_err());
+    }
 }

@@ -105,7 +105,10 @@ impl Draft {
         let input = self.only_for(index, *node.inputs.first()?)?;
         let is_shuffle = matches!(self.0[input].as_ref()?.op, Op::Shuffle(_)) && activation != Activation::Slopes;
         let source = if is_shuffle { self.only_for(input, self.0[input].as_ref()?.inputs[0])? } else { input };
-        let Convolution { activation: Activation::None, .. } = self.convolution(source)? else { return None };
+        let Convolution { activation: Activation::None, sum, .. } = *self.convolution(source)? else { return None };
+        if sum != Sum::None && matches!(activation, Activation::Slope(slope) if slope != 0.0) {
+            return None; // oneDNN has no such convolution
+        }
         self.convolution(source)?.activation = activation;
         if let (Activation::Slopes, Some(slopes)) = (activation, slopes) {
             self.0[source].as_mut()?.tensors.push(slopes);
