@@ -7,6 +7,7 @@ use abbe_torch::{autocast, channels_last};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::luma;
+use crate::plan::Executor;
 use crate::upscale::OVERLAP;
 
 /// Maps `[N, 3, h, w]` RGB in [0, 1] to `[N, 3, h * scale, w * scale]`, both in float32 on one device.
@@ -43,6 +44,18 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// The same by a plan of fused operations where there is one: of an RGB network on a CPU, in [`Kind::Float`] or
+    /// [`Kind::BFloat16`]. Results differ by rounding.
+    pub fn fast(model: &'a dyn SrModel, kind: Kind) -> Self {
+        let engine = Self::of(model, kind);
+        let may_be = engine.device == Device::Cpu && model.colors() == 3 && kind != Kind::Half;
+        let executor = may_be.then(|| Executor::new(model, kind)).and_then(|executor| executor.ok().flatten());
+        match executor {
+            Some(executor) => Engine { forward: Box::new(move |lr| caught(|| executor.run(lr))), ..engine },
+            None => engine,
+        }
+    }
+
     /// How far around a tile is seen: as far as the network sees, or, if that is more than [`OVERLAP`] LR pixels, as far as was
     /// `chosen`.
     pub fn overlap(&self, chosen: usize) -> usize {
@@ -70,19 +83,22 @@ fn ensemble(forward: &Forward, lr: &Tensor) -> Result<Tensor, TchError> {
     Ok(sum.map_or_else(|| lr.shallow_clone(), |sum| sum / 8.0))
 }
 
-/// tch's operators panic with libtorch's reason, which is an error here: with less memory needed, the same may go well.
 fn run(model: &dyn SrModel, kind: Kind, lr: &Tensor) -> Result<Tensor, TchError> {
     let _guard = tch::no_grad_guard();
     let forward = || match model.colors() {
         1 => luma::upscale(model, lr),
         _ => autocast(lr.device(), kind, || model.forward(&channels_last(lr), false)),
     };
-    let ended = catch_unwind(AssertUnwindSafe(forward)).unwrap_or_else(|panic| match panic.downcast::<String>() {
+    Ok(caught(forward)?.to_kind(Kind::Float))
+}
+
+/// tch's operators panic with libtorch's reason, which is an error here: with less memory needed, the same may go well.
+fn caught(work: impl FnOnce() -> Result<Tensor, TchError>) -> Result<Tensor, TchError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| match panic.downcast::<String>() {
         Ok(text) if text.contains(OF_LIBTORCH) => Err(TchError::Torch(*text)),
         Ok(text) => resume_unwind(text),
         Err(panic) => resume_unwind(panic),
-    });
-    Ok(ended?.to_kind(Kind::Float))
+    })
 }
 
 /// How the debug output of an error of libtorch begins, in the message of a panic.

@@ -173,7 +173,7 @@ impl ModelArguments {
             (Precision::Bf16, _) => Kind::BFloat16,
             (Precision::F16 | Precision::Auto, _) => Kind::Half,
         };
-        let engine = Engine::of(network, kind);
+        let engine = Engine::fast(network, kind);
         if self.self_ensemble { engine.ensembled() } else { engine }
     }
 
