@@ -3,6 +3,7 @@
 //! Never: decodes or draws a picture, judges a result, prints.
 
 mod batches;
+mod buffers;
 mod check;
 pub mod clip;
 mod critic;
