@@ -14,11 +14,15 @@ mod loader; // training pictures in memory, mapped and on the device
 mod losses; // losses against PyTorch's stored numbers, against the metric, and in a run
 mod lpips; // LPIPS in tables, with its weights and without
 mod native; // networks as other projects save them
+mod numbers; // numbers that are not finite, short precisions, warnings
 mod optimizer; // optimisers that go on in PyTorch, and the reverse
+mod phases; // what phases say of their steps
 mod python; // files to and from PyTorch
+mod refused; // trainings that are refused before their first step
 mod report; // the page about a run in a browser, the notebook in Python
 mod resume; // trainings that were killed
 mod selfcheck; // references that hold here
+mod short; // short forms of the experiments, and their sequences of losses
 mod start; // runs that begin with files
 mod steps; // optimisers, clipping, loss scaling and averages against PyTorch's stored numbers
 mod support; // scratch folders, pictures, running the program

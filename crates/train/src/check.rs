@@ -47,16 +47,23 @@ fn too_much(session: &Session, phase: &Phase, part: &Batch) -> Error {
     let fits = |count: &usize| in_memory(|| phase_gradients(session, phase, &part.first(*count))).is_some();
     let halves = std::iter::successors(Some(all / 2), |count| Some(count / 2)).take_while(|count| *count > 0);
     match halves.into_iter().find(fits) {
-        Some(count) => anyhow!(
-            "memory is too small for {all} patches at once; {count} fit: say `accumulate = {}` in the phase, which computes \
-             the same in parts, or `data.batch = {}`",
-            phase.accumulate * all.div_ceil(count).next_power_of_two(),
-            count * phase.accumulate
-        ),
+        Some(count) => {
+            let accumulate = phase.accumulate * parts(all, count);
+            let batch = count * phase.accumulate * session.trainer.rank().1 as usize;
+            anyhow!(
+                "memory is too small for {all} patches at once; {count} fit: say `accumulate = {accumulate}` in the phase, \
+                 which computes the same in parts, or `data.batch = {batch}`"
+            )
+        }
         None => {
             anyhow!("memory is too small for this network with a single patch: use a smaller network or `data.patch`")
         }
     }
+}
+
+/// The fewest equal parts of `all` patches, of which each has at most so many.
+fn parts(all: usize, most: usize) -> usize {
+    (1..all).find(|parts| all.is_multiple_of(*parts) && all / parts <= most).unwrap_or(all)
 }
 
 fn phase_gradients(session: &Session, phase: &Phase, batch: &Batch) -> Result<()> {
@@ -145,6 +152,12 @@ pub(crate) mod tests {
         assert!(said(weight.detach() * 3.0).unwrap_err().contains("loss.pixel: it gives `generator` no gradient"));
         assert!(said(weight.clamp(0.0, 1.0)).unwrap_err().contains("no gradient"));
         assert!(said((&weight - 2.0).sqrt()).unwrap_err().contains("not finite"));
+    }
+
+    #[test]
+    fn parts_are_equal_and_small_enough() {
+        // Halves, then quarters; of 6 patches with room for 2 or for 1; of 5, a prime, with room for 2.
+        assert_eq!([(8, 4), (8, 2), (6, 2), (6, 1), (5, 2)].map(|(all, most)| parts(all, most)), [2, 4, 3, 6, 5]);
     }
 
     pub(crate) const EXPERIMENT: &str = r#"

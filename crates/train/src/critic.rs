@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use tch::{Kind, Tensor};
 
 use crate::batches::Batch;
+use crate::buffers::Buffers;
 use crate::experiment::{DiscriminatorTraining, Losses, NonFinite, Phase, Precision, Throttle};
 use crate::loss::{Judged, Judgement, Terms, adversarial, gradient_penalty};
 use crate::networks::Critic;
@@ -96,6 +97,7 @@ impl Critic {
         let (training, config) = of_phase(of.phase)?;
         let update = training.update(of.at.progress.step);
         self.descent.begin(training.schedule.at(training.optimizer.lr(), of.at.progress));
+        let kept = self.descent.may_skip(of.policy).then(|| Buffers::of([self.network.store()]));
         let (mut mean, mut answers, mut first) = (Mean::default(), Answers::default(), 0);
         for (place, (part, sr)) in (1..).zip(parts.iter().zip(made)) {
             let shares = shares.narrow(0, first, sr.size()[0]);
@@ -115,6 +117,7 @@ impl Critic {
         }
         let slope = self.descent.step(mean.check(), training.clip, of.policy)?;
         numbers.note_slope(NAME, slope, self.descent.scale());
+        kept.into_iter().filter(|_| !slope.taken).for_each(Buffers::restore);
         Ok(())
     }
 
@@ -125,7 +128,7 @@ impl Critic {
             Some(Throttle::Accuracy { below }) => right >= below,
             Some(Throttle::Loss { above, decay }) => {
                 let mean = self.mean_loss.map_or(loss, |mean| decay * mean + (1.0 - decay) * loss);
-                self.mean_loss = Some(mean).filter(|mean| mean.is_finite());
+                self.mean_loss = Some(mean).filter(|mean| mean.is_finite()).or(self.mean_loss);
                 mean <= above
             }
         }

@@ -49,6 +49,11 @@ impl Descent {
         self.scaler.as_ref().map(Scaler::scale)
     }
 
+    /// Whether a step may be left out: by `policy`, or since f16's scale comes down by that.
+    pub(crate) fn may_skip(&self, policy: NonFinite) -> bool {
+        policy.in_a_row() > 0 || self.scaler.is_some()
+    }
+
     /// Begins a step at this learning rate.
     pub(crate) fn begin(&mut self, lr: f64) {
         self.optimizer.set_lr(lr);
@@ -95,7 +100,7 @@ impl Descent {
             self.left_out = 0;
         } else {
             self.left_out += 1;
-            self.may_go_on(loss.and_then(|()| gradient(norm)), policy)?;
+            self.may_go_on(loss, norm, policy)?;
         }
         if let Some(scaler) = &mut self.scaler {
             scaler.update(taken);
@@ -125,17 +130,20 @@ impl Descent {
         Ok(())
     }
 
-    /// With f16 a loss may have been scaled too far: the scale falls from step to step and must come to an end.
-    fn may_go_on(&self, why: Result<()>, policy: NonFinite) -> Result<()> {
+    /// With f16 a loss may have been scaled too far: the scale falls from step to step and must come to an end. A
+    /// loss that is not finite was so before it was scaled.
+    fn may_go_on(&self, loss: Result<()>, norm: f64, policy: NonFinite) -> Result<()> {
         const HALVINGS: u64 = 40; // from 65536 to below 1e-7, where nothing can overflow that is finite
-        let most = if self.scaler.is_some() { policy.in_a_row().max(HALVINGS) } else { policy.in_a_row() };
-        let left_out = self.left_out;
-        let why = || why.map_err(|error| format!("{error:#}")).err().unwrap_or_default();
+        let by_scale = if loss.is_ok() && self.scaler.is_some() { HALVINGS } else { 0 };
+        let (most, left_out) = (policy.in_a_row().max(by_scale), self.left_out);
+        let Err(why) = loss.and_then(|()| gradient(norm)) else { return Ok(()) };
         match most {
-            0 => ensure!(left_out == 0, "{}", why()),
-            _ => ensure!(left_out <= most, "{}; {left_out} steps in a row could not be taken", why()),
+            0 => Err(why),
+            _ => {
+                ensure!(left_out <= most, "{why:#}; {left_out} steps in a row could not be taken");
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 

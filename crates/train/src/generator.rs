@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use tch::Tensor;
 
 use crate::batches::Batch;
+use crate::buffers::Buffers;
 use crate::descent::Slope;
 use crate::experiment::Phase;
 use crate::numbers::{Mean, Numbers};
@@ -24,6 +25,7 @@ impl Trainer<'_> {
     ) -> Result<Vec<Tensor>> {
         numbers.lr = phase.rate(at.progress);
         self.networks.trainees[&phase.network].descent.begin(numbers.lr);
+        let kept = self.buffers(phase);
         let (mut made, mut mean) = (Vec::new(), Mean::default());
         for (place, part) in (1..).zip(parts) {
             let trainee = &self.networks.trainees[&phase.network];
@@ -41,10 +43,20 @@ impl Trainer<'_> {
         let slope = trainee.descent.step(mean.check(), phase.clip, policy);
         let slope = slope.with_context(|| format!("`{}`", phase.network))?;
         numbers.note_slope(&phase.network, slope, trainee.descent.scale());
-        if let (Some(ema), true) = (&mut trainee.ema, slope.taken) {
+        if !slope.taken {
+            kept.into_iter().for_each(Buffers::restore);
+        } else if let Some(ema) = &mut trainee.ema {
             ema.update(trainee.model.store())?;
         }
         Ok(made)
+    }
+
+    /// What the step changes of the network and, by its judgement, of the discriminator, where the step may be left out.
+    fn buffers(&self, phase: &Phase) -> Option<Buffers> {
+        let trainee = &self.networks.trainees[&phase.network];
+        let critic = self.networks.critic.iter().map(|critic| critic.network.store());
+        let may_skip = trainee.descent.may_skip(self.experiment.non_finite);
+        may_skip.then(|| Buffers::of(critic.chain([trainee.model.store()])))
     }
 
     /// SR of each part where the network stays as it is, the statistics of its batch norm too.

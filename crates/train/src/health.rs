@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::numbers::Numbers;
 
@@ -62,10 +62,12 @@ impl Watch {
     }
 }
 
-/// Notes the variance of SR over that of HR, `[N, 3, H, W]` each, after the steps on which they are compared.
+/// Notes the variance of SR over that of HR, `[N, 3, H, W]` each, after the steps on which they are compared. It is that of
+/// each channel, their mean: in one colour everywhere the channels differ, and nothing else does.
 pub(crate) fn note_contrast(step: u64, sr: &Tensor, hr: &Tensor, numbers: &mut Numbers) {
     if step.is_multiple_of(EVERY) {
-        let [sr, hr] = [sr, hr].map(|pictures| pictures.var(false).double_value(&[]));
+        let variance = |pictures: &Tensor| pictures.var_dim([0i64, 2, 3].as_slice(), false, false).mean(Kind::Float);
+        let [sr, hr] = [sr, hr].map(|pictures| variance(pictures).double_value(&[]));
         numbers.health.insert(CONTRAST.into(), abbe_run::json_number(sr / hr));
     }
 }
@@ -105,11 +107,14 @@ mod tests {
     #[test]
     fn contrast_is_a_ratio_of_variances() {
         // Half 0 and half 1: the mean is 1/2, each is 1/2 from it, a variance of 1/4; half as far, a quarter of it.
-        let hr = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]);
+        let hr = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([1, 1, 2, 2]).expand([1, 3, 2, 2], false);
         let mut numbers = Numbers::default();
         note_contrast(1, &hr, &hr, &mut numbers);
         assert!(numbers.health.is_empty());
         note_contrast(EVERY, &(&hr / 2.0), &hr, &mut numbers);
         assert_eq!(numbers.health[CONTRAST].as_f64(), Some(0.25));
+        let red = Tensor::from_slice(&[1.0f32, 0.0, 0.0]).view([1, 3, 1, 1]).expand([1, 3, 2, 2], false);
+        note_contrast(EVERY, &red, &hr, &mut numbers);
+        assert_eq!(numbers.health[CONTRAST].as_f64(), Some(0.0));
     }
 }

@@ -4,6 +4,7 @@
 
 mod batches;
 mod bench;
+mod buffers;
 mod check;
 pub mod clip;
 mod critic;

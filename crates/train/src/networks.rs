@@ -1,7 +1,7 @@
 //! The networks that an experiment trains, each with its optimiser and with what it begins with.
 
 use abbe_models::{CriticModel, SrModel};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use indexmap::{IndexMap, IndexSet};
 use tch::{Device, Tensor};
 
@@ -74,9 +74,11 @@ impl Trainee {
         let first = experiment.phases.iter().find(|phase| phase.network == name);
         let phase = first.with_context(|| format!("networks.{name}: no phase trains it"))?;
         for phase in experiment.phases.iter().filter(|phase| phase.network == name) {
-            Optimizer::new(&phase.optimizer, &phase.groups, model.store())
-                .and_then(|_| pattern::chosen(&phase.freeze, &model.store().parameter_names()).context("freeze"))
+            let names = model.store().parameter_names();
+            let frozen = Optimizer::new(&phase.optimizer, &phase.groups, model.store())
+                .and_then(|_| pattern::chosen(&phase.freeze, &names).context("freeze"))
                 .with_context(|| format!("phase `{}`", phase.name))?; // patterns that match nothing, before the first step
+            ensure!(frozen.contains(&false), "phase `{}`: freeze: no parameter is left to train", phase.name);
         }
         let mut optimizer = Optimizer::new(&phase.optimizer, &phase.groups, model.store())?;
         let pretrained = experiment.start.as_ref().and_then(|start| start.networks.get(name));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use abbe_checkpoint::{TrainingState, WriteOptions};
-use abbe_models::Card;
+use abbe_models::{Card, Store};
 use anyhow::{Result, ensure};
 use tch::Tensor;
 
@@ -24,6 +24,7 @@ impl Session<'_> {
         let mut optimizers = vec![networks.trainees[&phase.network].descent.optimizer.to_value()];
         if let (Some(_), Some(critic)) = (&phase.discriminator, &networks.critic) {
             let path = self.setup.folder.checkpoint(&format!("{}_discriminator_{stage}", phase.name));
+            check_finite(critic.network.store(), "discriminator")?;
             abbe_checkpoint::save_state_dict(&path, &critic.network.store().state_dict(), None)?;
             optimizers.push(critic.descent.optimizer.to_value());
         }
@@ -65,7 +66,14 @@ impl Session<'_> {
 }
 
 fn save_finite(path: &std::path::Path, model: &dyn abbe_models::SrModel, card: &Card, name: &str) -> Result<()> {
-    let finite = |weights: &Tensor| weights.isfinite().all().int64_value(&[]) == 1;
-    ensure!(model.store().parameters().iter().all(finite), "the weights of `{name}` are no longer finite");
+    check_finite(model.store(), name)?;
     Ok(abbe_models::save(path, model, card)?)
+}
+
+/// The statistics of batch norm count as weights here: what uses the network multiplies with them.
+fn check_finite(store: &Store, name: &str) -> Result<()> {
+    let finite = |weights: &Tensor| weights.isfinite().all().int64_value(&[]) == 1;
+    let all = store.parameters().iter().chain(&store.buffers()).all(finite);
+    ensure!(all, "the weights of `{name}` are no longer finite");
+    Ok(())
 }

@@ -92,12 +92,17 @@ impl DiscriminatorTraining {
         step.min(self.pretrain) + step.saturating_sub(self.pretrain) / self.every
     }
 
-    /// Checks the numbers; `adversarial` is the phase's loss, `steps` its length where that is known.
-    pub(super) fn validate(&self, adversarial: adversarial::Config, steps: Option<u64>) -> Result<()> {
+    /// Checks that the pretraining ends within a phase of so many steps.
+    pub(super) fn leaves_steps(&self, steps: u64) -> Result<()> {
+        let pretrain = self.pretrain;
+        ensure!(pretrain < steps, "pretrain: expected fewer steps than the phase's {steps}, found {pretrain}");
+        Ok(())
+    }
+
+    /// Checks the numbers; `adversarial` is the phase's loss.
+    pub(super) fn validate(&self, adversarial: adversarial::Config) -> Result<()> {
         ensure!(self.every > 0, "every: expected at least 1, found 0");
         ensure!(self.generator_every > 0, "generator_every: expected at least 1, found 0");
-        let (pretrain, all) = (self.pretrain, steps.unwrap_or(u64::MAX));
-        ensure!(pretrain < all, "pretrain: expected fewer steps than the phase's {all}, found {pretrain}");
         self.optimizer.validate().context("optimizer")?;
         self.schedule.validate(self.optimizer.lr())?;
         self.clip.as_ref().map_or(Ok(()), Clip::validate).context("clip")?;
@@ -146,7 +151,8 @@ mod tests {
     fn numbers_out_of_range_are_refused_by_name() {
         let form = |form| adversarial::Config { weight: 1.0, form, relativistic_average: false };
         let said = |keys: &str, form| {
-            let checked = training(keys).validate(form, Some(10));
+            let training = training(keys);
+            let checked = training.validate(form).and_then(|()| training.leaves_steps(10));
             checked.map_or_else(|error| format!("{error:#}"), |()| "fine".into())
         };
         let all = "every = 1\npretrain = 9\nwhen = { accuracy = { below = 1.0 } }";

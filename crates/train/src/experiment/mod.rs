@@ -197,7 +197,7 @@ impl Experiment {
     /// # Errors
     /// No picture, one smaller than the patch, or an epoch of `save_epochs` that never comes with so many pictures.
     pub fn sampler(&self, pictures: Store) -> Result<Arc<Sampler>> {
-        validate::save_epochs(self, pictures.entries().len())?;
+        validate::lengths(self, pictures.entries().len())?;
         Ok(Arc::new(Sampler::new(Arc::new(pictures), self.patches()?).context("data.train")?))
     }
 

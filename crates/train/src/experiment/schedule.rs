@@ -105,6 +105,17 @@ impl Schedule {
         }
     }
 
+    /// Checks that it says something of each of so many steps.
+    ///
+    /// # Errors
+    /// Periods that end before.
+    pub(super) fn lasts(&self, steps: u64) -> Result<()> {
+        let Self::Restarts { periods, .. } = self else { return Ok(()) };
+        let all = periods.iter().fold(0, |all: u64, period| all.saturating_add(*period));
+        ensure!(all >= steps, "schedule.restarts.periods: expected {steps} steps, the phase's, found {all} in all");
+        Ok(())
+    }
+
     /// Checks the numbers against the optimiser's `lr`.
     ///
     /// # Errors
@@ -266,6 +277,9 @@ mod tests {
         refused("{ linear = { to = 1e-3 } }", "schedule.linear.to");
         refused("{ cosine = { to = nan } }", "schedule.cosine.to");
         refused("{ restarts = { periods = [5], weights = [], to = 0.0 } }", "a weight for each period");
+        let restarts = Schedule::Restarts { periods: vec![5, 4], weights: vec![1.0, 1.0], to: 0.0 };
+        assert!(restarts.lasts(9).is_ok() && Schedule::Constant.lasts(9).is_ok());
+        assert!(restarts.lasts(10).unwrap_err().to_string().contains("expected 10 steps, the phase's, found 9"));
         refused("{ restarts = { periods = [5], weights = [-1.0], to = 0.0 } }", "schedule.restarts.weights");
         refused("{ multi_step = { at = [5, 5], factor = 0.5 } }", "rising");
         refused("{ multi_step = { at = [5], factor = 1.0 } }", "factor");

@@ -152,10 +152,12 @@ fn unused(experiment: &Experiment) -> Result<()> {
     Ok(())
 }
 
-/// The epochs after which checkpoints are kept must come.
-pub(super) fn save_epochs(experiment: &Experiment, pictures: usize) -> Result<()> {
+/// What depends on the number of training pictures: nothing may lie behind the end of a phase, nor end before it.
+pub(super) fn lengths(experiment: &Experiment, pictures: usize) -> Result<()> {
     for (index, phase) in experiment.phases.iter().enumerate() {
-        let epochs = experiment.steps(index, pictures) / experiment.steps_per_epoch(pictures).max(1);
+        let steps = experiment.steps(index, pictures);
+        cycles(phase, steps).with_context(|| format!("phase `{}`", phase.name))?;
+        let epochs = steps / experiment.steps_per_epoch(pictures).max(1);
         for epoch in &phase.save_epochs {
             ensure!(
                 (1..=epochs).contains(epoch),
@@ -167,21 +169,28 @@ pub(super) fn save_epochs(experiment: &Experiment, pictures: usize) -> Result<()
     Ok(())
 }
 
+/// Behind its last period a rate would rise again; with nothing behind its pretraining a phase would train no generator.
+fn cycles(phase: &Phase, steps: u64) -> Result<()> {
+    phase.schedule.lasts(steps)?;
+    let Some(training) = &phase.discriminator else { return Ok(()) };
+    training.schedule.lasts(steps).context("discriminator")?;
+    training.leaves_steps(steps).context("discriminator")
+}
+
 fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
     ensure!(is_file_name(&phase.name), "name: expected letters, digits, `-`, `_` or `.`, found `{}`", phase.name);
     experiment.network(&phase.network).context("network")?;
     phase.length.validate().context("length")?;
+    if let Length::Steps(steps) = phase.length {
+        cycles(phase, steps)?;
+    }
     descent(experiment, phase)?;
     phase.loss.validate(experiment, phase).context("loss")?;
     match (&phase.loss.adversarial, &phase.discriminator) {
         (Some(adversarial), Some(training)) => {
             ensure!(experiment.discriminator.is_some(), "loss.adversarial: the experiment has no [discriminator]");
-            let steps = match phase.length {
-                Length::Steps(steps) => Some(steps),
-                Length::Epochs(_) => None,
-            };
             plateau(experiment, &training.schedule).context("discriminator")?;
-            training.validate(*adversarial, steps).context("discriminator")
+            training.validate(*adversarial).context("discriminator")
         }
         (None, None) => Ok(()),
         (Some(_), None) => {

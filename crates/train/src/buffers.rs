@@ -1,0 +1,40 @@
+//! What a forward pass changes in a network beside its gradient: the statistics of batch norm, the vectors of spectral norm.
+
+use abbe_models::Store;
+use tch::Tensor;
+
+/// Buffers of networks as they were before a step. A step that is left out must leave them so too: one batch that is not
+/// finite would stay in running means for good, where training does not see it and every use of the network does.
+pub(crate) struct Buffers(Vec<(Tensor, Tensor)>);
+
+impl Buffers {
+    /// Copies the buffers of these networks.
+    pub(crate) fn of<'a>(stores: impl IntoIterator<Item = &'a Store>) -> Self {
+        let buffers = stores.into_iter().flat_map(Store::buffers);
+        Buffers(buffers.map(|buffer| (buffer.copy(), buffer)).collect())
+    }
+
+    /// Puts them back, where they lie in memory.
+    pub(crate) fn restore(mut self) {
+        tch::no_grad(|| self.0.iter_mut().for_each(|(kept, buffer)| buffer.copy_(kept)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn buffers_come_back_and_parameters_stay_as_they_became() {
+        let store = Store::new(Device::Cpu);
+        let mut mean = store.root().buffer("mean", Tensor::from_slice(&[1.0f32, 2.0]));
+        let mut weight = store.root().parameter("weight", Tensor::from_slice(&[3.0f32]));
+        let kept = Buffers::of([&store]);
+        tch::no_grad(|| [&mut mean, &mut weight].map(|tensor| drop(tensor.fill_(f64::NAN))));
+        kept.restore();
+        assert_eq!(mean, Tensor::from_slice(&[1.0f32, 2.0]));
+        assert!(weight.isnan().all().int64_value(&[]) == 1);
+    }
+}
