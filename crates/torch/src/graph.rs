@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(returned.to_string(), "first");
         let shape = || Ok::<_, String>(Tensor::ones([2], (Kind::Float, Device::Cpu)).reshape([3]));
         let thrown = caught(shape).unwrap_err().to_string();
-        assert!(thrown.starts_with("shape '[3]' is invalid") && !thrown.contains("\\n"), "{thrown}");
+        assert!(thrown.ends_with("is invalid for input of size 2"), "{thrown}"); // without what follows it
     }
 
     #[test]
