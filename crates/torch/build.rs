@@ -32,6 +32,7 @@ fn main() {
         .include(empty_gloo_headers())
         .file("cpp/abbe_torch.cpp")
         .file("cpp/convolution.cpp")
+        .file("cpp/graph.cpp")
         .file("cpp/process_group.cpp");
     if let Some(folders) = cuda_headers(&libtorch) {
         build.define("USE_C10D_NCCL", None).define("ABBE_NCCL", None).includes(folders).file("cpp/nccl.cpp");

@@ -9,6 +9,7 @@
 mod check;
 mod checkpoint;
 mod golden;
+mod graphs;
 mod hashed;
 mod losses;
 mod lpips;
@@ -25,7 +26,7 @@ use tch::Device;
 pub use check::{Check, Finding, Status, Unit};
 pub use machine::Machine;
 
-/// All checks, those of networks, LPIPS, losses and optimisers on `device`, the others on the CPU. Float32 on a GPU is then
+/// All checks, those of networks, LPIPS, losses, optimisers and graphs on `device`, the others on the CPU. Float32 on a GPU is then
 /// float32 in this whole process: TF32 is turned off.
 ///
 /// # Errors
@@ -36,7 +37,8 @@ pub fn checks(device: Device) -> Result<Vec<Check>> {
     }
     let on_cpu = resampling::checks().into_iter().chain(metrics::checks());
     let learned = networks::checks(device).into_iter().chain(lpips::checks(device));
-    let on_device = learned.chain(losses::checks(device)).chain(optimizers::checks(device));
+    let on_device =
+        learned.chain(losses::checks(device)).chain(optimizers::checks(device)).chain(graphs::checks(device));
     Ok(on_cpu.chain(on_device).chain(checkpoint::checks()).chain(random::checks()).collect())
 }
 

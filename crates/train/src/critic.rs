@@ -12,6 +12,7 @@ use crate::experiment::{DiscriminatorTraining, Losses, NonFinite, Phase, Precisi
 use crate::loss::{Judged, Judgement, Terms, adversarial, gradient_penalty};
 use crate::networks::Critic;
 use crate::numbers::{Mean, Numbers};
+use crate::recorder::{Made, Recorder};
 use crate::trainer::{At, Trainer};
 
 /// What is said of the discriminator in experiments, logs and messages.
@@ -35,7 +36,7 @@ impl Trainer<'_> {
         let critic = self.networks.critic.as_mut().context("the experiment has no [discriminator]")?;
         let (policy, group) = (self.experiment.non_finite, self.group.as_ref());
         let step = CriticStep { phase, at, precision: self.precision, policy, group };
-        critic.step(&step, parts, made, &shares, numbers).context(NAME)
+        critic.step(&step, parts, made, &shares, &mut self.graphs.critic, numbers).context(NAME)
     }
 }
 
@@ -92,19 +93,19 @@ impl Critic {
         parts: &[Batch],
         made: &[Tensor],
         shares: &Tensor,
+        graph: &mut Recorder,
         numbers: &mut Numbers,
     ) -> Result<()> {
         let (training, config) = of_phase(of.phase)?;
-        let update = training.update(of.at.progress.step);
-        self.descent.begin(training.schedule.at(training.optimizer.lr(), of.at.progress));
         let kept = self.descent.may_skip(of.policy).then(|| Buffers::of([self.network.store()]));
+        self.descent.optimizer.set_lr(training.schedule.at(training.optimizer.lr(), of.at.progress));
         let (mut mean, mut answers, mut first) = (Mean::default(), Answers::default(), 0);
         for (place, (part, sr)) in (1..).zip(parts.iter().zip(made)) {
             let shares = shares.narrow(0, first, sr.size()[0]);
-            let (terms, logits) = self.terms(of.phase, [&part.real, sr], &shares, update, true, of.precision)?;
-            self.descent.backward(&(terms.total() / parts.len() as f64), place == parts.len())?;
-            mean.add(&terms)?;
-            answers.add(&config, &logits);
+            let work = |pictures: [&Tensor; 2]| self.descend(of, pictures, &shares, place, parts.len());
+            let made = graph.run(&[self.network.store()], [&part.real, sr], work)?;
+            mean.add(&made.terms)?;
+            answers.add(&config, &made.tensors);
             first += sr.size()[0];
         }
         mean.over(of.group)?;
@@ -119,6 +120,25 @@ impl Critic {
         numbers.note_slope(NAME, slope, self.descent.scale());
         kept.into_iter().filter(|_| !slope.taken).for_each(Buffers::restore);
         Ok(())
+    }
+
+    /// The terms of the part of a batch that comes at this place from 1 on, whose gradient is added to those of the
+    /// parts before it, and the logits of HR and SR.
+    fn descend(
+        &self,
+        of: &CriticStep,
+        pictures: [&Tensor; 2],
+        shares: &Tensor,
+        place: usize,
+        parts: usize,
+    ) -> Result<Made> {
+        if place == 1 {
+            self.descent.optimizer.zero_grad();
+        }
+        let update = of_phase(of.phase)?.0.update(of.at.progress.step);
+        let (terms, logits) = self.terms(of.phase, pictures, shares, update, true, of.precision)?;
+        self.descent.backward(&(terms.total() / parts as f64), place == parts)?;
+        Ok(Made::new(&terms, &logits))
     }
 
     /// Whether the discriminator is too far ahead for its update.
@@ -177,7 +197,9 @@ struct Answers {
 }
 
 impl Answers {
-    fn add(&mut self, config: &adversarial::Config, [real, fake]: &[Tensor; 2]) {
+    /// Adds those of the logits of HR and SR.
+    fn add(&mut self, config: &adversarial::Config, logits: &[Tensor]) {
+        let [real, fake] = logits else { return };
         self.real += config.answer(real);
         self.fake += config.answer(fake);
         self.right += config.right(real, fake);

@@ -54,12 +54,6 @@ impl Descent {
         policy.in_a_row() > 0 || self.scaler.is_some()
     }
 
-    /// Begins a step at this learning rate.
-    pub(crate) fn begin(&mut self, lr: f64) {
-        self.optimizer.set_lr(lr);
-        self.optimizer.zero_grad();
-    }
-
     /// Will average gradients over the ranks of `group`, from now on and for the parameters that now want a gradient.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The step of the network that a phase trains.
 
+use abbe_models::Store;
 use anyhow::{Context, Result};
 use tch::Tensor;
 
@@ -8,6 +9,7 @@ use crate::buffers::Buffers;
 use crate::descent::Slope;
 use crate::experiment::Phase;
 use crate::numbers::{Mean, Numbers};
+use crate::recorder::Made;
 use crate::trainer::{At, Trainer};
 
 impl Trainer<'_> {
@@ -24,17 +26,18 @@ impl Trainer<'_> {
         numbers: &mut Numbers,
     ) -> Result<Vec<Tensor>> {
         numbers.lr = phase.rate(at.progress);
-        self.networks.trainees[&phase.network].descent.begin(numbers.lr);
+        self.networks.trainees[&phase.network].descent.optimizer.set_lr(numbers.lr);
         let kept = self.buffers(phase);
-        let (mut made, mut mean) = (Vec::new(), Mean::default());
+        let (mut srs, mut mean) = (Vec::new(), Mean::default());
+        let mut graph = std::mem::take(&mut self.graphs.generator);
         for (place, part) in (1..).zip(parts) {
-            let trainee = &self.networks.trainees[&phase.network];
-            let sr = trainee.forward(phase, &part.lr, true, self.precision)?;
-            let terms = self.terms(phase, part, &sr, true)?;
-            trainee.descent.backward(&(terms.total() / parts.len() as f64), place == parts.len())?;
-            mean.add(&terms)?;
-            made.push(sr.detach());
+            let inputs = [&part.lr, &part.hr, &part.real];
+            let made =
+                graph.run(&self.stores(phase), inputs, |inputs| self.descend(phase, inputs, place, parts.len()))?;
+            mean.add(&made.terms)?;
+            srs.extend(made.tensors);
         }
+        self.graphs.generator = graph;
         mean.over(self.group.as_ref())?;
         mean.note(numbers);
         numbers.weighted.insert("total".into(), abbe_run::json_number(mean.total()));
@@ -48,7 +51,27 @@ impl Trainer<'_> {
         } else if let Some(ema) = &mut trainee.ema {
             ema.update(trainee.model.store())?;
         }
-        Ok(made)
+        Ok(srs)
+    }
+
+    /// The terms of the part of a batch that comes at this place from 1 on, whose gradient is added to those of the
+    /// parts before it, and SR. Nothing of it waits for the device.
+    fn descend(&self, phase: &Phase, [lr, hr, real]: [&Tensor; 3], place: usize, parts: usize) -> Result<Made> {
+        let trainee = &self.networks.trainees[&phase.network];
+        if place == 1 {
+            trainee.descent.optimizer.zero_grad();
+        }
+        let part = Batch { lr: lr.shallow_clone(), hr: hr.shallow_clone(), real: real.shallow_clone() };
+        let sr = trainee.forward(phase, lr, true, self.precision)?;
+        let terms = self.terms(phase, &part, &sr, true)?;
+        trainee.descent.backward(&(terms.total() / parts as f64), place == parts)?;
+        Ok(Made::new(&terms, [&sr]))
+    }
+
+    /// The networks that the generator's step computes with, its own first.
+    fn stores(&self, phase: &Phase) -> Vec<&Store> {
+        let own = self.networks.trainees[&phase.network].model.store();
+        std::iter::once(own).chain(self.networks.critic.iter().map(|critic| critic.network.store())).collect()
     }
 
     /// What the step changes of the network and, by its judgement, of the discriminator, where the step may be left out.

@@ -20,6 +20,7 @@ mod numbers;
 pub mod optimizer;
 mod pattern;
 mod pretrained;
+mod recorder;
 mod resume;
 mod saving;
 pub mod scaler;

@@ -21,6 +21,8 @@ pub struct Numbers {
     pub discriminator: Map<String, Value>,
     /// Norms of gradients, steps that were left out; see [`LogRow`](abbe_run::LogRow).
     pub health: Map<String, Value>,
+    /// What must be said of how the step was done, each thing once in a training.
+    pub notices: Vec<String>,
 }
 
 /// The mean of the terms of one loss over the parts of a batch.

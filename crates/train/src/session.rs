@@ -270,8 +270,9 @@ impl<'a> Session<'a> {
     /// The row of the log of the step that was just done.
     fn row(&mut self, numbers: Numbers, times: &Times, values: &indexmap::IndexMap<String, f64>) -> LogRow {
         let (experiment, (index, done)) = (self.setup.experiment, self.next);
-        let warnings = self.watch.warnings(&numbers);
-        let Numbers { lr, weighted, raw, discriminator, mut health } = numbers;
+        let mut warnings = self.watch.warnings(&numbers);
+        let Numbers { lr, weighted, raw, discriminator, mut health, notices } = numbers;
+        warnings.extend(notices);
         let speed = experiment.data.batch as f64 / times.all.max(1e-9);
         health.insert("patches_per_second".into(), json_number(speed));
         health.insert("waiting".into(), json_number(times.waiting / times.all.max(1e-9)));

@@ -12,6 +12,7 @@ use crate::health;
 use crate::loss::{Inputs, Perception, Terms};
 use crate::networks::Networks;
 use crate::numbers::Numbers;
+use crate::recorder::Graphs;
 
 /// The networks of an experiment, and how they are trained.
 pub struct Trainer<'a> {
@@ -25,6 +26,8 @@ pub struct Trainer<'a> {
     pub group: Option<ProcessGroup>,
     /// In what networks compute; never [`Precision::Auto`].
     pub precision: Precision,
+    /// Those of the phase's steps that a GPU has as graphs.
+    pub(crate) graphs: Graphs,
 }
 
 /// Where a step stands.
@@ -54,7 +57,7 @@ impl<'a> Trainer<'a> {
         let trainees = networks.trainees.values_mut().map(|trainee| &mut trainee.descent);
         let critic = networks.critic.iter_mut().map(|critic| &mut critic.descent);
         trainees.chain(critic).for_each(|descent| descent.prepare(precision));
-        Ok(Trainer { experiment, networks, vgg, group, precision })
+        Ok(Trainer { experiment, networks, vgg, group, precision, graphs: Graphs::default() })
     }
 
     /// Gets ready for the phase with this index.
@@ -71,6 +74,8 @@ impl<'a> Trainer<'a> {
             critic.begin(phase)?;
             critic.descent.join(group)?;
         }
+        let device = self.networks.trainees[&phase.network].model.store().device();
+        self.graphs.begin(self.experiment, phase, self.precision, device, self.group.is_some());
         Ok(())
     }
 
@@ -97,6 +102,7 @@ impl<'a> Trainer<'a> {
         if phase.discriminator.as_ref().is_some_and(|training| training.is_due(step)) {
             self.critic_step(phase, at, &parts, &made, &mut numbers)?;
         }
+        numbers.notices = self.graphs.notices();
         Ok(numbers)
     }
 

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{Distance, Inputs, Loss};
 
@@ -66,14 +66,15 @@ pub(super) fn compare(
 
 /// Subtracts ImageNet's channel means and divides by its deviations (torchvision's numbers); RGB in [0, 1].
 fn normalize(picture: &Tensor) -> Tensor {
-    let channel = |values: [f32; 3]| Tensor::from_slice(&values).view([1, 3, 1, 1]).to_device(picture.device());
+    let number = |value: f64| Tensor::full([1, 1, 1, 1], value, (Kind::Float, picture.device()));
+    let channel = |values: [f64; 3]| Tensor::cat(&values.map(number), 1); // made there: a copy would wait for the device
     (picture - channel([0.485, 0.456, 0.406])) / channel([0.229, 0.224, 0.225])
 }
 
 #[cfg(test)]
 mod tests {
     use abbe_models::vgg::{Features, Net};
-    use tch::{Device, Kind};
+    use tch::Device;
 
     use super::*;
     use crate::loss::Perception;

@@ -80,8 +80,8 @@ impl Optimizer {
     }
 
     /// Sets every gradient to 0 and keeps it, as [`Adam::zero_grad`] does.
-    pub fn zero_grad(&mut self) {
-        self.parameters.iter_mut().for_each(Tensor::zero_grad);
+    pub fn zero_grad(&self) {
+        self.parameters.iter().for_each(|parameter| parameter.shallow_clone().zero_grad());
     }
 
     /// One step on every parameter that has a gradient and is not frozen.
