@@ -1,7 +1,7 @@
 //! First values against PyTorch's. The test is alone in its process, because libtorch's generator belongs to all threads.
 
 use abbe_checkpoint::state_dict_of;
-use abbe_models::{Config, build, copy, srresnet};
+use abbe_models::{Config, Hints, build, copy, recognise, srcnn, srresnet};
 use tch::{Device, Tensor};
 
 #[test]
@@ -19,11 +19,15 @@ fn a_seed_gives_pytorchs_first_values() {
         assert!(found.len() == expected.len() && error < 1e-7, "{name}: {error}");
     }
 
-    // A copy draws nothing: what is drawn after it is what would have been drawn without it.
+    // Copying and recognising draw nothing: what is drawn after them is what would have been drawn without them.
     let draw = |between: &dyn Fn()| {
         tch::manual_seed(1);
         between();
         Tensor::rand([2], tch::kind::FLOAT_CPU)
     };
-    assert_eq!(draw(&|| drop(copy(&config, network.as_ref()).unwrap())), draw(&|| ()));
+    let expected = draw(&|| ());
+    assert_eq!(draw(&|| drop(copy(&config, network.as_ref()).unwrap())), expected);
+    let srcnn = build(&Config::Srcnn(srcnn::Config::paper(2)), Device::Cpu).unwrap().store().state_dict();
+    let hints = Hints { scale: Some(2), ..Hints::default() };
+    assert_eq!(draw(&|| drop(recognise(&srcnn, &hints, Device::Cpu).unwrap())), expected);
 }
