@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use crate::support::{ABBE, EXPERIMENT, Scratch, program, scene};
+
+/// Of the small experiment in all.
+const STEPS: usize = 20;
 
 /// How often each training is killed; `cargo xtask kill` says more.
 fn kills() -> u32 {
@@ -52,35 +55,48 @@ fn outcome(scratch: &Scratch, run: &str) -> (BTreeMap<String, Vec<u8>>, Vec<Valu
     (files, log.lines().map(row).collect())
 }
 
-/// How the killed training is started again: it goes on as soon as there is a point to go on from.
-fn how(scratch: &Scratch) -> &'static str {
-    let is_point = |entry: std::io::Result<std::fs::DirEntry>| {
-        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("step_"))
-    };
-    let has_point = std::fs::read_dir(scratch.path("cut/resume")).is_ok_and(|mut entries| entries.any(is_point));
-    if has_point { "--resume" } else { "--overwrite" }
+/// How the killed training is started again, and how many steps it has then: it goes on as soon as there is a point to go on
+/// from, and begins anew once it has ended.
+fn how(scratch: &Scratch) -> (&'static str, usize) {
+    let manifest = std::fs::read_to_string(scratch.path("cut/manifest.json")).unwrap_or_default();
+    let entries = std::fs::read_dir(scratch.path("cut/resume")).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let steps = names.filter_map(|name| name.strip_prefix("step_")?.strip_suffix(".pth")?.parse().ok()).max();
+    match steps.filter(|steps| *steps < STEPS && !manifest.contains("\"finished\"")) {
+        Some(steps) => ("--resume", steps),
+        None => ("--overwrite", 0),
+    }
 }
 
-/// Kills a training again and again at moments spread over the time that it takes, and lets it end.
+/// Waits until the log of a training that has just been started has so many rows, or until it has ended.
+fn wait_for_rows(scratch: &Scratch, child: &mut Child, started: SystemTime, rows: usize) {
+    let log = scratch.path("cut/log.jsonl");
+    let has_them = || {
+        let is_new = std::fs::metadata(&log).and_then(|log| log.modified()).is_ok_and(|modified| modified > started);
+        is_new && std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() >= rows)
+    };
+    while !has_them() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Kills a training again and again, each time a little after one of its next steps, and lets it end.
 fn kill_again_and_again(precision: &str) {
     let scratch = experiment(precision);
-    let begun = Instant::now();
     scratch.abbe("train small.toml --out whole").ok();
-    let takes = begun.elapsed();
     let mut killed = 0;
-    for attempt in 0..kills() {
-        // Weyl's sequence: moments that differ from attempt to attempt, without chance.
-        let part = 0.1 + 0.8 * (f64::from(attempt + 1) * 0.618_034).fract();
-        let mut child = start(&scratch, &format!("train small.toml --out cut {}", how(&scratch)));
-        std::thread::sleep(Duration::from_secs_f64(takes.as_secs_f64() * part));
+    while killed < kills() {
+        let ((how, steps), started) = (how(&scratch), SystemTime::now());
+        let mut child = start(&scratch, &format!("train small.toml --out cut {how}"));
+        wait_for_rows(&scratch, &mut child, started, steps + 1 + killed as usize % 3);
+        std::thread::sleep(Duration::from_millis(u64::from(killed * 7 % 23))); // also while it saves
         if child.try_wait().unwrap().is_none() {
             child.kill().unwrap(); // SIGKILL
             killed += 1;
         }
         child.wait().unwrap();
     }
-    assert!(killed > 0, "no training was killed");
-    scratch.abbe(&format!("train small.toml --out cut {}", how(&scratch))).ok();
+    scratch.abbe(&format!("train small.toml --out cut {}", how(&scratch).0)).ok();
     let ((files, rows), (expected_files, expected_rows)) = (outcome(&scratch, "cut"), outcome(&scratch, "whole"));
     for (row, expected) in rows.iter().zip(&expected_rows) {
         assert_eq!(row, expected, "{precision}");

@@ -133,7 +133,7 @@ fn join(device: Device, experiment: &Experiment) -> Result<(Device, Option<Proce
 /// Lets a training go on from where it was cut off, and says so, also in the manifest. Gives the seconds that it took before.
 fn go_on(session: &mut Session, allow_changes: bool, folder: &RunFolder, manifest: &mut Manifest) -> Result<f64> {
     let earlier = Earlier::read(&folder.manifest())?;
-    let Resumed { path, phase, step, changed, notices } = session.resume(allow_changes)?;
+    let Resumed { path, phase, step, seconds, changed, notices } = session.resume(allow_changes)?;
     notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
     changed.iter().for_each(|change| eprintln!("changed: {change}"));
     let phase = phase.unwrap_or_else(|| "evaluation".into());
@@ -142,7 +142,7 @@ fn go_on(session: &mut Session, allow_changes: bool, folder: &RunFolder, manifes
     manifest.best = session.best.clone();
     manifest.resumed = earlier.resumed;
     manifest.resumed.push(ResumeRecord { unix: now(), phase, step, changed });
-    Ok(earlier.seconds)
+    Ok(earlier.seconds.max(seconds)) // a manifest is written at the beginning and the end
 }
 
 fn now() -> u64 {

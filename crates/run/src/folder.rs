@@ -109,9 +109,14 @@ impl RunFolder {
         self.root.join("tensorboard").join(phase)
     }
 
+    /// Where checkpoints lie.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
     /// A checkpoint of this name, without its ending.
     pub fn checkpoint(&self, name: &str) -> PathBuf {
-        self.root.join("checkpoints").join(format!("{name}.pth"))
+        self.checkpoints().join(format!("{name}.pth"))
     }
 
     /// What training needs beside a checkpoint of the same name to go on: its optimisers' states.

@@ -9,6 +9,7 @@ use tch::{Kind, Tensor};
 use crate::batches::Batch;
 use crate::buffers::Buffers;
 use crate::experiment::{DiscriminatorTraining, Losses, NonFinite, Phase, Precision, Throttle};
+use crate::loss::adversarial::Form;
 use crate::loss::{Judged, Judgement, Terms, adversarial, gradient_penalty};
 use crate::networks::Critic;
 use crate::numbers::{Mean, Numbers};
@@ -111,8 +112,8 @@ impl Critic {
         mean.over(of.group)?;
         answers.over(of.group)?;
         mean.note(numbers);
-        answers.note(numbers);
-        if self.is_held_back(training.when, mean.total(), answers.right()) {
+        answers.note(&config, numbers);
+        if mean.check().is_ok() && self.is_held_back(training.when, mean.total(), answers.right()) {
             numbers.health.insert("held_back_discriminator".into(), 1.into());
             return Ok(());
         }
@@ -221,10 +222,12 @@ impl Answers {
         self.right / self.parts
     }
 
-    fn note(&self, numbers: &mut Numbers) {
+    fn note(&self, config: &adversarial::Config, numbers: &mut Numbers) {
         for (name, sum) in [("real", self.real), ("fake", self.fake)] {
             numbers.discriminator.insert(name.into(), json_number(sum / self.parts));
         }
-        numbers.health.insert("right_discriminator".into(), json_number(self.right()));
+        if config.form != Form::Wasserstein {
+            numbers.health.insert("right_discriminator".into(), json_number(self.right()));
+        } // whose critic calls nothing real or fake
     }
 }

@@ -88,7 +88,8 @@ impl Descent {
             scaler.unscale(parameters)?;
         }
         let norm = clip_gradients(clip, parameters)?.double_value(&[]);
-        let taken = loss.is_ok() && norm.is_finite();
+        let is_finite = loss.is_ok();
+        let taken = is_finite && norm.is_finite();
         if taken {
             self.optimizer.step().context("the optimiser's step")?;
             self.left_out = 0;
@@ -96,8 +97,8 @@ impl Descent {
             self.left_out += 1;
             self.may_go_on(loss, norm, policy)?;
         }
-        if let Some(scaler) = &mut self.scaler {
-            scaler.update(taken);
+        if let (Some(scaler), true) = (&mut self.scaler, is_finite) {
+            scaler.update(taken); // a loss that is not finite was so before it was scaled
         }
         Ok(Slope { norm, taken })
     }

@@ -10,7 +10,7 @@ use crate::descent::Slope;
 use crate::experiment::Phase;
 use crate::numbers::{Mean, Numbers};
 use crate::recorder::Made;
-use crate::trainer::{At, Trainer};
+use crate::trainer::Trainer;
 
 impl Trainer<'_> {
     /// One step down the gradient of the phase's loss, the mean over the parts of the batch. Gives SR of each part, without
@@ -21,11 +21,9 @@ impl Trainer<'_> {
     pub(crate) fn generator_step(
         &mut self,
         phase: &Phase,
-        at: At,
         parts: &[Batch],
         numbers: &mut Numbers,
     ) -> Result<Vec<Tensor>> {
-        numbers.lr = phase.rate(at.progress);
         self.networks.trainees[&phase.network].descent.optimizer.set_lr(numbers.lr);
         let kept = self.buffers(phase);
         let (mut srs, mut mean) = (Vec::new(), Mean::default());

@@ -28,6 +28,8 @@ pub struct Resumed {
     pub phase: Option<String>,
     /// Its step that comes next.
     pub step: u64,
+    /// Seconds of training before it.
+    pub seconds: f64,
     /// What differs from the training that was cut off, each with its key.
     pub changed: Vec<String>,
     /// What else is to be said, such as a newer point that could not be read.
@@ -51,11 +53,18 @@ impl Session<'_> {
                         group.check_equal("the point to go on from", &self.next)?; // and wait until all have read it
                     }
                     if self.writes() {
-                        self.remove_old_points()?; // a kill may have left one more
+                        self.settle(&path)?;
                     }
                     let (index, step) = self.next;
                     let phase = self.setup.experiment.phases.get(index).map(|phase| phase.name.clone());
-                    return Ok(Resumed { path, phase, step, changed, notices });
+                    return Ok(Resumed {
+                        path: self.point(),
+                        phase,
+                        step,
+                        seconds: self.seconds_before,
+                        changed,
+                        notices,
+                    });
                 }
                 Err(error) => notices.push(format!("{}: {error}; the point before it is taken", path.display())),
             }
@@ -74,12 +83,32 @@ impl Session<'_> {
     /// A file that cannot be written; the points before it are still there then.
     pub(crate) fn save_resume_point(&self) -> Result<()> {
         let folder = self.setup.folder.resume();
-        let (index, step) = self.next;
-        let done: u64 = (0..index).map(|earlier| self.steps(earlier)).sum::<u64>() + step;
         let value = self.to_value()?;
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        abbe_checkpoint::write(folder.join(format!("step_{done:010}.pth")), &value, &WriteOptions::default())?;
+        abbe_checkpoint::write(self.point(), &value, &WriteOptions::default())?;
         self.remove_old_points()
+    }
+
+    /// The file of the point where training is now; their names are in the order of the steps.
+    fn point(&self) -> PathBuf {
+        let (index, step) = self.next;
+        let done: u64 = (0..index).map(|earlier| self.steps(earlier)).sum::<u64>() + step;
+        self.setup.folder.resume().join(format!("step_{done:010}.pth"))
+    }
+
+    /// Leaves no point behind the one that was `used`: such are torn, or of steps that are about to be taken again. Under a
+    /// changed experiment its own steps may count otherwise than when it was named.
+    fn settle(&self, used: &Path) -> Result<()> {
+        [self.setup.folder.resume(), self.setup.folder.checkpoints()]
+            .iter()
+            .try_for_each(|folder| remove_torn(folder))?;
+        let own = self.point();
+        let is_behind = |point: &PathBuf| point != used && (point.as_path() > used || *point >= own);
+        for point in points(&self.setup.folder.resume())?.into_iter().filter(is_behind) {
+            std::fs::remove_file(&point).with_context(|| format!("cannot remove {}", point.display()))?;
+        }
+        std::fs::rename(used, &own).with_context(|| format!("cannot rename {}", used.display()))?;
+        self.remove_old_points() // a kill may have left one more
     }
 
     fn remove_old_points(&self) -> Result<()> {
@@ -126,8 +155,8 @@ impl Session<'_> {
         let index = fields.whole("phase")? as usize;
         let phases = self.setup.experiment.phases.len();
         ensure!(index <= phases, "it is in phase {} of {phases}", index + 1);
-        self.restore_networks(&fields, index)?;
         self.next = (index, fields.whole("step")?);
+        self.restore_networks(&fields)?;
         self.seconds_before = fields.number("seconds")?;
         self.scores =
             fields.items("scores")?.iter().map(|score| number(score).context("scores")).collect::<Result<_>>()?;
@@ -151,9 +180,11 @@ impl Session<'_> {
     }
 
     /// Each network with the optimiser of the last phase that it was in.
-    fn restore_networks(&mut self, fields: &Fields, index: usize) -> Result<()> {
+    fn restore_networks(&mut self, fields: &Fields) -> Result<()> {
         let phases = &self.setup.experiment.phases;
-        let begun = &phases[..(index + 1).min(phases.len())];
+        let (index, step) = self.next;
+        // At its first step a phase has not begun: its optimisers are still those of the phases before it.
+        let begun = &phases[..(index + usize::from(step > 0)).min(phases.len())];
         let saved = Fields(fields.get("networks")?);
         for (name, trainee) in &mut self.trainer.networks.trainees {
             if let Some(phase) = begun.iter().rfind(|phase| phase.network == *name) {
@@ -171,24 +202,31 @@ impl Session<'_> {
     }
 }
 
-/// The points of a folder from the oldest to the newest. What a kill left of a point that was being written is removed.
+/// The points of a folder from the oldest to the newest.
 fn points(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut points = files(folder, "step_")?;
+    points.sort();
+    Ok(points)
+}
+
+/// Removes what a kill left of files that were being written.
+fn remove_torn(folder: &Path) -> Result<()> {
+    for torn in files(folder, TEMPORARY)? {
+        std::fs::remove_file(&torn).with_context(|| format!("cannot remove {}", torn.display()))?;
+    }
+    Ok(())
+}
+
+/// The files of a folder whose names begin so; none where there is no folder.
+fn files(folder: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries.collect::<Result<Vec<_>, _>>(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => Err(error),
     };
     let entries = entries.with_context(|| format!("cannot read {}", folder.display()))?;
-    let named = |prefix: &str| {
-        let begins = |entry: &&std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
-        entries.iter().filter(begins).map(std::fs::DirEntry::path).collect::<Vec<_>>()
-    };
-    for torn in named(TEMPORARY) {
-        let _ = std::fs::remove_file(torn); // it is in no one's way
-    }
-    let mut points = named("step_");
-    points.sort();
-    Ok(points)
+    let begins = |entry: &&std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
+    Ok(entries.iter().filter(begins).map(std::fs::DirEntry::path).collect())
 }
 
 impl Trainee {

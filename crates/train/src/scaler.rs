@@ -5,8 +5,7 @@ use abbe_checkpoint::Value;
 use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 
-/// A loss scale. A generator and its discriminator share one: it is updated once after the steps of both, by whether all
-/// gradients of both were finite.
+/// A loss scale. A generator and its discriminator have one each: what is too large for one need not be for the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scaler {
     /// A float32 in PyTorch, and so here.

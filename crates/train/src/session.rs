@@ -82,6 +82,10 @@ impl<'a> Session<'a> {
     pub fn new(setup: Setup<'a>, networks: Networks, vgg: Option<vgg::Features>) -> Result<Self> {
         let pictures = Pictures::new(&setup)?;
         let trainer = Trainer::new(setup.experiment, networks, vgg, setup.device, setup.group.clone())?;
+        if let Some(group) = &setup.group {
+            group.check_equal("the training pictures", &setup.data)?;
+            group.check_equal("the precision", &trainer.precision.name())?;
+        }
         let (batch, (_, ranks)) = (setup.experiment.data.batch, trainer.rank());
         let mut parts = setup.experiment.phases.iter().map(|phase| phase.accumulate * ranks as usize);
         ensure!(
@@ -137,12 +141,13 @@ impl<'a> Session<'a> {
         if !self.writes() {
             return Ok(());
         }
+        let goes_on = self.log.is_none() && self.next != (0, 0);
         if self.log.is_none() {
             self.log = Some(self.open_log()?);
         }
         let phase = &self.setup.experiment.phases[index];
         let mut events = Events::create(&self.setup.folder.tensorboard(&phase.name))?;
-        if self.next.1 > 0 {
+        if goes_on {
             events.restart(self.next.1)?;
         }
         if let Some(validator) = &self.setup.validator {
@@ -238,6 +243,9 @@ impl<'a> Session<'a> {
         self.keep_due(index, step + 1)?;
         if self.is_stopped()? {
             let path = self.interrupt()?;
+            if let Some(group) = &self.setup.group {
+                group.barrier()?; // a launcher ends all ranks as soon as one has ended
+            }
             bail!(
                 "stopped by Ctrl-C after step {step}; the weights so far are in {}; `--resume` goes on from here",
                 path.display()

@@ -92,10 +92,10 @@ impl<'a> Trainer<'a> {
         let phase = &self.experiment.phases[index];
         let parts = batch.parts(phase.accumulate);
         let step = at.progress.step;
-        let mut numbers = Numbers::default();
+        let mut numbers = Numbers { lr: phase.rate(at.progress), ..Numbers::default() };
         let trains = phase.discriminator.as_ref().is_none_or(|training| training.trains_generator(step));
         let made = match trains {
-            true => self.generator_step(phase, at, &parts, &mut numbers)?,
+            true => self.generator_step(phase, &parts, &mut numbers)?,
             false => self.only_forward(phase, &parts)?,
         };
         health::note_contrast(step, &made[0], &parts[0].hr, &mut numbers);

@@ -53,7 +53,11 @@ impl Optimizer {
     /// Those of [`Optimizer::new`]; then nothing has changed.
     pub fn become_like(&mut self, config: &OptimizerConfig, groups: &[Group], store: &Store) -> Result<()> {
         let mut new = Optimizer::new(config, groups, store)?;
-        let _ = new.restore(&self.to_value()); // what does not fit is left
+        let members =
+            |optimizer: &Self| optimizer.groups.iter().map(|group| group.positions.clone()).collect::<Vec<_>>();
+        if members(&new) == members(self) {
+            let _ = new.restore(&self.to_value()); // that of another kind is left
+        }
         *self = new;
         Ok(())
     }
