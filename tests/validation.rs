@@ -168,7 +168,13 @@ fn tensorboard_reads_what_the_log_says() {
                 expected.entry(tag).or_default().push(point);
             };
             add("learning_rate".into(), &row["lr"]);
-            for (kind, key) in [("loss", "terms"), ("discriminator", "discriminator"), ("validation", "validation")] {
+            let kinds = [
+                ("loss", "terms"),
+                ("discriminator", "discriminator"),
+                ("validation", "validation"),
+                ("health", "health"),
+            ];
+            for (kind, key) in kinds {
                 let numbers = row.get(key).and_then(Value::as_object);
                 numbers.into_iter().flatten().for_each(|(name, value)| add(format!("{kind}/{name}"), value));
             }
