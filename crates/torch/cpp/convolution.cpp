@@ -7,12 +7,11 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 
-#ifdef __GLIBC__
-#endif
-
 #include <algorithm>
 #include <cstring>
 #include <vector>
+
+#include "call.hpp"
 
 namespace {
 
@@ -113,17 +112,13 @@ void rectify(at::Tensor &x, const float *slopes) {
 
 void require(bool holds, const char *what) { TORCH_CHECK(holds, what); }
 
+// None of these calls is part of a graph.
 template <typename Call>
-char *message_of(Call call) {
-  try {
+char *without_gradient(Call call) {
+  return message_of([&] {
     at::NoGradGuard guard;
     call();
-    return nullptr;
-  } catch (const std::exception &error) {
-    return strdup(error.what());
-  } catch (...) {
-    return strdup("an exception that is not a std::exception");
-  }
+  });
 }
 
 }  // namespace
@@ -138,7 +133,7 @@ bool abbe_has_fused_convolutions() {
 // The weight of a convolution in the order that oneDNN wants for inputs of about this size.
 char *abbe_reorder_weight(at::Tensor *weight, const int64_t *padding, const int64_t *stride, const int64_t *size,
                           at::Tensor **out) {
-  return message_of([&] {
+  return without_gradient([&] {
     static auto call = operation<at::Tensor(const at::Tensor &, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
                                             at::OptionalIntArrayRef)>("mkldnn::_reorder_convolution_weight", "");
     auto last = weight->contiguous(at::MemoryFormat::ChannelsLast);
@@ -149,7 +144,7 @@ char *abbe_reorder_weight(at::Tensor *weight, const int64_t *padding, const int6
 // A convolution, plus `other` unless null, then the activation with this slope. With `onto` the sum is written to `other`.
 char *abbe_convolution(at::Tensor *x, at::Tensor *weight, at::Tensor *bias, at::Tensor *other, const int64_t *padding,
                        const int64_t *stride, double slope, bool onto, at::Tensor **out) {
-  return message_of([&] {
+  return without_gradient([&] {
     auto last = x->contiguous(at::MemoryFormat::ChannelsLast);
     std::optional<at::Tensor> added = bias ? std::optional<at::Tensor>(*bias) : std::nullopt;
     at::IntArrayRef pad(padding, 2), step(stride, 2);
@@ -165,7 +160,7 @@ char *abbe_convolution(at::Tensor *x, at::Tensor *weight, at::Tensor *bias, at::
 // `parts` is [N, kernel * colors, h, w] with colors the shape of `bias`, float32 on the CPU, 1 or 3. The result, float32
 // [N, colors, h, w], has in row y the sum over tap of the channels tap * colors .. of row y + tap - kernel / 2, and the bias.
 char *abbe_add_rows(at::Tensor *parts, at::Tensor *bias, at::Tensor **out) {
-  return message_of([&] {
+  return without_gradient([&] {
     const int64_t colors = bias->size(0);
     auto from = parts->contiguous(at::MemoryFormat::ChannelsLast);
     require(colors == 1 || colors == 3, "one or three colours");
@@ -184,7 +179,7 @@ char *abbe_add_rows(at::Tensor *parts, at::Tensor *bias, at::Tensor **out) {
 
 // x above 0, else its channel's slope times x, written over x, [N, C, h, w] with channels last.
 char *abbe_rectify(at::Tensor *x, at::Tensor *slopes) {
-  return message_of([&] {
+  return without_gradient([&] {
     require(x->is_contiguous(at::MemoryFormat::ChannelsLast), "channels last");
     require(slopes->numel() == x->size(1) && slopes->scalar_type() == at::kFloat, "a float32 slope for each channel");
     const float *start = slopes->const_data_ptr<float>();

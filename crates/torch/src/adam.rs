@@ -56,15 +56,6 @@ impl Adam {
         self.parameters.iter_mut().for_each(Tensor::zero_grad);
     }
 
-    /// Bounds each component of every gradient to [-limit, limit].
-    pub fn clamp_gradients(&self, limit: f64) {
-        tch::no_grad(|| {
-            for mut grad in self.parameters.iter().map(Tensor::grad).filter(Tensor::defined) {
-                let _ = grad.clamp_(-limit, limit);
-            }
-        });
-    }
-
     /// One step on every parameter that has a gradient and still requires one.
     ///
     /// # Errors
@@ -159,12 +150,10 @@ mod tests {
     }
 
     #[test]
-    fn gradients_are_clamped_by_value() {
+    fn gradients_are_set_to_zero_and_kept() {
         let parameter = Tensor::from_slice(&[1.0f32, 1.0]).set_requires_grad(true);
         let mut adam = Adam::new(vec![parameter.shallow_clone()], CONFIG);
         (&parameter * Tensor::from_slice(&[3.0f32, -0.5])).sum(Kind::Float).backward();
-        adam.clamp_gradients(1.0);
-        assert_eq!(Vec::<f32>::try_from(&parameter.grad()).unwrap(), [1.0, -0.5]);
         adam.zero_grad();
         assert_eq!(Vec::<f32>::try_from(&parameter.grad()).unwrap(), [0.0, 0.0]);
     }
