@@ -23,7 +23,7 @@ pub enum Schedule {
     },
     /// Half a cosine in each period, each beginning anew (the same paper; `CosineAnnealingRestartLR` of BasicSR).
     Restarts {
-        /// Steps of each period, together at least those of the phase.
+        /// Steps of each period, together at least those of the phase; each begins within it.
         periods: Vec<u64>,
         /// Each period begins at `lr` times its weight, above 0; as many as periods.
         weights: Vec<f64>,
@@ -32,7 +32,7 @@ pub enum Schedule {
     },
     /// Multiplied with `factor` at each of these steps (`MultiStepLR` of PyTorch).
     MultiStep {
-        /// Steps of the phase, rising.
+        /// Steps of the phase, rising, before its end.
         at: Vec<u64>,
         /// Above 0 and below 1.
         factor: f64,
@@ -53,7 +53,7 @@ pub enum Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarmUp {
-    /// Steps until the factor is 1, at least 1.
+    /// Steps until the factor is 1, at least 1 and at most those of the phase.
     pub steps: u64,
     /// The factor of the first step, from 0 to 1.
     pub from: f64,
@@ -105,14 +105,30 @@ impl Schedule {
         }
     }
 
-    /// Checks that it says something of each of so many steps.
+    /// Checks that it says something of each of so many steps, and nothing of steps that never come.
     ///
     /// # Errors
-    /// Periods that end before.
+    /// Periods that end before the last step or begin behind it; a change of the rate behind it.
     pub(super) fn lasts(&self, steps: u64) -> Result<()> {
-        let Self::Restarts { periods, .. } = self else { return Ok(()) };
-        let all = periods.iter().fold(0, |all: u64, period| all.saturating_add(*period));
-        ensure!(all >= steps, "schedule.restarts.periods: expected {steps} steps, the phase's, found {all} in all");
+        match self {
+            Self::Restarts { periods, .. } => {
+                let sum = |periods: &[u64]| periods.iter().fold(0, |all: u64, period| all.saturating_add(*period));
+                let (all, last) = (sum(periods), periods.last().map_or(0, |_| sum(&periods[..periods.len() - 1])));
+                ensure!(
+                    all >= steps && last < steps,
+                    "schedule.restarts.periods: expected {steps} steps, the phase's, found {all} in all, of which the last \
+                     period begins behind {last}"
+                );
+            }
+            Self::MultiStep { at, .. } => {
+                let behind = at.iter().find(|at| **at >= steps);
+                ensure!(
+                    behind.is_none(),
+                    "schedule.multi_step.at: expected steps before the end of the phase, which has {steps}, found {at:?}"
+                );
+            }
+            _ => {}
+        }
         Ok(())
     }
 
@@ -163,6 +179,16 @@ impl WarmUp {
             Rise::Cosine => (1.0 - (PI * part).cos()) / 2.0,
         };
         self.from + (1.0 - self.from) * risen
+    }
+
+    /// Checks that it ends within a phase of so many steps.
+    ///
+    /// # Errors
+    /// Steps that never come.
+    pub(super) fn ends(&self, steps: u64) -> Result<()> {
+        let own = self.steps;
+        ensure!(own <= steps, "warm_up.steps: expected at most {steps}, those of the phase, found {own}");
+        Ok(())
     }
 
     /// Checks the numbers.
@@ -280,10 +306,18 @@ mod tests {
         let restarts = Schedule::Restarts { periods: vec![5, 4], weights: vec![1.0, 1.0], to: 0.0 };
         assert!(restarts.lasts(9).is_ok() && Schedule::Constant.lasts(9).is_ok());
         assert!(restarts.lasts(10).unwrap_err().to_string().contains("expected 10 steps, the phase's, found 9"));
+        // The second period begins with the sixth step.
+        assert!(restarts.lasts(6).is_ok() && restarts.lasts(5).is_err());
+        let multi_step = Schedule::MultiStep { at: vec![3, 5], factor: 0.5 };
+        assert!(multi_step.lasts(6).is_ok()); // steps 0 to 5
+        let error = multi_step.lasts(5).unwrap_err().to_string();
+        assert!(error.contains("schedule.multi_step.at") && error.contains("found [3, 5]"), "{error}");
         refused("{ restarts = { periods = [5], weights = [-1.0], to = 0.0 } }", "schedule.restarts.weights");
         refused("{ multi_step = { at = [5, 5], factor = 0.5 } }", "rising");
         refused("{ multi_step = { at = [5], factor = 1.0 } }", "factor");
         refused("{ plateau = { factor = 0.5, patience = 1, least = 1.0 } }", "schedule.plateau.least");
+        let long = WarmUp { steps: 5, from: 0.0, form: Rise::Linear };
+        assert!(long.ends(5).is_ok() && long.ends(4).unwrap_err().to_string().contains("expected at most 4"));
         let warm_up = WarmUp { steps: 0, from: 0.0, form: Rise::Linear };
         assert!(warm_up.validate().is_err() && WarmUp { steps: 1, from: 2.0, ..warm_up }.validate().is_err());
     }

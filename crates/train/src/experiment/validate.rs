@@ -156,7 +156,7 @@ fn unused(experiment: &Experiment) -> Result<()> {
 pub(super) fn lengths(experiment: &Experiment, pictures: usize) -> Result<()> {
     for (index, phase) in experiment.phases.iter().enumerate() {
         let steps = experiment.steps(index, pictures);
-        cycles(phase, steps).with_context(|| format!("phase `{}`", phase.name))?;
+        within(phase, steps).with_context(|| format!("phase `{}`", phase.name))?;
         let epochs = steps / experiment.steps_per_epoch(pictures).max(1);
         for epoch in &phase.save_epochs {
             ensure!(
@@ -169,9 +169,11 @@ pub(super) fn lengths(experiment: &Experiment, pictures: usize) -> Result<()> {
     Ok(())
 }
 
-/// Behind its last period a rate would rise again; with nothing behind its pretraining a phase would train no generator.
-fn cycles(phase: &Phase, steps: u64) -> Result<()> {
+/// Behind its last period a rate would rise again, and a change of it that never comes is most likely a slip; with nothing
+/// behind its pretraining a phase would train no generator.
+fn within(phase: &Phase, steps: u64) -> Result<()> {
     phase.schedule.lasts(steps)?;
+    phase.warm_up.map_or(Ok(()), |warm_up| warm_up.ends(steps))?;
     let Some(training) = &phase.discriminator else { return Ok(()) };
     training.schedule.lasts(steps).context("discriminator")?;
     training.leaves_steps(steps).context("discriminator")
@@ -182,7 +184,7 @@ fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
     experiment.network(&phase.network).context("network")?;
     phase.length.validate().context("length")?;
     if let Length::Steps(steps) = phase.length {
-        cycles(phase, steps)?;
+        within(phase, steps)?;
     }
     descent(experiment, phase)?;
     phase.loss.validate(experiment, phase).context("loss")?;
