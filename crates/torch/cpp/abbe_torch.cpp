@@ -19,6 +19,7 @@
 #include <ATen/ops/leaky_relu_backward.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/headeronly/version.h>
 
@@ -147,6 +148,16 @@ char *abbe_autocast_exit(int gpu, bool was_on, signed char was_type) {
     if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(kind, was_on);
     at::autocast::set_autocast_dtype(kind, static_cast<at::ScalarType>(was_type));
+  });
+}
+
+// The most bytes that a GPU's tensors ever took at once, as libtorch's allocator counts them.
+char *abbe_peak_memory(int gpu, uint64_t *bytes) {
+  return message_of([&] {
+    auto index = static_cast<c10::DeviceIndex>(gpu);
+    auto stats = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(index);
+    auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    *bytes = static_cast<uint64_t>(stats.allocated_bytes[all].peak);
   });
 }
 

@@ -4,6 +4,8 @@ use std::ffi::{CStr, c_char, c_int};
 
 use tch::Device;
 
+use crate::ffi;
+
 /// Why a device cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -79,6 +81,15 @@ pub fn has_bf16(device: Device) -> bool {
     }
 }
 
+/// The most bytes that the tensors of a GPU ever took at once, as libtorch's allocator counts them (PyTorch's
+/// `torch.cuda.max_memory_allocated`); none for the CPU, whose allocator does not count.
+pub fn peak_memory(device: Device) -> Option<u64> {
+    match device {
+        Device::Cuda(index) => ffi::peak_memory(index).ok(),
+        _ => None,
+    }
+}
+
 /// The first number of a GPU's compute capability; none where the driver does not tell.
 #[allow(unsafe_code)]
 fn major_capability(index: usize) -> Option<c_int> {
@@ -131,7 +142,12 @@ mod tests {
     #[test]
     fn a_gpu_is_there_or_its_absence_is_explained() {
         match parse_device("cuda") {
-            Ok(device) => assert_eq!(device, Device::Cuda(0)),
+            Ok(device) => {
+                assert_eq!(device, Device::Cuda(0));
+                let before = peak_memory(device).unwrap();
+                let tensor = tch::Tensor::zeros([1 << 20], (tch::Kind::Float, device));
+                assert!(peak_memory(device).unwrap() >= before.max(4 << 20), "{tensor:?}");
+            }
             Err(error) => assert!(error.to_string().contains("--device cpu"), "{error}"),
         }
     }

@@ -47,6 +47,7 @@ unsafe extern "C" {
     fn abbe_keep_freed_memory();
     fn abbe_autocast_enter(gpu: c_int, kind: i8, was_on: *mut bool, was_kind: *mut i8) -> *mut c_char;
     fn abbe_autocast_exit(gpu: c_int, was_on: bool, was_kind: i8) -> *mut c_char;
+    fn abbe_peak_memory(gpu: c_int, bytes: *mut u64) -> *mut c_char;
     fn abbe_generator_state(gpu: c_int, state: *mut *mut C_tensor) -> *mut c_char;
     fn abbe_set_generator_state(gpu: c_int, state: *const C_tensor) -> *mut c_char;
     fn abbe_deterministic(on: bool) -> *mut c_char;
@@ -160,6 +161,13 @@ pub(crate) fn autocast_enter(device: Device, kind: i8) -> Result<Autocast, TchEr
 pub(crate) fn autocast_exit(device: Device, (was_on, was_kind): Autocast) -> Result<(), TchError> {
     // SAFETY: plain values.
     checked(unsafe { abbe_autocast_exit(gpu(device), was_on, was_kind) })
+}
+
+/// The most bytes that the tensors of a GPU ever took at once.
+pub(crate) fn peak_memory(gpu: usize) -> Result<u64, TchError> {
+    let mut bytes = 0;
+    // SAFETY: the call writes one number.
+    checked(unsafe { abbe_peak_memory(gpu as c_int, &raw mut bytes) }).map(|()| bytes)
 }
 
 /// The state of a device's random numbers, bytes on the CPU.

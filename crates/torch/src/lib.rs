@@ -23,7 +23,7 @@ pub use activation::{leaky_relu, prelu};
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
 pub use convolution::{Convolution, add_rows, has_fused_convolutions, rectify};
-pub use device::{DeviceError, has_bf16, parse_device, processor};
+pub use device::{DeviceError, has_bf16, parse_device, peak_memory, processor};
 pub use ffi::{cpu_capability, keep_freed_memory, libtorch_version};
 pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, unscale_gradients};
 pub use graph::{Graph, GraphError};
