@@ -1,5 +1,6 @@
 //! How long a training step takes: the trainer's own, on a batch of random pictures that stays on the device.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use abbe_models::vgg;
@@ -17,11 +18,18 @@ const EXPERIMENT: &str = include_str!("bench.toml");
 /// Steps before the clock starts: libtorch prepares its kernels, and the first Adam steps allocate.
 const WARM_UP: u64 = 3;
 
-/// The seconds of each of `steps` adversarial steps of SRGAN on `batch` patches of 96x96, and what `precision` came to.
+/// The seconds of each of `steps` adversarial steps of SRGAN on `batch` patches of 96x96, and what `precision` came to;
+/// `stop` is set by Ctrl-C.
 ///
 /// # Errors
-/// No step or no patch; what libtorch says, such as too little memory.
-pub fn time_steps(batch: i64, steps: u64, precision: Precision, device: Device) -> Result<(Vec<f64>, Precision)> {
+/// No step or no patch; what libtorch says, such as too little memory; Ctrl-C, after the step that is at work.
+pub fn time_steps(
+    batch: i64,
+    steps: u64,
+    precision: Precision,
+    device: Device,
+    stop: &AtomicBool,
+) -> Result<(Vec<f64>, Precision)> {
     ensure!(batch > 0 && steps > 0, "there is nothing to time: expected a batch and a number of steps of 1 or more");
     let experiment = Experiment { precision, ..Experiment::parse(EXPERIMENT)? };
     let networks = Networks::new(&experiment, device)?;
@@ -31,6 +39,7 @@ pub fn time_steps(batch: i64, steps: u64, precision: Precision, device: Device) 
     let pictures = |side| channels_last(&Tensor::rand([batch, 3, side, side], (Kind::Float, device)));
     let patches = Batch::new(pictures(24), pictures(96));
     let mut timed = |step: u64| -> Result<f64> {
+        ensure!(!stop.load(Ordering::Relaxed), "stopped by Ctrl-C");
         let begun = Instant::now();
         let progress = Progress { step, steps: steps + WARM_UP, scores: &[] };
         trainer.step(0, At { progress, number: step }, &patches)?;
@@ -50,9 +59,11 @@ mod tests {
 
     #[test]
     fn the_step_is_the_trainers_and_nothing_is_refused() {
-        let (seconds, precision) = time_steps(1, 1, Precision::F32, Device::Cpu).unwrap();
+        let time = |batch, steps, stop| time_steps(batch, steps, Precision::F32, Device::Cpu, &AtomicBool::new(stop));
+        let (seconds, precision) = time(1, 1, false).unwrap();
         assert_eq!((seconds.len(), precision), (1, Precision::F32));
-        assert!(time_steps(0, 1, Precision::F32, Device::Cpu).is_err());
-        assert!(time_steps(1, 0, Precision::F32, Device::Cpu).is_err());
+        assert!(time(0, 1, false).is_err());
+        assert!(time(1, 0, false).is_err());
+        assert!(time(1, 1, true).unwrap_err().to_string().contains("Ctrl-C"));
     }
 }

@@ -6,6 +6,7 @@ use abbe_train::Precision;
 use anyhow::Result;
 
 use crate::device::DeviceArgument;
+use crate::stop;
 use crate::timing::{self, Case, Peer, Timed};
 
 /// Time the adversarial training step of SRGAN: VGG-19 features, 96x96 patches, the discriminator every sixth step
@@ -16,7 +17,7 @@ pub struct Arguments {
     /// Patches in a step
     #[arg(long, default_value_t = 16, value_name = "N")]
     batch: u32,
-    /// Steps to time, after three that are not; with several cases, in each of their turns
+    /// Steps to time, after three that are not, in each turn
     #[arg(long, default_value_t = 12, value_name = "N")]
     steps: u32,
     /// f32, tf32, bf16, f16 or auto [default: f32 and auto]
@@ -31,9 +32,10 @@ pub struct Arguments {
     /// The Python that runs it
     #[arg(long, default_value = "python3", value_name = "PROGRAM", requires = "peer")]
     python: PathBuf,
-    /// How many turns each case has, one after the other, so that a noisy machine is noisy for all
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    /// How many turns each case has, one after the other, so that a noisy machine is noisy for all [default: 3, or 1 where
+    /// there is one case]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
     /// One line of JSON per case
     #[arg(long)]
     json: bool,
@@ -42,11 +44,11 @@ pub struct Arguments {
 /// Measures, and prints what was found.
 ///
 /// # Errors
-/// A device that is not there, too little memory for the batch, a peer that does not run.
+/// A device that is not there, too little memory for the batch, a peer that does not run, Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let timed = match (arguments.precision, &arguments.peer) {
-        (Some(precision), None) => vec![Timed::alone(own(arguments, precision)?)],
-        _ => timing::in_turns(&cases(arguments)?, arguments.rounds)?,
+    let timed = match (arguments.precision, &arguments.peer, arguments.rounds) {
+        (Some(precision), None, None | Some(1)) => vec![Timed::alone(own(arguments, precision)?)],
+        (.., rounds) => timing::in_turns(&cases(arguments)?, rounds.unwrap_or(3))?,
     };
     for timed in &timed {
         let line = if arguments.json { serde_json::to_string(timed)? } else { timed.to_string() };
@@ -58,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn own(arguments: &Arguments, precision: Precision) -> Result<Case> {
     abbe_torch::keep_freed_memory();
     let (batch, steps) = (i64::from(arguments.batch), u64::from(arguments.steps));
-    let (seconds, resolved) = abbe_train::time_steps(batch, steps, precision, arguments.device.find()?)?;
+    let (seconds, resolved) = abbe_train::time_steps(batch, steps, precision, arguments.device.find()?, &stop::STOP)?;
     Ok(Case::own(arguments.device.name(), arguments.batch, precision, resolved, seconds))
 }
 
