@@ -55,12 +55,13 @@ impl Training {
         let Some((_, bar, since)) = &self.current else { return };
         let terms = numbers(&row.terms);
         let speed = row.health.get("patches_per_second").and_then(Value::as_f64).unwrap_or_default();
-        bar.set_message(format!("{terms}  {speed:.0} patches/s"));
+        let skipped = skipped(row);
+        bar.set_message(format!("{terms}  {speed:.0} patches/s{skipped}"));
         bar.inc(1);
         for warning in &row.warnings {
             bar.suspend(|| eprintln!("warning: {}, after {} steps: {warning}", row.phase, row.step + 1));
         }
-        if row.health.keys().any(|name| name.starts_with("skipped")) {
+        if row.health.keys().any(|name| name.starts_with("skipped_")) {
             bar.suspend(|| eprintln!("warning: {}: step {} was not taken: not finite", row.phase, row.step));
         }
         if !row.validation.is_empty() {
@@ -69,9 +70,15 @@ impl Training {
         if Some(bar.position()) == bar.length() {
             bar.finish_and_clear();
             let seconds = since.elapsed().as_secs_f64();
-            eprintln!("{:>12}: {} steps in {seconds:.0} s; {}", row.phase, bar.position(), terms);
+            eprintln!("{:>12}: {} steps in {seconds:.0} s; {terms}{skipped}", row.phase, bar.position());
         }
     }
+}
+
+/// How many steps of the phase so far were not taken, by network; nothing where all were.
+fn skipped(row: &LogRow) -> String {
+    let totals = row.health.iter().filter_map(|(name, total)| Some((name.strip_prefix("all_skipped_")?, total)));
+    totals.map(|(network, total)| format!("  not taken for {network}: {total}")).collect()
 }
 
 /// Numbers with their names: with four decimals, small ones with an exponent.

@@ -78,6 +78,7 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
         experiment,
         sampler,
         data,
+        vgg: vgg.as_ref().map(|vgg| vgg.identity.clone()),
         device: at,
         group: group.clone(),
         folder: &folder,

@@ -35,9 +35,12 @@ pub struct LogRow {
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub validation: serde_json::Map<String, Value>,
     /// How training fares, none of it part of what is computed: `gradient_<network>`, the norm of its gradient before any
-    /// bound; `skipped_<network>`, 1 where a step was not taken since something was not finite; `loss_scale_<network>` with
-    /// f16; `right_discriminator`, the part of its answers that are right, and `held_back_discriminator`, 1 where its update
-    /// was left out since it is too far ahead; `contrast`, the variance of SR over HR's, every 50 steps; `patches_per_second`; `waiting`, the share of the step's time that it waited for data; `memory_gib`.
+    /// bound; `skipped_<network>`, 1 where a step was not taken since something was not finite, and `all_skipped_<network>`,
+    /// how many were not in the phase so far, where some were not; `loss_scale_<network>` with f16; `right_discriminator`, the
+    /// part of its answers that are right, and `held_back_discriminator`, 1 where its update was left out since it is too far
+    /// ahead; `contrast`, the variance of SR over HR's, every 50 steps; `patches_per_second`; `waiting`, the share of the
+    /// step's time that it waited for data; `memory_gib`, what the process has in memory, and `gpu_memory_gib`, the most that
+    /// its tensors on a GPU ever took.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub health: serde_json::Map<String, Value>,
     /// What looks wrong since this step, as sentences.

@@ -6,12 +6,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use abbe_models::Store;
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use tch::Tensor;
 
 use crate::batches::Batch;
 use crate::experiment::Phase;
 use crate::loss::{Term, gradient_penalty};
+use crate::pattern;
 use crate::session::Session;
 use crate::trainer::Trainer;
 
@@ -19,20 +21,26 @@ use crate::trainer::Trainer;
 /// is changed.
 ///
 /// # Errors
-/// A term with a weight above 0 whose gradient is zero in every parameter, or is not finite: by name.
+/// A term with a weight above 0 whose gradient is zero in every parameter that the phase does not freeze, or is not finite:
+/// by name; memory that is too small, with what would fit.
 pub(crate) fn gradients(session: &Session) -> Result<()> {
     for (index, phase) in session.setup.experiment.phases.iter().enumerate() {
-        let part = session.first_batch(index)?.parts(phase.accumulate).swap_remove(0);
-        let checked = in_memory(|| phase_gradients(session, phase, &part));
-        let checked = checked.unwrap_or_else(|| Err(too_much(session, phase, &part)));
+        let batch = session.first_batch(index)?;
+        let checked = in_memory(|| phase_gradients(session, phase, &first_part(phase, &batch)));
+        let checked = checked.unwrap_or_else(|| Err(too_much(session, phase, &batch)));
         checked.with_context(|| format!("in phase `{}`", phase.name))?;
     }
     Ok(())
 }
 
-/// What `work` gives; none where the device's memory was too small for it.
-fn in_memory(work: impl FnOnce() -> Result<()>) -> Option<Result<()>> {
-    let says_so = |text: &str| ["out of memory", "can't allocate memory"].iter().any(|words| text.contains(words));
+fn first_part(phase: &Phase, batch: &Batch) -> Batch {
+    batch.parts(phase.accumulate).swap_remove(0)
+}
+
+/// What `work` gives; none where memory was too small for it, of the device or of the process.
+pub(crate) fn in_memory<T>(work: impl FnOnce() -> Result<T>) -> Option<Result<T>> {
+    const WORDS: [&str; 3] = ["out of memory", "can't allocate memory", "std::bad_alloc"]; // of CUDA, libtorch and C++
+    let says_so = |text: &str| WORDS.iter().any(|words| text.contains(words));
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Err(error)) if says_so(&format!("{error:#}")) => None,
         Ok(done) => Some(done),
@@ -41,8 +49,10 @@ fn in_memory(work: impl FnOnce() -> Result<()>) -> Option<Result<()>> {
     }
 }
 
-/// How many of these patches would fit: half of them, half of those, and so on until the check comes through.
-fn too_much(session: &Session, phase: &Phase, part: &Batch) -> Error {
+/// That memory is too small for a step on this batch, and how many patches of it would fit: half of a part, half of those,
+/// and so on until the check comes through.
+pub(crate) fn too_much(session: &Session, phase: &Phase, batch: &Batch) -> Error {
+    let part = first_part(phase, batch);
     let all = part.lr.size()[0] as usize;
     let fits = |count: &usize| in_memory(|| phase_gradients(session, phase, &part.first(*count))).is_some();
     let halves = std::iter::successors(Some(all / 2), |count| Some(count / 2)).take_while(|count| *count > 0);
@@ -71,12 +81,21 @@ fn phase_gradients(session: &Session, phase: &Phase, batch: &Batch) -> Result<()
     let trainee = &trainer.networks.trainees[&phase.network];
     let sr = trainee.forward(phase, &batch.lr, false, trainer.precision)?;
     let terms = trainer.terms(phase, batch, &sr, false)?;
-    let parameters = trainee.model.store().parameters();
+    let parameters = moved(phase, trainee.model.store())?;
+    let what = if phase.freeze.is_empty() { "" } else { "what `freeze` leaves of " };
+    let network = format!("{what}`{}`", phase.network);
     let weighed = terms.0.iter().filter(|term| term.weight > 0.0);
     for term in weighed {
-        reaches(term, &phase.network, &parameters, trainee.descent.scale())?;
+        reaches(term, &network, &parameters, trainee.descent.scale())?;
     }
     discriminator_gradients(trainer, phase, &sr, &batch.real)
+}
+
+/// The parameters that a phase does not freeze.
+fn moved(phase: &Phase, store: &Store) -> Result<Vec<Tensor>> {
+    let frozen = pattern::chosen(&phase.freeze, &store.parameter_names()).context("freeze")?;
+    let parameters = store.parameters().into_iter().zip(frozen);
+    Ok(parameters.filter(|(_, is_frozen)| !is_frozen).map(|(parameter, _)| parameter).collect())
 }
 
 /// The discriminator's may be zero: a hinge is, when it is right by far.
@@ -100,12 +119,9 @@ fn discriminator_gradients(trainer: &Trainer, phase: &Phase, sr: &Tensor, hr: &T
 /// With f16 a loss is scaled, and a scale that is too large comes down by itself.
 fn reaches(term: &Term, network: &str, parameters: &[Tensor], scale: Option<f64>) -> Result<()> {
     let (name, largest) = (term.name, largest(term, parameters, scale)?);
-    ensure!(
-        largest > 0.0,
-        "loss.{name}: it gives `{network}` no gradient on the first batch, so it would train nothing"
-    );
+    ensure!(largest > 0.0, "loss.{name}: it gives {network} no gradient on the first batch, so it would train nothing");
     let finite = largest.is_finite() || scale.is_some();
-    ensure!(finite, "loss.{name}: its gradient for `{network}` is not finite on the first batch");
+    ensure!(finite, "loss.{name}: its gradient for {network} is not finite on the first batch");
     Ok(())
 }
 
@@ -134,6 +150,7 @@ pub(crate) mod tests {
 
     use abbe_data::image::Rgb8;
     use abbe_data::pair::Pair;
+    use abbe_models::{Network, SrModel};
     use abbe_run::RunFolder;
     use tch::{Device, Kind};
 
@@ -145,7 +162,7 @@ pub(crate) mod tests {
         let weight = Tensor::from_slice(&[2.0f32]).set_requires_grad(true);
         let said = |value: Tensor| {
             let term = Term { name: "pixel", weight: 0.5, value: value.sum(Kind::Float) };
-            reaches(&term, "generator", &[weight.shallow_clone()], None).map_err(|error| error.to_string())
+            reaches(&term, "`generator`", &[weight.shallow_clone()], None).map_err(|error| error.to_string())
         };
         assert_eq!(said(&weight * 3.0), Ok(()));
         // Cut off from the graph, clamped away (2 is outside of [0, 1]), and dividing by zero.
@@ -191,17 +208,29 @@ pub(crate) mod tests {
         stop: &AtomicBool,
         act: impl FnOnce(&mut Session) -> T,
     ) -> T {
+        let root = tempfile::tempdir().unwrap();
+        in_folder(&RunFolder::create(root.path(), false).unwrap(), text, validator, stop, act)
+    }
+
+    /// The same in a folder that stays.
+    pub(crate) fn in_folder<T>(
+        folder: &RunFolder,
+        text: &str,
+        validator: Option<Validator>,
+        stop: &AtomicBool,
+        act: impl FnOnce(&mut Session) -> T,
+    ) -> T {
         let picture = |side: usize| Rgb8::new(side, side, vec![90; side * side * 3]).unwrap();
         let experiment = Experiment::parse(text).unwrap();
         let sampler =
             experiment.sampler(vec![Pair { name: "a".into(), hr: picture(16), lr: picture(8) }].into()).unwrap();
-        let root = tempfile::tempdir().unwrap();
-        let (device, folder) = (Device::Cpu, &RunFolder::create(root.path(), false).unwrap());
+        let device = Device::Cpu;
         let networks = Networks::new(&experiment, device).unwrap();
         let setup = Setup {
             experiment: &experiment,
             sampler,
             data: String::new(),
+            vgg: None,
             device,
             group: None,
             folder,
@@ -223,5 +252,65 @@ pub(crate) mod tests {
             format!("{:#}", train(session, &mut |_| unreachable!("no step is taken")).unwrap_err())
         });
         assert!(error.contains("in phase `dead`") && error.contains("no gradient"), "{error}");
+    }
+
+    #[test]
+    fn what_is_frozen_learns_nothing_so_the_rest_must() {
+        let error = |keys: &str| {
+            let text = EXPERIMENT.replace("clamp_output = true", &format!("clamp_output = false\n{keys}"));
+            with_session(&text, None, &AtomicBool::new(false), |session| {
+                // Of 0 times the picture and -1 the first rectifier makes 0, through which no gradient comes.
+                for (place, mut weights) in
+                    session.trainer.networks.trainees["b"].model.store().parameters().into_iter().enumerate()
+                {
+                    if place < 2 {
+                        tch::no_grad(|| drop(weights.fill_(-(place as f64))));
+                    }
+                }
+                gradients(session).map_err(|error| format!("{error:#}"))
+            })
+        };
+        assert_eq!(error("freeze = [\"conv1.*\"]"), Ok(()));
+        let error = error("freeze = [\"conv2.*\", \"conv3.*\"]").unwrap_err();
+        assert!(error.contains("loss.pixel: it gives what `freeze` leaves of `b` no gradient"), "{error}");
+    }
+
+    /// A network that needs more memory than there is when it is trained on more than two pictures at once.
+    struct Greedy(Box<dyn SrModel>);
+
+    impl Network for Greedy {
+        fn forward(&self, xs: &Tensor, train: bool) -> Tensor {
+            if train && xs.size()[0] > 2 {
+                drop(Tensor::zeros([1 << 50], (Kind::Float, Device::Cpu)));
+            }
+            self.0.forward(xs, train)
+        }
+
+        fn store(&self) -> &Store {
+            self.0.store()
+        }
+    }
+
+    impl SrModel for Greedy {
+        fn scale(&self) -> i64 {
+            self.0.scale()
+        }
+
+        fn radius(&self) -> i64 {
+            self.0.radius()
+        }
+    }
+
+    #[test]
+    fn memory_that_runs_out_in_a_step_is_told_with_what_would_fit() {
+        let text = EXPERIMENT.replace("clamp_output = true", "clamp_output = false").replace("batch = 1", "batch = 4");
+        let error = with_session(&text, None, &AtomicBool::new(false), |session| {
+            let config = session.setup.experiment.network("b").unwrap();
+            let greedy = Greedy(abbe_models::build(config, Device::Cpu).unwrap());
+            session.trainer.networks.trainees["b"].model = Box::new(greedy);
+            format!("{:#}", train(session, &mut |_| unreachable!("no step is taken")).unwrap_err())
+        });
+        let expected = "in phase `dead`: at step 0: memory is too small for 4 patches at once; 2 fit: say `accumulate = 2` in the phase, which computes the same in parts, or `data.batch = 2`";
+        assert_eq!(error, expected);
     }
 }

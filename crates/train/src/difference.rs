@@ -1,10 +1,66 @@
-//! What differs between two experiments, key by key.
+//! What differs between a training that was cut off and the one that goes on with it.
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use abbe_checkpoint::Value as Saved;
+use anyhow::{Context, Result};
 use indexmap::IndexMap;
 use toml::Value;
+
+use crate::session::Session;
+use crate::values::{Fields, from_value};
+
+impl Session<'_> {
+    /// What differs between the training of `fields` and this one, and makes it another: the experiment, the pictures, the
+    /// weights of VGG, the precision.
+    ///
+    /// # Errors
+    /// A field that is missing or of another type.
+    pub(crate) fn changes(&self, fields: &Fields) -> Result<Vec<String>> {
+        let mut changed = differences(fields.text("experiment")?, &self.setup.experiment.to_toml()?)?;
+        let vgg = match fields.get("vgg")? {
+            Saved::None => None,
+            _ => Some(fields.text("vgg")?),
+        };
+        let (data, precision) = (fields.text("data")?, fields.text("precision")?);
+        changed.extend(change("SHA-256 of the training pictures", data, &self.setup.data));
+        changed.extend(change("precision as it was resolved", precision, self.trainer.precision.name()));
+        changed.extend(change("weights of VGG", vgg.unwrap_or(NONE), self.setup.vgg.as_deref().unwrap_or(NONE)));
+        Ok(changed)
+    }
+
+    /// What differs around the training of `fields` and this one: the computation is the same, its last bits need not be.
+    ///
+    /// # Errors
+    /// A field that is missing or of another type.
+    pub(crate) fn changed_surroundings(&self, fields: &Fields) -> Result<Vec<String>> {
+        let before: IndexMap<String, String> = from_value(fields.get("surroundings")?).context("surroundings")?;
+        let changed = self.surroundings().into_iter().filter_map(|(name, now)| {
+            let change = change(name, before.get(name).map_or(NONE, String::as_str), &now)?;
+            Some(format!("{change}: what follows may differ in its last bits from a run that was never cut off"))
+        });
+        Ok(changed.collect())
+    }
+
+    /// On what the last bits of what is computed depend, beside the experiment.
+    pub(crate) fn surroundings(&self) -> IndexMap<&'static str, String> {
+        let processor = abbe_torch::processor(self.setup.device);
+        IndexMap::from([
+            ("threads", tch::get_num_threads().to_string()),
+            ("ranks", self.trainer.rank().1.to_string()),
+            ("processor", processor.unwrap_or_else(|| format!("{:?}", self.setup.device))),
+            ("vector instructions", abbe_torch::cpu_capability()),
+            ("libtorch", abbe_torch::libtorch_version()),
+        ])
+    }
+}
+
+/// What is said of something that is not there.
+const NONE: &str = "none";
+
+fn change(what: &str, before: &str, now: &str) -> Option<String> {
+    (before != now).then(|| format!("{what}: {before} before, {now} now"))
+}
 
 /// Keys whose values differ between the texts of two experiments, each as a line for the reader.
 ///
@@ -16,7 +72,7 @@ pub(crate) fn differences(before: &str, now: &str) -> Result<Vec<String>> {
     let absent = || "absent".to_owned();
     let line = |key: &String| {
         let [before, now] = [&before, &now].map(|leaves| leaves.get(key).cloned().unwrap_or_else(absent));
-        (before != now).then(|| format!("{key}: {before} before, {now} now"))
+        change(key, &before, &now)
     };
     Ok(keys.into_iter().filter_map(line).collect())
 }

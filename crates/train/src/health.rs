@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::numbers::Numbers;
@@ -17,18 +19,29 @@ const EVERY: u64 = 50;
 /// The name of what that gives.
 const CONTRAST: &str = "contrast";
 
+/// The names of steps that were not taken, and of their sums, before that of the network.
+const SKIPPED: &str = "skipped_";
+const ALL_SKIPPED: &str = "all_skipped_";
+
 /// Watches a phase. Each warning comes once, and again when what it warns of had gone and came back.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Watch {
     right: VecDeque<f64>,
     flat: u32,
     won: bool,
     collapsed: bool,
+    /// Steps that were not taken, by the name of their network.
+    skipped: IndexMap<String, u64>,
 }
 
 impl Watch {
-    /// What is to be said after a step.
-    pub(crate) fn warnings(&mut self, numbers: &Numbers) -> Vec<String> {
+    /// What is to be said after a step. Its numbers get the steps that each network was spared so far.
+    pub(crate) fn look(&mut self, numbers: &mut Numbers) -> Vec<String> {
+        for name in numbers.health.keys().filter_map(|name| name.strip_prefix(SKIPPED)) {
+            *self.skipped.entry(name.to_owned()).or_default() += 1;
+        }
+        let totals = self.skipped.iter().map(|(name, steps)| (format!("{ALL_SKIPPED}{name}"), (*steps).into()));
+        numbers.health.extend(totals);
         let of = |name: &str| numbers.health.get(name).and_then(serde_json::Value::as_f64);
         let won = of("right_discriminator").and_then(|right| self.discriminator(right));
         won.into_iter().chain(of(CONTRAST).and_then(|contrast| self.generator(contrast))).collect()
@@ -74,9 +87,9 @@ pub(crate) fn note_contrast(step: u64, sr: &Tensor, hr: &Tensor, numbers: &mut N
 
 /// Memory in use in bytes: of this process, on Linux; none elsewhere.
 pub(crate) fn memory() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * 4096)
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    resident.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 #[cfg(test)]
@@ -86,7 +99,7 @@ mod tests {
     fn after(watch: &mut Watch, name: &str, number: f64) -> usize {
         let mut numbers = Numbers::default();
         numbers.health.insert(name.into(), number.into());
-        watch.warnings(&numbers).len()
+        watch.look(&mut numbers).len()
     }
 
     #[test]
@@ -102,6 +115,21 @@ mod tests {
         let mut watch = Watch::default();
         let mut told = |contrast: f64| after(&mut watch, CONTRAST, contrast);
         assert_eq!([0.01, 0.01, 0.5, 0.01, 0.01, 0.01, 0.01].map(&mut told), [0, 0, 0, 0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn steps_that_were_not_taken_are_counted_by_network() {
+        let mut watch = Watch::default();
+        let mut after = |skipped: &[&str]| {
+            let mut numbers = Numbers::default();
+            numbers.health.extend(skipped.iter().map(|name| (format!("{SKIPPED}{name}"), 1.into())));
+            watch.look(&mut numbers);
+            ["all_skipped_g", "all_skipped_d"].map(|name| numbers.health.get(name).and_then(serde_json::Value::as_u64))
+        };
+        assert_eq!(after(&[]), [None, None]);
+        assert_eq!(after(&["g", "d"]), [Some(1), Some(1)]);
+        assert_eq!(after(&["g"]), [Some(2), Some(1)]);
+        assert_eq!(after(&[]), [Some(2), Some(1)]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod critic;
 mod descent;
 mod difference;
 pub mod ema;
+mod ending;
 mod experiment;
 mod generator;
 mod health;

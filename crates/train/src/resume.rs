@@ -11,13 +11,12 @@ use abbe_torch::{generator_state, set_generator_state};
 use anyhow::{Context, Result, bail, ensure};
 use tch::{Device, Kind};
 
-use crate::difference::differences;
 use crate::networks::{Critic, Trainee};
 use crate::session::Session;
-use crate::values::{Fields, dict, list};
+use crate::values::{Fields, dict, from_value, list, to_value};
 
 /// The version of these files.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// What a training went on from.
 #[derive(Debug)]
@@ -77,7 +76,7 @@ impl Session<'_> {
         )
     }
 
-    /// Keeps a point, and removes those that are older than the last ones that are wanted.
+    /// Keeps a point, and removes those that are older than the last ones that are wanted, and what an interruption left.
     ///
     /// # Errors
     /// A file that cannot be written; the points before it are still there then.
@@ -86,6 +85,7 @@ impl Session<'_> {
         let value = self.to_value()?;
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         abbe_checkpoint::write(self.point(), &value, &WriteOptions::default())?;
+        self.remove_interrupted()?; // training has come past them
         self.remove_old_points()
     }
 
@@ -128,12 +128,16 @@ impl Session<'_> {
             ("abbe_resume", Value::Int(FORMAT)),
             ("experiment", Value::Text(experiment.to_toml()?)),
             ("data", Value::Text(self.setup.data.clone())),
+            ("vgg", self.setup.vgg.clone().map_or(Value::None, Value::Text)),
             ("precision", Value::Text(self.trainer.precision.name().into())),
+            ("surroundings", to_value(&self.surroundings())?),
             ("phase", whole(self.next.0 as u64)),
             ("step", whole(self.next.1)),
             ("seconds", Value::Float(self.seconds())),
             ("scores", list(self.scores.iter().map(|score| Value::Float(*score)))),
             ("best", list(self.best.iter().map(best_to_value))),
+            ("unfinished", to_value(&self.unfinished)?),
+            ("watch", to_value(&self.watch)?),
             ("generators", generators(self.setup.device)?),
             ("networks", dict(trainees)),
             ("discriminator", networks.critic.as_ref().map_or(Value::None, Critic::to_value)),
@@ -144,7 +148,7 @@ impl Session<'_> {
     fn restore(&mut self, value: &Value, allow_changes: bool) -> Result<Vec<String>> {
         let fields = Fields(value);
         ensure!(fields.whole("abbe_resume")? == FORMAT as u64, "it is of another version of Abbe");
-        let changed = self.changes(&fields)?;
+        let mut changed = self.changes(&fields)?;
         let lines = changed.iter().map(|change| format!("\n  {change}")).collect::<String>();
         ensure!(
             changed.is_empty() || allow_changes,
@@ -161,21 +165,10 @@ impl Session<'_> {
         self.scores =
             fields.items("scores")?.iter().map(|score| number(score).context("scores")).collect::<Result<_>>()?;
         self.best = fields.items("best")?.iter().map(best_of_value).collect::<Result<_>>().context("best")?;
+        self.unfinished = from_value(fields.get("unfinished")?).context("unfinished")?;
+        self.watch = from_value(fields.get("watch")?).context("watch")?;
         restore_generators(&Fields(fields.get("generators")?), self.setup.device).context("generators")?;
-        Ok(changed)
-    }
-
-    /// What differs between the training of `fields` and this one.
-    fn changes(&self, fields: &Fields) -> Result<Vec<String>> {
-        let mut changed = differences(fields.text("experiment")?, &self.setup.experiment.to_toml()?)?;
-        for (key, now) in [("data", self.setup.data.as_str()), ("precision", self.trainer.precision.name())] {
-            let before = fields.text(key)?;
-            if before != now {
-                let what =
-                    if key == "data" { "SHA-256 of the training pictures" } else { "precision as it was resolved" };
-                changed.push(format!("{what}: {before} before, {now} now"));
-            }
-        }
+        changed.extend(self.changed_surroundings(&fields)?);
         Ok(changed)
     }
 
@@ -320,3 +313,6 @@ fn number(value: &Value) -> Option<f64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,18 @@
 //! The checkpoints of a training: each network's weights for whoever uses them, and its optimiser's state beside them.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use abbe_checkpoint::{TrainingState, WriteOptions};
 use abbe_models::{Card, Store};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tch::Tensor;
 
 use crate::experiment::Phase;
 use crate::session::Session;
+
+/// Where training stood when it was told to stop.
+pub(crate) const INTERRUPTED: &str = "interrupted";
 
 impl Session<'_> {
     /// Saves all that the phase has trained in so many steps: its network, the discriminator when it trains that, and the
@@ -52,6 +56,23 @@ impl Session<'_> {
         Ok(path)
     }
 
+    /// Removes what [`Session::save_all`] saved of any phase when training was told to stop.
+    ///
+    /// # Errors
+    /// A file that is there and cannot be removed.
+    pub(crate) fn remove_interrupted(&self) -> Result<()> {
+        let folder = self.setup.folder;
+        self.setup.experiment.phases.iter().map(|phase| phase.name.as_str()).try_for_each(|name| {
+            let [plain, average, discriminator] = [
+                format!("{name}_{INTERRUPTED}"),
+                format!("{name}_{INTERRUPTED}_ema"),
+                format!("{name}_discriminator_{INTERRUPTED}"),
+            ];
+            let checkpoints = [&plain, &average, &discriminator].map(|name| folder.checkpoint(name));
+            checkpoints.iter().chain([&folder.training_state(&plain)]).try_for_each(|path| remove(path))
+        })
+    }
+
     /// What a checkpoint of a phase's network says of it.
     fn card(&self, phase: &Phase, notice: Option<&String>) -> Result<Card> {
         let experiment = self.setup.experiment;
@@ -65,7 +86,17 @@ impl Session<'_> {
     }
 }
 
-fn save_finite(path: &std::path::Path, model: &dyn abbe_models::SrModel, card: &Card, name: &str) -> Result<()> {
+/// Removes a file, which may not be there.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn save_finite(path: &Path, model: &dyn abbe_models::SrModel, card: &Card, name: &str) -> Result<()> {
     check_finite(model.store(), name)?;
     Ok(abbe_models::save(path, model, card)?)
 }

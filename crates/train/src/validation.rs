@@ -2,9 +2,10 @@
 
 use abbe_models::SrModel;
 use abbe_run::{BestRecord, Shown};
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use indexmap::IndexMap;
 
+use crate::check;
 use crate::ema::Ema;
 use crate::experiment::Phase;
 use crate::session::Session;
@@ -37,22 +38,23 @@ pub struct Measured {
 }
 
 impl Session<'_> {
-    /// Measures the network of a phase, if that is due after this step.
+    /// Measures the network of a phase, if that is due after this step; nothing where it was told to stop before it was done.
     ///
     /// # Errors
-    /// Those of [`Validator::measure`].
+    /// Those of [`Validator::measure`]; memory that is too small for it.
     pub(crate) fn validate(&mut self, index: usize, step: u64) -> Result<Option<Measured>> {
         let (experiment, last) = (self.setup.experiment, self.steps(index) - 1);
         let (Some(config), Some(validator)) = (&experiment.validation, &mut self.setup.validator) else {
-            return Ok(None);
+            return Ok(Some(Measured::default()));
         };
         let every = experiment.steps_of(config.every, self.setup.sampler.pictures());
         if !(step + 1).is_multiple_of(every) && step != last {
-            return Ok(None);
+            return Ok(Some(Measured::default()));
         }
         let trainee = &self.trainer.networks.trainees[&experiment.phases[index].network];
         let model = trainee.ema.as_ref().filter(|_| config.ema).map_or(trainee.model.as_ref(), Ema::model);
-        (validator.measure)(model).with_context(|| format!("in the validation after step {step}"))
+        let measured = check::in_memory(|| (validator.measure)(model));
+        measured.unwrap_or_else(|| Err(too_large())).with_context(|| format!("in the validation after step {step}"))
     }
 
     /// Keeps the network of a phase as its best, if these values are there and say so. Of equal ones the first is kept; a
@@ -78,6 +80,10 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+fn too_large() -> Error {
+    anyhow!("memory is too small for its pictures: name smaller ones in `validation.pictures`")
 }
 
 #[cfg(test)]

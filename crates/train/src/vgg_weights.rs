@@ -16,6 +16,8 @@ pub struct OpenVgg {
     pub features: Features,
     /// The file and its SHA-256, or the seed.
     pub origin: String,
+    /// The same without the file's path: what its weights are, wherever they lie.
+    pub identity: String,
     /// What every output of the run must say.
     pub notice: Option<String>,
 }
@@ -44,7 +46,8 @@ pub fn open(vgg: &Vgg, device: Device) -> Result<OpenVgg> {
     let notice = promise.filter(|promise| !sha256.starts_with(promise)).map(|promise| {
         format!("{}: its name promises a SHA-256 of {promise}..., its bytes have {sha256}", path.display())
     });
-    Ok(OpenVgg { features, origin: format!("{} (SHA-256 {sha256})", path.display()), notice })
+    let identity = format!("SHA-256 {sha256}");
+    Ok(OpenVgg { features, origin: format!("{} ({identity})", path.display()), identity, notice })
 }
 
 /// Where PyTorch's hub, and `abbe fetch`, keep torchvision's file of this network.
@@ -59,7 +62,7 @@ fn random(net: Net, seed: u64, device: Device) -> OpenVgg {
     let notice = format!(
         "the loss is in features of {name} with RANDOM weights (seed {seed}), not ImageNet's: results do not compare with published SRGANs"
     );
-    OpenVgg { features, origin, notice: Some(notice) }
+    OpenVgg { features, identity: origin.clone(), origin, notice: Some(notice) }
 }
 
 fn missing(net: Net, path: &Path) -> String {
