@@ -70,6 +70,17 @@ fn a_run_that_skips_says_so_in_its_log_and_stops_after_too_many() {
     ended.fails_with(&["in phase `p0`: at step 3: `g`: the term `pixel`", "3 steps in a row"]);
     let skipped: Vec<&Value> = rows.iter().map(|row| &row["health"]["skipped_g"]).collect();
     assert_eq!(skipped, [&Value::Null, &json!(1), &json!(1)]);
+    let all: Vec<&Value> = rows.iter().map(|row| &row["health"]["all_skipped_g"]).collect();
+    assert_eq!(all, [&Value::Null, &json!(1), &json!(2)]);
+}
+
+/// Three steps, of which all but the first are left out: so few in a row are allowed.
+#[test]
+fn a_phase_ends_with_how_many_steps_were_not_taken() {
+    let phase = "optimizer = { adam = { lr = 1e30, betas = [0.9, 0.999], eps = 1e-8 } }\nlength = { steps = 3 }";
+    let (ended, rows) = run(&Scratch::new(), &text("non_finite = { skip = { in_a_row = 2 } }", SRCNN, &[phase]));
+    assert_eq!(rows.len(), 3);
+    assert!(ended.stderr.contains("p0: 3 steps in") && ended.stderr.contains("not taken for g: 2"), "{}", ended.stderr);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn keys_of_an_experiment() {
 
 #[test]
 fn keys_of_a_phase() {
-    let cases: [(&str, &str); 21] = [
+    let cases: [(&str, &str); 24] = [
         ("length = { epochs = 0 }", "phase 1 (`p0`): length: expected 1 to 1000000000, found 0"),
         ("length = { steps = -1 }", "invalid value"),
         ("optimizer = { lion = { lr = 1.0 } }", "unknown variant `lion`"),
@@ -51,6 +51,18 @@ fn keys_of_a_phase() {
         ("warm_up = { steps = 5, from = 2.0, form = \"cosine\" }", "warm_up.from: expected 0 to 1, found 2"),
         ("warm_up = { steps = 5, from = 0.0, form = \"steep\" }", "unknown variant `steep`"),
         ("schedule = { linear = { to = 1.0 } }", "schedule.linear.to: expected 0 to the lr, 0.001, found 1"),
+        (
+            "warm_up = { steps = 101, from = 0.0, form = \"linear\" }",
+            "warm_up.steps: expected at most 100, those of the phase, found 101",
+        ),
+        (
+            "schedule = { multi_step = { at = [50, 100], factor = 0.5 } }",
+            "schedule.multi_step.at: expected steps before the end of the phase, which has 100, found [50, 100]",
+        ),
+        (
+            "schedule = { restarts = { periods = [100, 40], weights = [1.0, 1.0], to = 0.0 } }",
+            "schedule.restarts.periods: expected 100 steps, the phase's, found 140 in all",
+        ),
         (
             "schedule = { restarts = { periods = [40, 40], weights = [1.0, 1.0], to = 0.0 } }",
             "schedule.restarts.periods: expected 100 steps, the phase's, found 80",
@@ -71,7 +83,7 @@ fn keys_of_a_phase() {
 fn keys_of_a_discriminators_training() {
     assert_eq!(said(SRGAN, &adversarial("")), "fine");
     assert!(said("", &adversarial("")).contains("loss.adversarial: the experiment has no [discriminator]"));
-    let cases: [(&str, &str); 11] = [
+    let cases: [(&str, &str); 12] = [
         ("generator_every = 0", "generator_every: expected at least 1"),
         ("pretrain = 100", "pretrain: expected fewer steps than the phase's 100, found 100"),
         ("when = { accuracy = { below = 0.0 } }", "when: accuracy.below: expected above 0 and at most 1"),
@@ -80,6 +92,7 @@ fn keys_of_a_discriminators_training() {
         ("clip = { value = -1.0 }", "clip: value: expected a number above 0"),
         ("schedule = { cosine = { to = 1.0 } }", "schedule.cosine.to"),
         ("schedule = { restarts = { periods = [1], weights = [1.0], to = 0.0 } }", "schedule.restarts.periods"),
+        ("schedule = { multi_step = { at = [100], factor = 0.5 } }", "schedule.multi_step.at"),
         ("gradient_penalty = { weight = 0.0 }", "gradient_penalty.weight: expected a number above 0"),
         ("r1 = { weight = 10.0, every = 0 }", "r1.every: expected 1 to 1000000"),
         ("warm_up = { steps = 1, from = 0.0, form = \"linear\" }", "unknown field `warm_up`"),

@@ -142,6 +142,18 @@ fn a_point_that_is_torn_gives_way_to_the_one_before_it() {
     assert_eq!((&manifest["resumed"][0]["phase"], &manifest["outcome"]), (&"srgan".into(), &"finished".into()));
 }
 
+/// A run that has finished goes on to be judged again, which is enough to hear what has changed around it.
+#[test]
+fn other_threads_are_told_and_noted_but_not_refused() {
+    let scratch = experiment("f32");
+    scratch.abbe("train small.toml --out run").ok();
+    let ended = scratch.abbe_with("train small.toml --out run --resume", &[("OMP_NUM_THREADS", "2")]);
+    assert!(ended.stderr.contains("changed: threads: 1 before, 2 now: what follows may differ"), "{}", ended.stderr);
+    ended.ok();
+    let manifest: Value = serde_json::from_slice(&std::fs::read(scratch.path("run/manifest.json")).unwrap()).unwrap();
+    assert!(manifest["resumed"][0]["changed"][0].as_str().unwrap().starts_with("threads: "), "{manifest}");
+}
+
 #[test]
 fn a_changed_experiment_is_shown_and_refused_unless_allowed() {
     let scratch = experiment("f32");

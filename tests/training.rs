@@ -205,4 +205,13 @@ fn ctrl_c_stops_after_a_whole_step_and_leaves_whole_files() {
     assert!(manifest.contains("stopped by Ctrl-C"), "{manifest}");
     assert!(last.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     assert!(!scratch.files("run").iter().any(|file| file.contains(".abbe-") && !file.ends_with(".abbe-run")));
+    // What it left goes when a later point is kept: here, at the end of a phase that is now short.
+    scratch.write(
+        "short.toml",
+        EXPERIMENT.replace("length = { epochs = 2 }", &format!("length = {{ steps = {} }}", last.lines().count() + 1)),
+    );
+    scratch.abbe("train short.toml --out run --resume").fails_with(&["phase.1.length.steps: 1000000 before"]);
+    assert!(scratch.path("run/checkpoints/srcnn_interrupted.pth").exists());
+    scratch.abbe("train short.toml --out run --resume --allow-changes").ok();
+    assert!(!scratch.files("run/checkpoints").iter().any(|file| file.contains("interrupted")));
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use abbe_train::Precision;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
 use crate::stop;
 
@@ -31,7 +32,7 @@ pub struct Case {
     seconds_min: f64,
     seconds_max: f64,
     images_per_second: f64,
-    /// The most memory that the process had, where the system tells.
+    /// The most memory that the process had, or its tensors on a GPU, where the system tells.
     peak_bytes: Option<u64>,
     /// What the networks computed in.
     #[serde(default)]
@@ -52,20 +53,26 @@ pub struct Timed {
 }
 
 impl Case {
-    /// What our own step took, `seconds` each time.
-    pub fn own(device: &str, batch: u32, asked: Precision, precision: Precision, mut seconds: Vec<f64>) -> Self {
+    /// What our own step took, `seconds` each time, on a device that was called `name`.
+    pub fn own(
+        (name, device): (&str, Device),
+        batch: u32,
+        asked: Precision,
+        precision: Precision,
+        mut seconds: Vec<f64>,
+    ) -> Self {
         let seconds_median = median(&mut seconds);
         Case {
             peer: format!("abbe {}", env!("CARGO_PKG_VERSION")),
             task: "srgan-train-step".to_owned(),
-            device: device.to_owned(),
+            device: name.to_owned(),
             mode: asked.name().to_owned(),
             batch,
             seconds_median,
             seconds_min: seconds.first().copied().unwrap_or(f64::NAN),
             seconds_max: seconds.last().copied().unwrap_or(f64::NAN),
             images_per_second: f64::from(batch) / seconds_median,
-            peak_bytes: Some(device).filter(|device| *device == "cpu").and_then(|_| peak_bytes()),
+            peak_bytes: peak_bytes(device),
             precision: precision.name().to_owned(),
         }
     }
@@ -173,8 +180,11 @@ fn median(values: &mut [f64]) -> f64 {
     }
 }
 
-/// The most memory that this process ever had, as Linux counts it.
-fn peak_bytes() -> Option<u64> {
+/// The most memory that this process ever had, as Linux counts it, or its tensors on a GPU.
+fn peak_bytes(device: Device) -> Option<u64> {
+    if device.is_cuda() {
+        return abbe_torch::peak_memory(device);
+    }
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
@@ -185,7 +195,7 @@ mod tests {
     use super::*;
 
     fn case(mode: &str, seconds: &[f64]) -> Case {
-        Case { mode: mode.into(), ..Case::own("cpu", 8, Precision::F32, Precision::F32, seconds.into()) }
+        Case { mode: mode.into(), ..Case::own(("cpu", Device::Cpu), 8, Precision::F32, Precision::F32, seconds.into()) }
     }
 
     #[test]

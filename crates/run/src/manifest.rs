@@ -92,7 +92,7 @@ pub struct ResumeRecord {
     pub phase: String,
     /// The first step that was taken, counted from 0 in its phase.
     pub step: u64,
-    /// Keys of the experiment that had been changed meanwhile.
+    /// What had changed meanwhile: keys of the experiment, pictures, weights, threads and what else last bits depend on.
     pub changed: Vec<String>,
 }
 

@@ -46,9 +46,9 @@ pub struct Arguments {
 /// # Errors
 /// A device that is not there, too little memory for the batch, a peer that does not run, Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let timed = match (arguments.precision, &arguments.peer, arguments.rounds) {
-        (Some(precision), None, None | Some(1)) => vec![Timed::alone(own(arguments, precision)?)],
-        (.., rounds) => timing::in_turns(&cases(arguments)?, rounds.unwrap_or(3))?,
+    let timed = match alone(arguments) {
+        Some(precision) => vec![Timed::alone(own(arguments, precision)?)],
+        None => timing::in_turns(&cases(arguments)?, arguments.rounds.unwrap_or(3))?,
     };
     for timed in &timed {
         let line = if arguments.json { serde_json::to_string(timed)? } else { timed.to_string() };
@@ -57,11 +57,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// The precision that is timed once and alone, which needs no other process.
+fn alone(arguments: &Arguments) -> Option<Precision> {
+    arguments.precision.filter(|_| arguments.peer.is_none() && arguments.rounds.unwrap_or(1) == 1)
+}
+
 fn own(arguments: &Arguments, precision: Precision) -> Result<Case> {
     abbe_torch::keep_freed_memory();
     let (batch, steps) = (i64::from(arguments.batch), u64::from(arguments.steps));
-    let (seconds, resolved) = abbe_train::time_steps(batch, steps, precision, arguments.device.find()?, &stop::STOP)?;
-    Ok(Case::own(arguments.device.name(), arguments.batch, precision, resolved, seconds))
+    let device = arguments.device.find()?;
+    let (seconds, resolved) = abbe_train::time_steps(batch, steps, precision, device, &stop::STOP)?;
+    Ok(Case::own((arguments.device.name(), device), arguments.batch, precision, resolved, seconds))
 }
 
 /// Each case as a program of its own: this one with one precision, and the peer in its two modes.
@@ -83,4 +89,27 @@ fn cases(arguments: &Arguments) -> Result<Vec<Peer>> {
 
 fn precision(name: &str) -> Result<Precision, String> {
     serde_json::from_value(name.into()).map_err(|_| "expected f32, tf32, bf16, f16 or auto".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn one_case_in_one_turn_needs_no_other_process() {
+        let of = |line: &str| alone(&Line::parse_from(line.split_whitespace()).arguments);
+        assert_eq!(of("train --precision f32"), Some(Precision::F32));
+        assert_eq!(of("train --precision f32 --rounds 1"), Some(Precision::F32));
+        for line in ["train", "train --precision f32 --rounds 2", "train --precision f32 --peer a.py"] {
+            assert_eq!(of(line), None, "{line}");
+        }
+    }
 }

@@ -22,10 +22,10 @@ pub struct Arguments {
     /// Replace an earlier run there: its checkpoints, pictures, figures, tables and log are removed
     #[arg(long, conflicts_with = "resume")]
     overwrite: bool,
-    /// Go on with the run there from where it was cut off, as if it had not been
+    /// Go on with the run there from the last point that it kept, as if it had not been cut off
     #[arg(long)]
     resume: bool,
-    /// Go on although the experiment, the training pictures or the precision have changed
+    /// Go on although the experiment, the training pictures, VGG's weights or the precision have changed
     #[arg(long, requires = "resume")]
     allow_changes: bool,
     #[command(flatten)]

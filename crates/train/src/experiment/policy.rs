@@ -12,14 +12,15 @@ pub enum NonFinite {
     /// Training ends with an error that names it.
     #[default]
     Stop,
-    /// The network's step is left out, and the log says so; training ends when that happens more often in a row.
+    /// The network's step is left out, and the log says so and counts; training ends when that happens more often in a row.
     Skip {
         /// Steps, at least 1.
         in_a_row: u64,
     },
 }
 
-/// Points from which training can go on after it was cut off. One is kept at the end of each phase and on Ctrl-C in any case.
+/// Points from which training can go on after it was cut off. One is kept at the end of each phase, on Ctrl-C, and when a
+/// validation fails in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resume {
