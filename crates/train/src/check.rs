@@ -310,7 +310,8 @@ pub(crate) mod tests {
             session.trainer.networks.trainees["b"].model = Box::new(greedy);
             format!("{:#}", train(session, &mut |_| unreachable!("no step is taken")).unwrap_err())
         });
-        let expected = "in phase `dead`: at step 0: memory is too small for 4 patches at once; 2 fit: say `accumulate = 2` in the phase, which computes the same in parts, or `data.batch = 2`";
+        let expected = "in phase `dead`: at step 0: memory is too small for 4 patches at once; 2 fit: \
+                        say `accumulate = 2` in the phase, which computes the same in parts, or `data.batch = 2`";
         assert_eq!(error, expected);
     }
 }

@@ -180,7 +180,7 @@ impl<'a> Session<'a> {
 
     /// How many steps of the phase that goes on have come to their end.
     fn logged(&self) -> u64 {
-        self.next.1 - u64::from(self.unfinished.is_some())
+        self.next.1.saturating_sub(self.unfinished.is_some().into())
     }
 
     /// Where a step of a phase stands.
