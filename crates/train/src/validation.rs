@@ -103,11 +103,15 @@ mod tests {
         show = 0
     "#;
 
+    /// The experiment with a validation after every second of 5 steps, and after the last.
+    fn experiment() -> String {
+        let text = EXPERIMENT.replace("clamp_output = true", "clamp_output = false");
+        text.replace("steps = 1 }", "steps = 5 }").replace("[[phase]]", &format!("{VALIDATION}\n[[phase]]"))
+    }
+
     /// Trains for 5 steps, after the second, fourth and last of which these values are found (none: Ctrl-C was pressed).
     /// The best, the steps with a validation, and what stopped the training.
     fn trained(higher_is_better: bool, found: &[Option<f64>]) -> (Vec<BestRecord>, Vec<u64>, String) {
-        let text = EXPERIMENT.replace("clamp_output = true", "clamp_output = false");
-        let text = text.replace("steps = 1 }", "steps = 5 }").replace("[[phase]]", &format!("{VALIDATION}\n[[phase]]"));
         let (mut found, stop, mut validated) = (found.iter(), AtomicBool::new(false), Vec::new());
         let measure: Measure = Box::new(|_| {
             let value = found.next().context("it validates too often")?;
@@ -116,7 +120,7 @@ mod tests {
             Ok(values.map(|values| Measured { values, pictures: vec![] }))
         });
         let validator = Validator { best: "m_p".into(), higher_is_better, notice: None, references: vec![], measure };
-        let (best, trained) = with_session(&text, Some(validator), &stop, |session| {
+        let (best, trained) = with_session(&experiment(), Some(validator), &stop, |session| {
             let report =
                 &mut |row: &abbe_run::LogRow| validated.extend((!row.validation.is_empty()).then_some(row.step));
             let trained = train(session, report);
@@ -150,5 +154,17 @@ mod tests {
         assert!(error.contains("dead_interrupted.pth") && error.contains("after step 3: it validates"), "{error}");
         let (best, validated, error) = trained(true, &[None]);
         assert!(best.is_empty() && validated.is_empty() && error.contains("Ctrl-C after step 1"), "{error}");
+    }
+
+    #[test]
+    fn pictures_that_memory_is_too_small_for_are_told() {
+        let measure: Measure = Box::new(|_| anyhow::bail!("DefaultCPUAllocator: can't allocate memory"));
+        let (best, notice, references) = ("m_p".into(), None, vec![]);
+        let validator = Validator { best, higher_is_better: true, notice, references, measure };
+        let error = with_session(&experiment(), Some(validator), &AtomicBool::new(false), |session| {
+            format!("{:#}", train(session, &mut |_| {}).unwrap_err())
+        });
+        assert!(error.contains("in the validation after step 1: memory is too small for its pictures"), "{error}");
+        assert!(error.contains("`--resume` goes on from here"), "{error}");
     }
 }
