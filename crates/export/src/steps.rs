@@ -39,10 +39,38 @@ fn changes_nothing(step: &Step, continues: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use abbe_models::{build, rrdbnet};
-    use tch::Device;
+    use abbe_models::{Network, Store, build, rrdbnet};
+    use tch::{Device, Tensor};
 
     use super::*;
+
+    struct Doubled(Store);
+
+    impl Network for Doubled {
+        fn forward(&self, xs: &Tensor, _train: bool) -> Tensor {
+            xs * 2.0 // noted by nobody
+        }
+
+        fn store(&self) -> &Store {
+            &self.0
+        }
+    }
+
+    impl SrModel for Doubled {
+        fn scale(&self) -> i64 {
+            1
+        }
+
+        fn radius(&self) -> i64 {
+            0
+        }
+    }
+
+    #[test]
+    fn a_network_without_a_graph_is_refused() {
+        let error = steps(&Doubled(Store::new(Device::Cpu)), "doubled", Precision::Float32).unwrap_err().to_string();
+        assert!(error.starts_with("doubled cannot be exported"), "{error}");
+    }
 
     fn ops(unshuffle: i64) -> Vec<Op> {
         let config = rrdbnet::Config { scale: 2, blocks: 1, channels: 3, growth: 2, unshuffle, colors: 3, plus: false };

@@ -14,7 +14,7 @@ use crate::stop;
 
 /// Write a network that enlarges pictures as ONNX or TorchScript, for other programs
 ///
-/// What is written takes batches and pictures of any size, and says in its metadata what one must know to use it. It is read
+/// What is written takes pictures of any size in batches of any size, and says in its metadata what one must know to use it. It is read
 /// back before it is there; TorchScript is also run beside the network. For .pth and .safetensors there is `abbe convert`.
 ///
 /// Example: abbe export runs/demo/checkpoints/srgan_final.pth -o srgan.onnx
@@ -98,8 +98,9 @@ fn print(output: &Path, format: Format, exported: &Exported, facts: &Facts) {
     println!("{}: {format}, {} operations, {size:.1} MiB", output.display(), exported.operations);
     let (channels, scale) = (facts.channels, facts.scale);
     println!("  input   lr  float32 [batch, {channels}, height, width]");
-    println!("  output  sr  float32 [batch, {channels}, {scale} * height, {scale} * width]");
+    println!("  output  sr  float32 [batch, {channels}, {scale}*height, {scale}*width]");
     match exported.difference {
+        Some(0.0) => println!("  read back and run: gives what the network gives, bit for bit"),
         Some(difference) => println!("  read back and run: differs from the network by {difference:.1e} of its range"),
         None => println!("  read back: every part is equal and takes only what is there before it; it was not run"),
     }

@@ -5,6 +5,9 @@ use tch::{Kind, Tensor};
 use super::proto::*;
 use crate::Precision;
 
+/// What names of constants that are no tensors of the network begin with: no layer is called so.
+const CONSTANT: &str = "constant_";
+
 /// Nodes so far, and their constants.
 pub(super) struct Draft {
     pub nodes: Vec<NodeProto>,
@@ -47,39 +50,45 @@ impl Draft {
     /// A network's tensor under its name, with these dimensions; its name.
     pub fn tensor(&mut self, name: String, tensor: &Tensor, dims: Vec<i64>) -> String {
         let (data_type, raw_data) = stored(tensor);
-        self.constant(TensorProto { dims, data_type, name, raw_data })
+        self.initializers.push(TensorProto { dims, data_type, name: name.clone(), raw_data });
+        name
     }
 
     /// Numbers in the precision of the graph, one alone without dimensions; their name.
     pub fn numbers(&mut self, numbers: &[f32], dims: &[i64]) -> String {
-        let tensor = Tensor::from_slice(numbers).to_kind(self.precision.kind());
-        self.tensor(format!("{numbers:?}"), &tensor, dims.into())
+        let (data_type, raw_data) = stored(&Tensor::from_slice(numbers).to_kind(self.precision.kind()));
+        self.constant(dims, data_type, raw_data)
     }
 
     /// float32 numbers, a list, in any precision of the graph; their name.
     pub fn factors(&mut self, factors: &[f32]) -> String {
-        self.tensor(format!("factors {factors:?}"), &Tensor::from_slice(factors), vec![factors.len() as i64])
+        let (data_type, raw_data) = stored(&Tensor::from_slice(factors));
+        self.constant(&[factors.len() as i64], data_type, raw_data)
     }
 
     /// A whole number without dimensions; its name.
     pub fn integer(&mut self, value: i64) -> String {
-        let raw_data = value.to_le_bytes().into();
-        self.constant(TensorProto { dims: Vec::new(), data_type: data::INT64, name: value.to_string(), raw_data })
+        self.constant(&[], data::INT64, value.to_le_bytes().into())
     }
 
     /// A list of whole numbers; its name.
     pub fn integers(&mut self, values: &[i64]) -> String {
         let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let (dims, name) = (vec![values.len() as i64], format!("integers {values:?}"));
-        self.constant(TensorProto { dims, data_type: data::INT64, name, raw_data })
+        self.constant(&[values.len() as i64], data::INT64, raw_data)
     }
 
-    /// Once, however often it is needed.
-    fn constant(&mut self, tensor: TensorProto) -> String {
-        let name = tensor.name.clone();
-        if self.initializers.iter().all(|known| known.name != name) {
-            self.initializers.push(tensor);
+    /// Once, however often it is needed; its name.
+    fn constant(&mut self, dims: &[i64], data_type: i32, raw_data: Vec<u8>) -> String {
+        let is_same = |tensor: &&TensorProto| {
+            tensor.name.starts_with(CONSTANT)
+                && tensor.dims == dims
+                && (tensor.data_type, &tensor.raw_data) == (data_type, &raw_data)
+        };
+        if let Some(known) = self.initializers.iter().find(is_same) {
+            return known.name.clone();
         }
+        let name = format!("{CONSTANT}{}", self.initializers.len());
+        self.initializers.push(TensorProto { dims: dims.into(), data_type, name: name.clone(), raw_data });
         name
     }
 }

@@ -23,14 +23,15 @@ const LIMIT: usize = i32::MAX as usize;
 /// The network in ONNX.
 pub(crate) fn export(model: &dyn SrModel, facts: &Facts) -> Result<Exported, Error> {
     let made = onnx(model, facts)?;
-    let size = made.encoded_len();
-    if size > LIMIT {
-        return Err(Error::TooLarge { size });
-    }
+    fits(made.encoded_len())?;
     let bytes = made.encode_to_vec();
     check::check(&made, &bytes).map_err(Error::Unlike)?;
     let operations = made.graph.map_or(0, |graph| graph.node.len());
     Ok(Exported { bytes, operations, difference: None })
+}
+
+fn fits(size: usize) -> Result<(), Error> {
+    if size <= LIMIT { Ok(()) } else { Err(Error::TooLarge { size }) }
 }
 
 fn onnx(model: &dyn SrModel, facts: &Facts) -> Result<ModelProto, Error> {
@@ -62,26 +63,24 @@ fn graph(model: &dyn SrModel, facts: &Facts) -> Result<GraphProto, Error> {
     if let Some(name) = draft.nodes.last_mut().and_then(|node| node.output.first_mut()) {
         *name = "sr".into();
     }
-    let side = |name: &str, factor: i64| if factor == 1 { name.into() } else { format!("{factor} * {name}") };
-    let picture = |name: &str, factor: i64, doc_string: &str| {
-        let free = |name: String| DimensionProto { dim_value: None, dim_param: Some(name) };
-        let channels = DimensionProto { dim_value: Some(facts.channels), dim_param: None };
-        let dim = vec![free("batch".into()), channels, free(side("height", factor)), free(side("width", factor))];
-        let tensor = TensorTypeProto { elem_type: data::FLOAT, shape: Some(TensorShapeProto { dim }) };
-        ValueInfoProto {
-            name: name.into(),
-            r#type: Some(TypeProto { tensor_type: Some(tensor) }),
-            doc_string: doc_string.into(),
-        }
-    };
     Ok(GraphProto {
         node: draft.nodes,
         name: facts.architecture.into(),
         initializer: draft.initializers,
         doc_string: facts.hyperparameters.to_string(),
-        input: vec![picture("lr", 1, &format!("{} in [0, 1]", facts.colors))],
-        output: vec![picture("sr", facts.scale, &format!("{}, about [0, 1], not clamped", facts.colors))],
+        input: vec![picture("lr", facts.channels, 1, format!("{} in [0, 1]", facts.colors))],
+        output: vec![picture("sr", facts.channels, facts.scale, format!("{}; clamp it to [0, 1]", facts.colors))],
     })
+}
+
+/// Of any batch and size, `factor` times that of the input along each side.
+fn picture(name: &str, channels: i64, factor: i64, doc_string: String) -> ValueInfoProto {
+    let side = |name: &str| if factor == 1 { name.into() } else { format!("{factor}*{name}") };
+    let free = |name: String| DimensionProto { dim_value: None, dim_param: Some(name) };
+    let channels = DimensionProto { dim_value: Some(channels), dim_param: None };
+    let dim = vec![free("batch".into()), channels, free(side("height")), free(side("width"))];
+    let tensor = TensorTypeProto { elem_type: data::FLOAT, shape: Some(TensorShapeProto { dim }) };
+    ValueInfoProto { name: name.into(), r#type: Some(TypeProto { tensor_type: Some(tensor) }), doc_string }
 }
 
 #[cfg(test)]

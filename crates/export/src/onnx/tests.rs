@@ -13,9 +13,15 @@ fn made(config: Config, precision: Precision) -> ModelProto {
     made
 }
 
-/// A line for each node.
+/// A line for each node, with the numbers of constants instead of their names.
 fn listing(model: &ModelProto) -> String {
+    let graph = model.graph.as_ref().unwrap();
+    let input = |name: &String| {
+        let constant = graph.initializer.iter().find(|tensor| tensor.name == *name && name.starts_with("constant_"));
+        constant.map_or(name.clone(), numbers)
+    };
     let line = |node: &NodeProto| {
+        let inputs = node.input.iter().map(input).collect::<Vec<_>>().join(", ");
         let attributes = node.attribute.iter().map(|attribute| {
             let value = match attribute.kind {
                 attribute::FLOAT => format!("{:?}", attribute.f.unwrap()),
@@ -25,9 +31,20 @@ fn listing(model: &ModelProto) -> String {
             };
             format!(" {}={value}", attribute.name)
         });
-        format!("{} = {}({}){}\n", node.output[0], node.op_type, node.input.join(", "), attributes.collect::<String>())
+        format!("{} = {}({inputs}){}\n", node.output[0], node.op_type, attributes.collect::<String>())
     };
-    model.graph.as_ref().unwrap().node.iter().map(line).collect()
+    graph.node.iter().map(line).collect()
+}
+
+/// The numbers of a constant.
+fn numbers(tensor: &TensorProto) -> String {
+    let bytes = tensor.raw_data.as_slice();
+    let numbers: Vec<_> = match tensor.data_type {
+        data::INT64 => bytes.chunks(8).map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap()).to_string()).collect(),
+        data::FLOAT16 => return "float16".into(),
+        _ => bytes.chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).to_string()).collect(),
+    };
+    if tensor.dims.is_empty() { numbers.concat() } else { format!("[{}]", numbers.join(", ")) }
 }
 
 #[test]
@@ -35,7 +52,7 @@ fn a_chain_of_operators() {
     let config = srcnn::Config { kernels: [5, 1, 3], channels: [4, 3], ..srcnn::Config::paper(2) };
     let made = made(config.into(), Precision::Float32);
     let expected = "\
-Resize_0 = Resize(lr, , factors [1.0, 1.0, 2.0, 2.0]) mode=cubic cubic_coeff_a=-0.5
+Resize_0 = Resize(lr, , [1, 1, 2, 2]) mode=cubic cubic_coeff_a=-0.5
 Conv_1 = Conv(Resize_0, conv1.weight, conv1.bias) strides=[1, 1] pads=[2, 2, 2, 2]
 Relu_2 = Relu(Conv_1)
 Conv_3 = Conv(Relu_2, conv2.weight, conv2.bias) strides=[1, 1] pads=[0, 0, 0, 0]
@@ -51,9 +68,16 @@ sr = Conv(Relu_4, conv3.weight, conv3.bias) strides=[1, 1] pads=[1, 1, 1, 1]
         shape.dim.into_iter().map(|dim| dim.dim_param.unwrap_or_default()).collect::<Vec<_>>()
     };
     assert_eq!(names(&graph.input[0]), ["batch", "", "height", "width"]);
-    assert_eq!(names(&graph.output[0]), ["batch", "", "2 * height", "2 * width"]);
+    assert_eq!(names(&graph.output[0]), ["batch", "", "2*height", "2*width"]);
     let scale = made.metadata_props.iter().find(|entry| entry.key == "scale").unwrap();
     assert_eq!((made.ir_version, made.opset_import[0].version, scale.value.as_str()), (8, 17, "2"));
+}
+
+#[test]
+fn protobufs_end_at_2_gib() {
+    fits((1 << 31) - 1).unwrap();
+    let error = fits(1 << 31).unwrap_err().to_string();
+    assert!(error.contains("2147483648 bytes") && error.contains("--half"), "{error}");
 }
 
 #[test]
@@ -81,10 +105,10 @@ Gather_14 = Gather(Cast_0, Sub_13) axis=2
     assert!(text.starts_with(height), "{text}");
     // Three colours in squares of four pixels: ONNX has the first pixels of red, green and blue at 0, 1 and 2, PyTorch all
     // four of red there.
-    let order = "(SpaceToDepth_29, integers [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11]) axis=1\n";
+    let order = "(SpaceToDepth_29, [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11]) axis=1\n";
     assert!(text.contains(order), "{text}");
     let end: Vec<_> = text.lines().rev().take(4).collect();
     assert!(end[3].starts_with("Shape_") && end[3].ends_with("Shape(lr) start=2 end=4"), "{text}");
-    assert!(end[1].contains("Slice(") && end[1].contains("integers [0, 0], Mul_"), "{text}");
+    assert!(end[1].contains("Slice(") && end[1].contains(", [0, 0], Mul_"), "{text}");
     assert!(end[0].starts_with("sr = Cast(Slice_") && end[0].ends_with("to=1"), "{text}");
 }

@@ -32,7 +32,8 @@ pub(crate) fn export(model: &dyn SrModel, facts: &Facts) -> Result<Exported, Err
     let bytes = script.save()?;
     let difference = check::difference(model, &bytes)?;
     check::holds(difference, facts.precision)?;
-    Ok(Exported { bytes, operations: steps.len(), difference: Some(difference) })
+    let operations = steps.len() - 1; // the first is the input
+    Ok(Exported { bytes, operations, difference: Some(difference) })
 }
 
 /// Tensors with their names, floating-point numbers in the precision of the file.
