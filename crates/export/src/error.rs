@@ -6,9 +6,9 @@ pub enum Error {
     #[error("{0} cannot be exported: it does something that is not told of in its graph")]
     NoGraph(String),
     /// Numbers that float16 does not reach.
-    #[error("{name}: a number of it would become infinite in float16: leave --half out")]
+    #[error("{name}: a number of it would not be finite in float16: leave --half out")]
     Overflow {
-        /// The tensor.
+        /// The tensor, or `sr` for what the network gives.
         name: String,
     },
     /// A network that gives numbers which are not finite.

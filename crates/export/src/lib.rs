@@ -51,13 +51,18 @@ pub struct Exported {
 }
 
 /// A network on the CPU in a format, with the facts in it, in their precision. What was made is read back: TorchScript is
-/// run, of ONNX every part is compared and its order checked.
+/// run, of ONNX every part is compared and its order checked. Whether float16 reaches the numbers between the layers is
+/// found out by running TorchScript, for ONNX too.
 ///
 /// # Errors
 /// A network without a graph, or whose numbers float16 does not reach; one that is too large for ONNX; what libtorch says;
 /// a file that does not do what the network does.
 pub fn export(model: &dyn SrModel, facts: &Facts, format: Format) -> Result<Exported, Error> {
     match format {
+        Format::Onnx if facts.precision == Precision::Float16 => {
+            torchscript::export(model, facts)?;
+            onnx::export(model, facts)
+        }
         Format::Onnx => onnx::export(model, facts),
         Format::TorchScript => torchscript::export(model, facts),
     }

@@ -53,7 +53,9 @@ fn is_whole(tensor: &TensorProto) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn checked(change: fn(&mut GraphProto)) -> Result<(), String> {
+    type Change = fn(&mut GraphProto);
+
+    fn checked(change: Change) -> Result<(), String> {
         let value = |name: &str| ValueInfoProto { name: name.into(), ..ValueInfoProto::default() };
         let raw_data = vec![0; 8];
         let weight = TensorProto { dims: vec![2], data_type: data::FLOAT, name: "w".into(), raw_data };
@@ -74,7 +76,7 @@ mod tests {
     #[test]
     fn every_kind_of_fault_is_found() {
         checked(|_| ()).unwrap();
-        let faults: [(fn(&mut GraphProto), &str); 5] = [
+        let faults: [(Change, &str); 5] = [
             (|graph| graph.node[0].input.push("x".into()), "Add_0 takes x"),
             (|graph| graph.node[0].output[0] = "lr".into(), "two values named lr"),
             (|graph| graph.output[0].name = "hr".into(), "nothing gives hr"),

@@ -1,85 +1,71 @@
 //! From a step to ONNX's operators, which are described at onnx.ai/onnx/operators.
 
 use abbe_models::graph::{Op, Step};
+use tch::Tensor;
 
 use super::draft::{Draft, float, int, ints, text};
+use super::proto::AttributeProto;
 
 /// Adds what a step does with the values `inputs`; the name of what it gives.
 pub(super) fn lower(draft: &mut Draft, step: &Step, inputs: &[&str]) -> String {
-    let operator = match step.op {
-        Op::Input => return draft.entered("lr"),
-        Op::Conv { stride, padding } => return convolution(draft, step, inputs, "Conv", stride, padding, 0),
+    match step.op {
+        Op::Input => draft.entered("lr"),
+        Op::Conv { stride, padding } => {
+            layer(draft, step, inputs, "Conv", vec![ints("strides", &[stride; 2]), ints("pads", &[padding; 4])])
+        }
         Op::ConvTranspose { stride, padding, output_padding } => {
-            return convolution(draft, step, inputs, "ConvTranspose", stride, padding, output_padding);
+            let more = ints("output_padding", &[output_padding; 2]);
+            let attributes = vec![ints("strides", &[stride; 2]), ints("pads", &[padding; 4]), more];
+            layer(draft, step, inputs, "ConvTranspose", attributes)
         }
-        Op::BatchNorm { eps } => {
-            let tensors = tensors(draft, step, |dims| dims);
-            let inputs: Vec<_> = inputs.iter().copied().chain(tensors.iter().map(String::as_str)).collect();
-            return draft.node("BatchNormalization", &inputs, vec![float("epsilon", eps)]);
-        }
+        Op::BatchNorm { eps } => layer(draft, step, inputs, "BatchNormalization", vec![float("epsilon", eps)]),
         Op::Affine { scale, shift } => {
             let (scale, shift) = (draft.numbers(&[scale], &[]), draft.numbers(&shift, &[1, 3, 1, 1]));
             let product = draft.node("Mul", &[inputs[0], &scale], Vec::new());
-            return draft.node("Add", &[&product, &shift], Vec::new());
+            draft.node("Add", &[&product, &shift], Vec::new())
         }
         Op::Scale(factor) => {
             let factor = draft.numbers(&[factor as f32], &[]);
-            return draft.node("Mul", &[inputs[0], &factor], Vec::new());
+            draft.node("Mul", &[inputs[0], &factor], Vec::new())
         }
-        Op::LeakyRelu(slope) => return draft.node("LeakyRelu", inputs, vec![float("alpha", slope)]),
-        Op::PRelu => {
-            let slopes = tensors(draft, step, |dims| [dims, vec![1, 1]].concat()); // [C, 1, 1], as channels lie in a batch
-            return draft.node("PRelu", &[inputs[0], &slopes[0]], Vec::new());
-        }
+        Op::Relu => draft.node("Relu", inputs, Vec::new()),
+        Op::LeakyRelu(slope) => draft.node("LeakyRelu", inputs, vec![float("alpha", slope)]),
+        Op::PRelu => layer(draft, step, inputs, "PRelu", Vec::new()),
+        Op::Tanh => draft.node("Tanh", inputs, Vec::new()),
+        Op::Sigmoid => draft.node("Sigmoid", inputs, Vec::new()),
         Op::Clamp => {
             let [least, most] = [draft.numbers(&[0.0], &[]), draft.numbers(&[1.0], &[])];
-            return draft.node("Clip", &[inputs[0], &least, &most], Vec::new());
+            draft.node("Clip", &[inputs[0], &least, &most], Vec::new())
         }
-        Op::Concatenate => return draft.node("Concat", inputs, vec![int("axis", 1)]),
+        Op::Add => draft.node("Add", inputs, Vec::new()),
+        Op::Multiply => draft.node("Mul", inputs, Vec::new()),
+        Op::Concatenate => draft.node("Concat", inputs, vec![int("axis", 1)]),
+        Op::Mean => draft.node("GlobalAveragePool", inputs, Vec::new()),
         Op::PixelShuffle(factor) => {
-            return draft.node("DepthToSpace", inputs, vec![int("blocksize", factor), text("mode", "CRD")]);
+            draft.node("DepthToSpace", inputs, vec![int("blocksize", factor), text("mode", "CRD")])
         }
-        Op::PixelUnshuffle(factor) => return unshuffle(draft, step, inputs[0], factor),
+        Op::PixelUnshuffle(factor) => unshuffle(draft, step, inputs[0], factor),
         Op::Nearest(factor) => {
-            let from = [text("coordinate_transformation_mode", "asymmetric"), text("nearest_mode", "floor")];
-            return resize(draft, inputs[0], factor, "nearest", &from);
+            let from = vec![text("coordinate_transformation_mode", "asymmetric"), text("nearest_mode", "floor")];
+            resize(draft, inputs[0], factor, "nearest", from)
         }
-        Op::Bilinear(factor) => return resize(draft, inputs[0], factor, "linear", &[]),
-        Op::Bicubic(factor) => return resize(draft, inputs[0], factor, "cubic", &[float("cubic_coeff_a", -0.5)]),
-        Op::PadMirrored(multiple) => return continued(draft, inputs[0], multiple, mirrored),
-        Op::PadReplicated(multiple) => return continued(draft, inputs[0], multiple, replicated),
-        Op::Crop(scale) => return crop(draft, inputs[0], scale),
-        Op::Relu => "Relu",
-        Op::Tanh => "Tanh",
-        Op::Sigmoid => "Sigmoid",
-        Op::Add => "Add",
-        Op::Multiply => "Mul",
-        Op::Mean => "GlobalAveragePool",
-    };
-    draft.node(operator, inputs, Vec::new())
-}
-
-/// The names of the step's tensors, each with the dimensions that `dims` makes of its own.
-fn tensors(draft: &mut Draft, step: &Step, dims: impl Fn(Vec<i64>) -> Vec<i64>) -> Vec<String> {
-    let tensors = step.names().zip(&step.tensors);
-    tensors.map(|(name, tensor)| draft.tensor(name, tensor, dims(tensor.size()))).collect()
-}
-
-fn convolution(
-    draft: &mut Draft,
-    step: &Step,
-    inputs: &[&str],
-    operator: &str,
-    stride: i64,
-    padding: i64,
-    output_padding: i64,
-) -> String {
-    let tensors = tensors(draft, step, |dims| dims);
-    let inputs: Vec<_> = inputs.iter().copied().chain(tensors.iter().map(String::as_str)).collect();
-    let mut attributes = vec![ints("strides", &[stride; 2]), ints("pads", &[padding; 4])];
-    if output_padding > 0 {
-        attributes.push(ints("output_padding", &[output_padding; 2]));
+        Op::Bilinear(factor) => resize(draft, inputs[0], factor, "linear", Vec::new()),
+        Op::Bicubic(factor) => resize(draft, inputs[0], factor, "cubic", vec![float("cubic_coeff_a", -0.5)]),
+        Op::PadMirrored(multiple) => continued(draft, inputs[0], multiple, mirrored),
+        Op::PadReplicated(multiple) => continued(draft, inputs[0], multiple, replicated),
+        Op::Crop(scale) => crop(draft, inputs[0], scale),
     }
+}
+
+/// A node that takes the step's tensors behind its inputs.
+fn layer(draft: &mut Draft, step: &Step, inputs: &[&str], operator: &str, attributes: Vec<AttributeProto>) -> String {
+    let dims = |tensor: &Tensor| match step.op {
+        Op::PRelu => [tensor.size(), vec![1, 1]].concat(), // [C, 1, 1], as channels lie in a batch
+        _ => tensor.size(),
+    };
+    let tensors = step.names().zip(&step.tensors);
+    let tensors: Vec<_> = tensors.map(|(name, tensor)| draft.tensor(name, tensor, dims(tensor))).collect();
+    let inputs: Vec<_> = inputs.iter().copied().chain(tensors.iter().map(String::as_str)).collect();
     draft.node(operator, &inputs, attributes)
 }
 
@@ -94,9 +80,9 @@ fn unshuffle(draft: &mut Draft, step: &Step, input: &str, factor: i64) -> String
 }
 
 /// Pixels are squares whose centres count, and the border is replicated: both are ONNX's defaults.
-fn resize(draft: &mut Draft, input: &str, factor: i64, mode: &str, more: &[super::proto::AttributeProto]) -> String {
+fn resize(draft: &mut Draft, input: &str, factor: i64, mode: &str, mut attributes: Vec<AttributeProto>) -> String {
     let factors = draft.factors(&[1.0, 1.0, factor as f32, factor as f32]);
-    let attributes = std::iter::once(text("mode", mode)).chain(more.iter().cloned()).collect();
+    attributes.insert(0, text("mode", mode));
     draft.node("Resize", &[input, "", &factors], attributes)
 }
 

@@ -15,16 +15,17 @@ const MOST: f64 = 1e-5;
 /// The largest difference between the module and the network, as a part of the range of the network's output.
 ///
 /// # Errors
-/// What libtorch says; [`Error::NotFinite`]; [`Error::Unlike`] for another shape or type.
-pub(super) fn difference(model: &dyn SrModel, bytes: &[u8]) -> Result<f64, Error> {
+/// What libtorch says; [`Error::NotFinite`]; [`Error::Overflow`] where float16 is too narrow for what is between;
+/// [`Error::Unlike`] for another shape or type, or in float32 a difference that rounding does not explain.
+pub(super) fn difference(model: &dyn SrModel, bytes: &[u8], precision: Precision) -> Result<f64, Error> {
     let module = CModule::load_data(&mut &*bytes)?;
     f_set_graph_executor_optimize(false)?; // of this thread: each size would be optimised anew, for one run
-    let difference = largest(model, &module);
+    let difference = largest(model, &module, precision);
     f_set_graph_executor_optimize(true)?;
     difference
 }
 
-fn largest(model: &dyn SrModel, module: &CModule) -> Result<f64, Error> {
+fn largest(model: &dyn SrModel, module: &CModule, precision: Precision) -> Result<f64, Error> {
     let mut most = 0.0f64;
     for [n, h, w] in SHAPES {
         let lr = picture([n, model.colors(), h, w]);
@@ -41,25 +42,19 @@ fn largest(model: &dyn SrModel, module: &CModule) -> Result<f64, Error> {
         // What is flat is compared with white.
         let range = if range > 0.0 { range } else { 1.0 };
         let difference = (&found - &expected).abs().max().double_value(&[]) / range;
-        most = if difference.is_nan() { f64::NAN } else { most.max(difference) };
+        match precision {
+            Precision::Float16 if !difference.is_finite() => return Err(Error::Overflow { name: "sr".into() }),
+            Precision::Float32 if difference.is_nan() || difference > MOST => {
+                return Err(Error::Unlike(far(difference)));
+            }
+            _ => most = most.max(difference),
+        }
     }
     Ok(most)
 }
 
-/// Whether such a difference can be.
-///
-/// # Errors
-/// [`Error::Unlike`].
-pub(super) fn holds(difference: f64, precision: Precision) -> Result<(), Error> {
-    match precision {
-        Precision::Float32 if difference > MOST || !difference.is_finite() => Err(Error::Unlike(format!(
-            "it differs by {difference:.1e} of the output's range, {MOST:.0e} is expected at most"
-        ))),
-        Precision::Float16 if !difference.is_finite() => {
-            Err(Error::Unlike("in float16 it gives numbers that are not finite: leave --half out".into()))
-        }
-        _ => Ok(()),
-    }
+fn far(difference: f64) -> String {
+    format!("it differs by {difference:.1e} of the output's range, {MOST:.0e} is expected at most")
 }
 
 /// Smooth shades that differ from pixel to pixel, the same every time.

@@ -66,6 +66,21 @@ fn float16_differs_by_its_rounding() {
 }
 
 #[test]
+fn a_module_of_other_weights_or_another_scale_is_not_the_network() {
+    let small = srcnn::Config { kernels: [3, 1, 1], channels: [2, 2], ..srcnn::Config::paper(2) };
+    let [config, larger] = [small, srcnn::Config { scale: 3, ..small }].map(Config::from);
+    let model = build(&config, Device::Cpu).unwrap();
+    let bytes = exported(&config, &*model, Precision::Float32).bytes;
+    let error = |config: &Config| {
+        let other = build(config, Device::Cpu).unwrap();
+        check::difference(&*other, &bytes, Precision::Float32).unwrap_err().to_string()
+    };
+    assert!(error(&config).contains("of the output's range"), "{}", error(&config));
+    assert!(error(&larger).contains("[1, 3, 14, 10]"), "{}", error(&larger));
+    assert_eq!(check::difference(&*model, &bytes, Precision::Float32).unwrap(), 0.0);
+}
+
+#[test]
 fn a_network_that_overflows_is_refused() {
     let config = Config::from(srcnn::Config { kernels: [1, 1, 1], channels: [1, 1], ..srcnn::Config::paper(2) });
     let model = build(&config, Device::Cpu).unwrap();
@@ -80,6 +95,10 @@ fn a_network_that_overflows_is_refused() {
     assert!(refused(Precision::Float16).contains("conv1.weight"));
     fill(f64::INFINITY);
     assert!(refused(Precision::Float32).contains("not finite"));
+    // The first layer gives at least its bias, 300, the second 300 times that and 300 more, above 65,504.
+    fill(300.0);
+    assert!(refused(Precision::Float16).starts_with("sr: "));
+    assert_eq!(refused(Precision::Float32), "");
     fill(1.0);
     assert_eq!(refused(Precision::Float32), "");
 }
