@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Each crate with those of ours that it may use.
-const PLAN: [(&str, &[&str]); 13] = [
+const PLAN: [(&str, &[&str]); 14] = [
     ("abbe-torch", &[]),
     ("abbe-checkpoint", &[]),
     ("abbe-data", &[]),
@@ -17,6 +17,7 @@ const PLAN: [(&str, &[&str]); 13] = [
         "abbe-train",
         &["abbe-torch", "abbe-checkpoint", "abbe-data", "abbe-hub", "abbe-run", "abbe-models", "abbe-infer"],
     ),
+    ("abbe-export", &["abbe-torch", "abbe-models"]),
     ("abbe-viz", &["abbe-checkpoint", "abbe-run", "abbe-eval", "abbe-data"]),
     (
         "abbe-selfcheck",
@@ -33,6 +34,7 @@ const PLAN: [(&str, &[&str]); 13] = [
             "abbe-models",
             "abbe-infer",
             "abbe-eval",
+            "abbe-export",
             "abbe-train",
             "abbe-viz",
             "abbe-selfcheck",
@@ -44,7 +46,7 @@ const PLAN: [(&str, &[&str]); 13] = [
 /// What only some crates may use: libtorch where tensors are, pictures' formats, figures' drawing and the
 /// network in one crate each.
 const RESERVED: [(&str, &[&str]); 7] = [
-    ("tch", &["abbe-torch", "abbe-models", "abbe-infer", "abbe-train", "abbe-selfcheck", "abbe"]),
+    ("tch", &["abbe-torch", "abbe-models", "abbe-infer", "abbe-export", "abbe-train", "abbe-selfcheck", "abbe"]),
     ("torch-sys", &["abbe-torch"]),
     ("image", &["abbe-data"]),
     ("png", &["abbe-data"]),

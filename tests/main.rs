@@ -9,6 +9,7 @@ mod commands; // the commands, used as they are meant
 mod degrade; // degraded pictures, as a person looks at them
 mod distributed; // ranks that torchrun starts
 mod exchange; // checkpoints looked into and converted
+mod export; // networks in ONNX Runtime and as TorchScript
 mod fetch; // data sets by name
 mod loader; // training pictures in memory, mapped and on the device
 mod losses; // losses against PyTorch's stored numbers, against the metric, and in a run

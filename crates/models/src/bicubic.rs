@@ -36,8 +36,8 @@ fn convolve(xs: &Tensor, weight: &Tensor) -> Tensor {
     xs.conv2d(weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)
 }
 
-/// `[scale, 5]`: row `phase` holds the weights of the LR pixels -2..=2 around the output pixel's own.
-fn weights(scale: i64) -> Tensor {
+/// `[scale, 5]`, float64: row `phase` holds the weights of the LR pixels -2..=2 around the output pixel's own.
+pub fn weights(scale: i64) -> Tensor {
     let centre = |phase: i64| (phase as f64 + 0.5) / scale as f64 - 0.5;
     let row = |phase| (-RADIUS..=RADIUS).map(move |tap| cubic(centre(phase) - tap as f64));
     Tensor::from_slice(&(0..scale).flat_map(row).collect::<Vec<f64>>()).view([scale, -1])

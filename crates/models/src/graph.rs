@@ -94,6 +94,19 @@ pub struct Step {
     pub tensors: Vec<Tensor>,
     /// The steps, all before this one, whose values it takes.
     pub inputs: Vec<usize>,
+    /// Channels of its value.
+    pub channels: i64,
+}
+
+impl Step {
+    /// The names of its tensors in the state dict.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let kinds = match self.op {
+            Op::BatchNorm { .. } => ["weight", "bias", "running_mean", "running_var"].as_slice(),
+            _ => &["weight", "bias"],
+        };
+        kinds.iter().take(self.tensors.len()).map(|kind| format!("{}.{kind}", self.name))
+    }
 }
 
 /// The steps in the order in which they run: the first is [`Op::Input`], the last gives SR.
@@ -132,7 +145,8 @@ pub(crate) fn note(name: &str, op: Op, tensors: &[&Tensor], inputs: &[&Tensor], 
         trace.places.insert(place(ys), trace.steps.len());
         trace.values.push(ys.shallow_clone());
         let tensors = tensors.iter().map(|tensor| tensor.detach()).collect();
-        trace.steps.push(Step { name: name.to_string(), op, tensors, inputs: known.unwrap_or_default() });
+        let (inputs, channels) = (known.unwrap_or_default(), ys.size()[1]);
+        trace.steps.push(Step { name: name.to_string(), op, tensors, inputs, channels });
     });
 }
 
@@ -150,7 +164,7 @@ fn place(value: &Tensor) -> (usize, Vec<i64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Network, Store, layer, srcnn};
+    use crate::{Built, NETWORKS, Network, Store, convert, layer, srcnn};
 
     /// SRCNN's steps, one after the other.
     #[test]
@@ -161,6 +175,25 @@ mod tests {
         assert_eq!(names, ["", "", "conv1", "", "conv2", "", "conv3"]);
         assert!(matches!((&graph[1].op, &graph[3].op), (Op::Bicubic(2), Op::Relu)));
         assert!(graph.iter().enumerate().skip(1).all(|(i, step)| step.inputs == [i - 1]));
+    }
+
+    /// A step's names are those that the store has for the same numbers.
+    #[test]
+    fn tensors_are_named_as_in_the_state_dict() {
+        for config in NETWORKS.iter().flat_map(|network| (network.samples)()) {
+            let Built::Sr(model) = config.build(Device::Cpu).unwrap() else { continue };
+            let state = model.store().state_dict();
+            for step in graph(&*model).unwrap() {
+                for (name, tensor) in step.names().zip(&step.tensors) {
+                    assert_eq!(
+                        convert::to_checkpoint(tensor).to_f32().unwrap(),
+                        state[&name].to_f32().unwrap(),
+                        "{name}"
+                    );
+                }
+                assert_eq!(step.names().count(), step.tensors.len());
+            }
+        }
     }
 
     struct Doubled(Store);

@@ -1,5 +1,5 @@
 //! What libtorch has and tch lacks, behind a safe interface: devices found at run time, optimisers with state that
-//! we own, half precision, files mapped into memory, ranks that train together.
+//! we own, half precision, files mapped into memory, ranks that train together, TorchScript.
 //!
 //! Never: a neural network, a picture, what is in a file. It is the only crate with unsafe code and the only one with C++.
 
@@ -17,6 +17,7 @@ mod process_group;
 mod random;
 mod restore;
 mod rmsprop;
+mod script;
 mod sgd;
 
 pub use activation::{leaky_relu, prelu};
@@ -33,4 +34,5 @@ pub use process_group::{Peers, ProcessGroup, ProcessGroupError, Reducer, Synchro
 pub use random::{allow_tf32, generator_state, set_deterministic, set_generator_state};
 pub use restore::RestoreError;
 pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropState};
+pub use script::Script;
 pub use sgd::{Sgd, SgdConfig};

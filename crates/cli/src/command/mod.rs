@@ -6,6 +6,7 @@ pub mod convert;
 pub mod data;
 pub mod demo;
 pub mod eval;
+pub mod export;
 pub mod fetch;
 pub mod figures;
 pub mod inspect;
