@@ -18,6 +18,7 @@ mod random;
 mod restore;
 mod rmsprop;
 mod sgd;
+mod winograd;
 
 pub use activation::{leaky_relu, prelu};
 pub use adam::{Adam, AdamConfig, ParameterState};
@@ -34,3 +35,4 @@ pub use random::{allow_tf32, generator_state, set_deterministic, set_generator_s
 pub use restore::RestoreError;
 pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropState};
 pub use sgd::{Sgd, SgdConfig};
+pub use winograd::Winograd;
