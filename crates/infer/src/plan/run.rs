@@ -101,10 +101,10 @@ impl Kernel {
         let Convolution { stride, padding, activation, .. } = shape;
         let slopes = if activation == Activation::Slopes { weights.pop() } else { None };
         let (weight, bias) = (&weights[0], weights.get(1));
-        if kind == Kind::Float && (stride, padding) == (1, 1) {
+        if (stride, padding) == (1, 1) {
             let same = || Tensor::full([weight.size()[0]], activation.slope(), (Kind::Float, Device::Cpu));
             let slopes = slopes.as_ref().map_or_else(same, Tensor::shallow_clone);
-            if let Some(winograd) = fast::Winograd::new(weight, bias, &slopes)? {
+            if let Some(winograd) = fast::Winograd::new(weight, bias, &slopes, kind)? {
                 return Ok(Kernel::Winograd(winograd));
             }
         }
@@ -121,7 +121,8 @@ impl Kernel {
             }
             (Op::Convolution(shape), Kernel::Winograd(winograd)) => {
                 let other = if shape.sum == Sum::None { None } else { inputs.get(1).copied() };
-                winograd.forward(inputs[0], other, shape.sum == Sum::Onto)
+                let other = other.map(|other| other.f_to_kind(kind)).transpose()?;
+                winograd.forward(inputs[0], other.as_ref(), shape.sum == Sum::Onto)
             }
             (_, Kernel::Rows(rows, bias)) => fast::add_rows(&rows.forward(inputs[0], 1.0)?, bias),
             (Op::Shuffle(factor), _) => shuffle(inputs[0], *factor),
