@@ -96,10 +96,11 @@ fn what_sees_too_little_says_how_much_it_differs_where_tiles_meet() {
     let (whole, events) = run(&engine, exact(16), (40, 40), 3).unwrap();
     assert!(events.iter().all(|event| matches!(event, Event::Tile { pixels: 1600 })), "{events:?}");
     let (tiled, events) = run(&engine, Tiling { overlap: 4, ..exact(16) }, (40, 40), 3).unwrap();
-    let Some(Event::Seam { largest }) = events.last() else { panic!("{events:?}") };
+    let Some(Event::Seam { largest, centred: Some(centred) }) = events.last() else { panic!("{events:?}") };
     let difference = largest_difference(&whole, &tiled);
     // At a seam both sides differ from the whole by no more than this, so from each other by no more than twice that.
     assert!(difference > 0.0 && *largest > 0.0 && *largest <= 2.0 * f64::from(difference), "{largest} {difference}");
+    assert!(*centred > 0.0 && *centred <= 2.0 * f64::from(difference), "{centred} {difference}");
 }
 
 /// An engine that repeats pixels 2 x 2, after `before` was asked.
