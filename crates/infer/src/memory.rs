@@ -1,5 +1,8 @@
 //! Tiles that fit into the memory that there is.
 
+use std::fs;
+use std::sync::OnceLock;
+
 use abbe_models::{SrModel, summary};
 
 use crate::engine::Engine;
@@ -21,6 +24,32 @@ pub fn bytes_per_pixel(model: &dyn SrModel) -> usize {
     let layers = summary(|xs| model.forward(xs, false), &[1, model.colors(), SIDE, SIDE]).layers;
     let largest = layers.iter().map(|layer| layer.memory()).max().unwrap_or(0);
     LIVE * largest / (SIDE * SIDE) as usize
+}
+
+/// The bytes that the system lets this process take, by the limit of its control group (`memory.max`) or of its addresses
+/// (`ulimit -v`), as it was when first asked; none where there is none, or where the system is not Linux.
+pub fn limit() -> Option<usize> {
+    static LIMIT: OnceLock<Option<usize>> = OnceLock::new();
+    *LIMIT.get_or_init(|| {
+        let read = |path: &str| fs::read_to_string(path).ok();
+        let group = || {
+            let groups = read("/proc/self/cgroup")?;
+            let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+            read(&format!("/sys/fs/cgroup/{path}/memory.max"))?.trim().parse().ok()
+        };
+        let addresses = || by_addresses(&read("/proc/self/limits")?, &read("/proc/self/status")?);
+        group().into_iter().chain(addresses()).min()
+    })
+}
+
+/// What a limit of addresses leaves, from two files of `/proc`. Of those that are not in use yet a quarter is for what threads
+/// reserve.
+fn by_addresses(limits: &str, status: &str) -> Option<usize> {
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    let limit: usize = limit.split_whitespace().next()?.parse().ok()?; // "unlimited" is no number
+    let used = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    let used: usize = used.split_whitespace().next()?.parse().ok()?;
+    Some(PROGRAM + limit.saturating_sub(used << 10) / 4 * 3)
 }
 
 /// How a picture is cut.
@@ -89,6 +118,16 @@ mod tests {
         let far = Engine::of(far.as_ref(), Kind::Float);
         assert_eq!(fit(&far, 16_384, ((300, 200), 3), 4 << 30, 100).overlap, 300);
         assert_eq!(fit(&far, 16_384, ((1000, 2000), 3), 4 << 30, 100).overlap, 100);
+    }
+
+    #[test]
+    fn a_limit_of_addresses_leaves_what_is_not_in_use() {
+        // 2 GiB less 1 GiB in use, of which three quarters.
+        let limits = "Limit  Soft Limit  Hard Limit  Units\nMax address space         2147483648           unlimited            bytes";
+        let status = "Name:\tabbe\nVmSize:\t 1048576 kB\n";
+        assert_eq!(by_addresses(limits, status), Some(PROGRAM + (768 << 20)));
+        assert_eq!(by_addresses(&limits.replace("2147483648", "unlimited"), status), None);
+        assert_eq!(by_addresses("", ""), None);
     }
 
     #[test]

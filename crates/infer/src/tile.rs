@@ -51,7 +51,7 @@ fn cuts(part: Range<usize>, length: usize, side: usize, margin: Margin) -> Vec<(
 
 impl Margin {
     /// What is seen of an axis of `length` for a core of at most `side`.
-    fn around(self, core: &Range<usize>, side: usize, length: usize) -> Range<usize> {
+    pub(crate) fn around(self, core: &Range<usize>, side: usize, length: usize) -> Range<usize> {
         let Margin { radius, multiple } = self;
         let span = radius.saturating_mul(2).saturating_add(side + multiple - 1).min(length);
         let start = core.start.saturating_sub(radius).min(length - span) / multiple * multiple;

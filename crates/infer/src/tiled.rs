@@ -52,6 +52,9 @@ pub enum Event {
     Seam {
         /// The difference.
         largest: f64,
+        /// The largest difference on both sides of the first seam from a tile that has it in its middle, and so sees half a
+        /// tile farther there: about the difference from the network's exact result. None without a vertical seam.
+        centred: Option<f64>,
     },
 }
 
@@ -73,6 +76,8 @@ pub struct Tiled<'a> {
     /// A finished row of tiles, `[planes, rows, width]`, of which so many rows were given on.
     band: (Vec<f32>, usize),
     seams: Option<Seams>,
+    /// What [`Event::Seam`] tells of the first seam.
+    centred: Option<f64>,
     /// Whether to stop; asked before each batch of tiles.
     stop: &'a dyn Fn() -> bool,
     tell: &'a dyn Fn(Event),
@@ -103,6 +108,7 @@ impl<'a> Tiled<'a> {
             next: 0,
             band: (Vec::new(), 0),
             seams,
+            centred: None,
             stop,
             tell,
         };
@@ -165,7 +171,34 @@ impl<'a> Tiled<'a> {
                 }
             }
         }
+        if let [tile, other, ..] = tiles.as_slice()
+            && self.seams.is_some()
+            && self.centred.is_none()
+            && tile.core[0] == other.core[0]
+        {
+            let [height, width] = shape(tile);
+            let error = |source| Error::Tile { height, width, source: without_trace(source) };
+            self.centred = Some(self.centre(tile, &band, rows.len()).map_err(error)?);
+        }
         Ok(band)
+    }
+
+    /// How much `band`, which has so many LR rows, differs on both sides of the right edge of its first tile from a tile with
+    /// that edge in its middle.
+    fn centre(&self, tile: &Tile, band: &[f32], rows: usize) -> Result<f64, TchError> {
+        let (scale, seam, half) = (self.engine.scale, tile.core[1].end, self.sides[1] / 2);
+        let core = seam - half..(seam + half).min(self.size[1]);
+        let columns = self.margin().around(&core, self.sides[1], self.size[1]);
+        let [top, left] =
+            [tile.core[0].start - tile.seen[0].start, seam - 1 - columns.start].map(|at| (at * scale) as i64);
+        let seen = [tile.seen[0].clone(), columns];
+        let sr = self.run_batch(&[Tile { core: [tile.core[0].clone(), core], seen }])?.f_get(0)?;
+        let (height, width) = ((tile.core[0].len() * scale) as i64, 2 * scale as i64);
+        let part = |xs: &Tensor, top, left| xs.f_narrow(1, top, height)?.f_narrow(2, left, width);
+        let whole = Tensor::f_from_slice(band)?;
+        let whole = whole.f_view([self.planes as i64, (rows * scale) as i64, (self.size[1] * scale) as i64])?;
+        let difference = part(&sr, top, left)?.f_sub(&part(&whole, 0, ((seam - 1) * scale) as i64)?)?;
+        difference.f_abs()?.f_max()?.f_double_value(&[])
     }
 
     /// The SR of what tiles of one shape see, `[N, planes, height, width]`, on the CPU.
@@ -231,7 +264,7 @@ impl Iterator for Tiled<'_> {
         if self.band.0.is_empty() {
             if self.next == self.size[0] {
                 if let Some(seams) = self.seams.take() {
-                    (self.tell)(Event::Seam { largest: seams.largest() });
+                    (self.tell)(Event::Seam { largest: seams.largest(), centred: self.centred });
                 }
                 return None;
             }

@@ -62,7 +62,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let all = jobs.len();
     let failed = batch::run(arguments, first, jobs)?;
-    ensure!(failed == 0, "{failed} of {all} pictures could not be made; the others are whole");
+    let others = if failed < all { "; the others are whole" } else { "" };
+    ensure!(failed == 0, "{failed} of {all} pictures could not be made{others}");
     Ok(())
 }
 

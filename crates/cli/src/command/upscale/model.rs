@@ -5,7 +5,7 @@ use std::path::Path;
 
 use abbe_data::resample::{Border, Kernel, Method};
 use abbe_eval::Upscaler;
-use abbe_infer::{Alpha, Engine, LEAST_TILE, OVERLAP, Tiling, fit};
+use abbe_infer::{Alpha, Engine, LEAST_TILE, OVERLAP, Tiling, fit, limit};
 use abbe_models::SrModel;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
@@ -28,7 +28,7 @@ pub struct ModelArguments {
     /// How many tiles go through the network together
     #[arg(long, default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
     batch: usize,
-    /// Memory for each picture that is being made, which tiles are chosen for
+    /// Memory for each picture that is being made, which tiles are chosen for; less where the system sets a lower limit
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = memory)]
     memory: usize,
     /// Precision of the network's arithmetic; auto: f32 on a CPU, f16 on a GPU. Where a result is not finite, f32
@@ -202,11 +202,12 @@ impl ModelArguments {
                 (side, engine.overlap(self.overlap))
             }
             Tile::Auto => {
-                let memory = self.memory.saturating_sub(held);
-                let cut = fit(engine, bytes * self.batch, (size, planes), memory, self.overlap);
-                let (takes, allowed) = ((cut.bytes + held).div_ceil(1 << 20), self.memory >> 20);
+                let memory = self.memory.min(limit().unwrap_or(usize::MAX));
+                let left = memory.saturating_sub(held);
+                let cut = fit(engine, bytes * self.batch, (size, planes), left, self.overlap);
+                let (takes, allowed) = ((cut.bytes + held).div_ceil(1 << 20), memory >> 20);
                 notice = (takes > allowed).then(|| {
-                    format!("takes about {takes} MiB of memory with the smallest tiles, more than the {allowed} MiB of --memory")
+                    format!("takes about {takes} MiB of memory with the smallest tiles, more than the {allowed} MiB that --memory or the system allows")
                 });
                 (cut.side, cut.overlap)
             }

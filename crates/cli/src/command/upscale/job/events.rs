@@ -9,7 +9,7 @@ pub struct Events<'a> {
     advance: &'a dyn Fn(u64),
     smaller: Cell<Option<usize>>,
     not_finite: Cell<usize>,
-    seam: Cell<Option<f64>>,
+    seam: Cell<Option<(f64, Option<f64>)>>,
 }
 
 impl<'a> Events<'a> {
@@ -24,7 +24,7 @@ impl<'a> Events<'a> {
             Event::Tile { pixels } => (self.advance)(pixels as u64),
             Event::Smaller { side } => self.smaller.set(Some(side)),
             Event::NotFinite => self.not_finite.set(self.not_finite.get() + 1),
-            Event::Seam { largest } => self.seam.set(Some(largest)),
+            Event::Seam { largest, centred } => self.seam.set(Some((largest, centred))),
         }
     }
 
@@ -41,11 +41,15 @@ impl<'a> Events<'a> {
             )
         });
         let sees = if radius > 1 << 24 { "all of a picture".to_owned() } else { format!("{radius} pixels far") };
-        let seam = self.seam.get().map(|largest| {
+        let seam = self.seam.get().map(|(largest, centred)| {
+            let centred = centred.map(|centred| {
+                format!("; the first seam differs by up to {:.2e} from a tile that has it in its middle", 255.0 * centred)
+            });
             format!(
                 "the network sees {sees}, its tiles saw {overlap} around them: neighbours differ where they meet by up to {:.2e} \
-                 of 255",
-                255.0 * largest
+                 of 255{}",
+                255.0 * largest,
+                centred.unwrap_or_default()
             )
         });
         [smaller, not_finite, seam].into_iter().flatten().collect()
@@ -68,13 +72,13 @@ mod tests {
             Event::Smaller { side: 32 },
             Event::NotFinite,
             Event::NotFinite,
-            Event::Seam { largest: 0.5 },
+            Event::Seam { largest: 0.5, centred: Some(0.25) },
         ] {
             events.note(event);
         }
         let told = events.notices(64, usize::MAX).join("\n");
         assert!(
-            ["32 pixels", "2 batches", "all of a picture", "1.28e2"].iter().all(|part| told.contains(part)),
+            ["32 pixels", "2 batches", "all of a picture", "1.28e2", "6.38e1"].iter().all(|part| told.contains(part)),
             "{told}"
         );
         assert!(!told.contains("tiles of 64") && pixels.get() == 9);
