@@ -25,7 +25,7 @@ pub use autocast::autocast;
 pub use convolution::{Convolution, add_rows, has_fused_convolutions, rectify};
 pub use device::{DeviceError, has_bf16, parse_device, processor};
 pub use ffi::{cpu_capability, keep_freed_memory, libtorch_version};
-pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, unscale_gradients};
+pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, lerp_by, unscale_gradients};
 pub use graph::{Graph, GraphError};
 pub use layout::channels_last;
 pub use map::MappedFile;

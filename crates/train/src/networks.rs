@@ -99,6 +99,15 @@ impl Trainee {
         pattern::freeze(&phase.freeze, self.model.store()).context("freeze")
     }
 
+    /// Sets the learning rate of the next step; for a step that the device takes by itself, also where it reads that.
+    pub(crate) fn set_lr(&mut self, lr: f64, on_device: bool) {
+        self.descent.optimizer.set_lr(lr);
+        if on_device {
+            self.descent.optimizer.write_rates();
+            self.ema.iter_mut().for_each(Ema::write_weight);
+        }
+    }
+
     /// SR for `lr` as the losses of the phase see it, float32.
     ///
     /// # Errors
