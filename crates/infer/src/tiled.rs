@@ -1,11 +1,14 @@
 //! A picture through a network, one row of tiles after the other.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use tch::{Device, TchError, Tensor};
 
 use crate::Error;
-use crate::engine::{Engine, is_memory, without_trace};
+use crate::engine::{Engine, Forward, is_memory, without_trace};
+use crate::lane::Lane;
 use crate::planes::{Alpha, MATCH_RADIUS, enlarge, match_colors};
 use crate::rows::{Bands, Rows};
 use crate::seams::Seams;
@@ -33,7 +36,7 @@ pub struct Tiling {
 }
 
 /// What is told while a picture is made.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A tile is done.
     Tile {
@@ -45,6 +48,11 @@ pub enum Event {
         /// The side of a core.
         side: usize,
     },
+    /// A GPU is given tiles operation by operation, not as a CUDA graph.
+    NoGraph {
+        /// What libtorch or the comparison with the network said.
+        why: String,
+    },
     /// A tile's result was not finite, and it was run again in full precision.
     NotFinite,
     /// The picture is done, in tiles that see less than the network does: the largest difference of the results of two
@@ -54,6 +62,9 @@ pub enum Event {
         largest: f64,
     },
 }
+
+/// The shape of a batch, `[N, planes, height, width]`, and what enlarges its opacity.
+type Key = ([i64; 4], Alpha);
 
 /// A picture enlarged by a network: an iterator over strips `[planes, rows, width]`, from the top, of which the rows of one
 /// row of tiles are held, and the LR rows that it sees. Values are not clamped.
@@ -72,6 +83,9 @@ pub struct Tiled<'a> {
     next: usize,
     /// A finished row of tiles, `[planes, rows, width]`, of which so many rows were given on.
     band: (Vec<f32>, usize),
+    /// What a GPU has for batches of one kind, and those that are on their way, from the first.
+    lanes: HashMap<Key, Lane>,
+    sent: VecDeque<Key>,
     seams: Option<Seams>,
     /// Whether to stop; asked before each batch of tiles.
     stop: &'a dyn Fn() -> bool,
@@ -102,6 +116,8 @@ impl<'a> Tiled<'a> {
             source,
             next: 0,
             band: (Vec::new(), 0),
+            lanes: HashMap::new(),
+            sent: VecDeque::new(),
             seams,
             stop,
             tell,
@@ -114,6 +130,8 @@ impl<'a> Tiled<'a> {
 
     /// Sets the sides of cores to at most `side`, those of rows for a part of the height.
     fn cut(&mut self, height: usize, side: usize) {
+        self.sent.clear();
+        self.lanes.clear(); // with the memory that they hold
         self.tiling.side = side;
         self.sides = [even(height, side), even(self.size[1], side)];
     }
@@ -151,39 +169,92 @@ impl<'a> Tiled<'a> {
         let (first, end) = (seen(|tile| tile.seen[0].start).min(), seen(|tile| tile.seen[0].end).max());
         self.source.hold(first.unwrap_or(0)..end.unwrap_or(0))?;
         let shape = |tile: &Tile| [tile.seen[0].len(), tile.seen[1].len()];
-        for equal in tiles.chunk_by(|a, b| shape(a) == shape(b)) {
-            for batch in equal.chunks(self.tiling.batch.max(1)) {
+        let equal = tiles.chunk_by(|a, b| shape(a) == shape(b));
+        let batches: Vec<&[Tile]> = equal.flat_map(|equal| equal.chunks(self.tiling.batch.max(1))).collect();
+        // A GPU is given a batch before the one before it is waited for.
+        let ahead = usize::from(self.engine.device.is_cuda());
+        for place in 0..batches.len() + ahead {
+            let error = |batch: &[Tile]| {
+                let [height, width] = shape(&batch[0]);
+                move |source| Error::Tile { height, width, source: without_trace(source) }
+            };
+            if let Some(batch) = batches.get(place) {
                 if (self.stop)() {
                     return Err(Error::Stopped);
                 }
-                let [height, width] = shape(&batch[0]);
-                let error = |source| Error::Tile { height, width, source: without_trace(source) };
-                let sr = self.run_batch(batch).map_err(error)?;
-                for (index, tile) in batch.iter().enumerate() {
-                    self.keep(&sr.get(index as i64), tile, &rows, &mut band).map_err(error)?;
-                    (self.tell)(Event::Tile { pixels: tile.core[0].len() * tile.core[1].len() });
-                }
+                self.begin(batch).map_err(error(batch))?;
+            }
+            if let Some(batch) = place.checked_sub(ahead).and_then(|place| batches.get(place)) {
+                self.end(batch, &rows, &mut band).map_err(error(batch))?;
             }
         }
         Ok(band)
     }
 
-    /// The SR of what tiles of one shape see, `[N, planes, height, width]`, on the CPU.
-    fn run_batch(&self, batch: &[Tile]) -> Result<Tensor, TchError> {
-        let [height, width] = [0, 1].map(|axis| batch[0].seen[axis].len() as i64);
-        let pixels: Vec<f32> = batch.iter().flat_map(|tile| self.source.crop(&tile.seen)).collect();
-        let lr = Tensor::f_from_slice(&pixels)?
-            .f_view([batch.len() as i64, self.planes as i64, height, width])?
-            .f_to_device(self.engine.device)?;
-        let mut sr = enlarge(self.engine, &self.engine.forward, self.tiling.alpha, &lr)?;
-        if let Some(exact) = &self.engine.exact
-            && !bool::try_from(sr.f_isfinite()?.f_all()?)?
-        {
-            (self.tell)(Event::NotFinite);
-            sr = enlarge(self.engine, exact, self.tiling.alpha, &lr)?;
+    /// Sends a batch on its way through a GPU; a CPU has it when it is asked for.
+    fn begin(&mut self, batch: &[Tile]) -> Result<(), TchError> {
+        let (engine, tiling) = (self.engine, self.tiling);
+        if engine.device == Device::Cpu {
+            return Ok(());
         }
-        let sr = if self.tiling.match_colors { match_colors(&sr, &lr, self.engine.scale as i64)? } else { sr };
-        sr.f_to_device(Device::Cpu)
+        let (pixels, key @ (shape, alpha)) = self.pixels(batch);
+        let lane = match self.lanes.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Lane::new(&shape, engine.device)?),
+        };
+        let work = |lr: &Tensor| {
+            let sr = make(engine, &engine.forward, Tiling { alpha, ..tiling }, lr)?;
+            let is_finite = sr.f_isfinite()?.f_all()?;
+            Ok([sr, is_finite])
+        };
+        lane.begin(&pixels, &work)?;
+        lane.notice().into_iter().for_each(|why| (self.tell)(Event::NoGraph { why }));
+        self.sent.push_back(key);
+        Ok(())
+    }
+
+    /// Puts the SR of a batch where it belongs.
+    fn end(&mut self, batch: &[Tile], rows: &Range<usize>, band: &mut [f32]) -> Result<(), TchError> {
+        let sr = self.made(batch)?;
+        for (index, tile) in batch.iter().enumerate() {
+            self.keep(&sr.get(index as i64), tile, rows, band)?;
+            (self.tell)(Event::Tile { pixels: tile.core[0].len() * tile.core[1].len() });
+        }
+        Ok(())
+    }
+
+    /// The SR of what the tiles of a batch see, `[N, planes, height, width]`, on the CPU.
+    fn made(&mut self, batch: &[Tile]) -> Result<Tensor, TchError> {
+        let engine = self.engine;
+        let sent = match self.sent.pop_front().and_then(|key| self.lanes.get_mut(&key)) {
+            Some(lane) => lane.end()?,
+            None => None,
+        };
+        let (sr, is_finite) = sent.map_or_else(|| self.run(batch, &engine.forward), Ok)?;
+        match &engine.exact {
+            Some(exact) if !is_finite => {
+                (self.tell)(Event::NotFinite);
+                Ok(self.run(batch, exact)?.0)
+            }
+            _ => Ok(sr),
+        }
+    }
+
+    /// The same by `forward`, at once, and whether all of it is finite.
+    fn run(&self, batch: &[Tile], forward: &Forward) -> Result<(Tensor, bool), TchError> {
+        let (pixels, (shape, alpha)) = self.pixels(batch);
+        let lr = Tensor::f_from_slice(&pixels)?.f_view(shape.as_slice())?.f_to_device(self.engine.device)?;
+        let sr = make(self.engine, forward, Tiling { alpha, ..self.tiling }, &lr)?;
+        let is_finite = self.engine.exact.is_none() || bool::try_from(sr.f_isfinite()?.f_all()?)?;
+        Ok((sr.f_to_device(Device::Cpu)?, is_finite))
+    }
+
+    /// What the tiles of a batch see, and with what others they share a lane.
+    fn pixels(&self, batch: &[Tile]) -> (Vec<f32>, Key) {
+        let [height, width] = [0, 1].map(|axis| batch[0].seen[axis].len());
+        let pixels: Vec<f32> = batch.iter().flat_map(|tile| self.source.crop(&tile.seen)).collect();
+        let alpha = self.tiling.alpha.of(&pixels, self.planes, height * width);
+        (pixels, ([batch.len(), self.planes, height, width].map(|side| side as i64), alpha))
     }
 
     /// Puts the core of a tile's SR, `[planes, height, width]`, where it belongs in the band that begins with `rows`.
@@ -222,6 +293,12 @@ impl<'a> Tiled<'a> {
         }
         strip
     }
+}
+
+/// SR of a batch by `forward`, where it was computed.
+fn make(engine: &Engine, forward: &Forward, tiling: Tiling, lr: &Tensor) -> Result<Tensor, TchError> {
+    let sr = enlarge(engine, forward, tiling.alpha, lr)?;
+    if tiling.match_colors { match_colors(&sr, lr, engine.scale as i64) } else { Ok(sr) }
 }
 
 impl Iterator for Tiled<'_> {

@@ -219,9 +219,7 @@ mod tests {
         let (config, model) = network();
         let strides = |store: &Store| store.parameters().iter().map(Tensor::stride).collect::<Vec<_>>();
         let before = strides(model.store());
-        for mut parameter in model.store().parameters().into_iter().filter(|parameter| parameter.dim() == 4) {
-            parameter.set_data(&abbe_torch::channels_last(&parameter.detach()));
-        }
+        abbe_torch::lay_channels_last(&model.store().parameters());
         let mut ema = Ema::new(CONFIG, &config, model.as_ref()).unwrap();
         ema.restore(&ema.to_value()).unwrap();
         assert_eq!(strides(ema.model().store()), strides(model.store()));

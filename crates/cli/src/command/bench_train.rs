@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use abbe_train::Precision;
 use anyhow::Result;
+use tch::Device;
 
 use crate::device::DeviceArgument;
 use crate::timing::{self, Case, Peer, Timed};
@@ -11,6 +12,9 @@ use crate::timing::{self, Case, Peer, Timed};
 /// Time the adversarial training step of SRGAN: VGG-19 features, 96x96 patches, the discriminator every sixth step
 ///
 /// Example: abbe bench train --batch 8 --steps 8
+///
+/// Pictures, and on a GPU weights too, lie channels-last in memory in every case; each case says its precision and whether its
+/// steps are CUDA graphs.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Patches in a step
@@ -22,10 +26,13 @@ pub struct Arguments {
     /// f32, tf32, bf16, f16 or auto [default: f32 and auto]
     #[arg(long, value_parser = precision, value_name = "PRECISION")]
     precision: Option<Precision>,
+    /// Whether steps are CUDA graphs [default: on a GPU once so and once not]
+    #[arg(long, value_name = "true|false")]
+    cuda_graphs: Option<bool>,
     #[command(flatten)]
     device: DeviceArgument,
-    /// A script that times PyTorch's step: takes --device, --batch, --steps and --mode (eager and amp-cl are asked for), prints
-    /// a line of JSON
+    /// A script that times PyTorch's step: takes --device, --batch, --steps and --mode (eager and amp-cl are asked for, on a GPU
+    /// compile too), prints a line of JSON
     #[arg(long, value_name = "train_step.py")]
     peer: Option<PathBuf>,
     /// The Python that runs it
@@ -44,9 +51,11 @@ pub struct Arguments {
 /// # Errors
 /// A device that is not there, too little memory for the batch, a peer that does not run.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let timed = match (arguments.precision, &arguments.peer) {
-        (Some(precision), None) => vec![Timed::alone(own(arguments, precision)?)],
-        _ => timing::in_turns(&cases(arguments)?, arguments.rounds)?,
+    let device = arguments.device.find()?;
+    let own = modes(arguments, device);
+    let timed = match (own.as_slice(), &arguments.peer) {
+        ([only], None) => vec![Timed::alone(time(arguments, device, *only)?)],
+        _ => timing::in_turns(&cases(arguments, device, &own)?, arguments.rounds)?,
     };
     for timed in &timed {
         let line = if arguments.json { serde_json::to_string(timed)? } else { timed.to_string() };
@@ -55,26 +64,40 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn own(arguments: &Arguments, precision: Precision) -> Result<Case> {
-    abbe_torch::keep_freed_memory();
-    let (batch, steps) = (i64::from(arguments.batch), u64::from(arguments.steps));
-    let (seconds, resolved) = abbe_train::time_steps(batch, steps, precision, arguments.device.find()?)?;
-    Ok(Case::own(arguments.device.name(), arguments.batch, precision, resolved, seconds))
+/// In which precisions, and whether as graphs, our own step is timed.
+fn modes(arguments: &Arguments, device: Device) -> Vec<(Precision, bool)> {
+    let precisions = arguments.precision.map_or(vec![Precision::F32, Precision::Auto], |precision| vec![precision]);
+    let graphs = match arguments.cuda_graphs {
+        Some(graphs) => vec![graphs],
+        None if device.is_cuda() => vec![false, true],
+        None => vec![false],
+    };
+    precisions.into_iter().flat_map(|precision| graphs.iter().map(move |graphs| (precision, *graphs))).collect()
 }
 
-/// Each case as a program of its own: this one with one precision, and the peer in its two modes.
-fn cases(arguments: &Arguments) -> Result<Vec<Peer>> {
+fn time(arguments: &Arguments, device: Device, (precision, graphs): (Precision, bool)) -> Result<Case> {
+    abbe_torch::keep_freed_memory();
+    let (batch, steps) = (i64::from(arguments.batch), u64::from(arguments.steps));
+    let timing = abbe_train::time_steps(batch, steps, precision, device, graphs)?;
+    timing.notices.iter().for_each(|notice| eprintln!("{notice}"));
+    let graphs = if graphs && timing.notices.is_empty() { "-graphs" } else { "" };
+    Ok(Case::own(arguments.device.name(), arguments.batch, format!("{}{graphs}", precision.name()), timing))
+}
+
+/// Each case as a program of its own: this one in each of its `own` modes, and the peer in its.
+fn cases(arguments: &Arguments, device: Device, own: &[(Precision, bool)]) -> Result<Vec<Peer>> {
     let (batch, steps) = (arguments.batch.to_string(), arguments.steps.to_string());
     let options = ["--device", arguments.device.name(), "--batch", &batch, "--steps", &steps];
     let this = std::env::current_exe()?;
-    let precisions = arguments.precision.map_or(vec![Precision::F32, Precision::Auto], |precision| vec![precision]);
-    let own = precisions.iter().map(|precision| {
-        let alone = ["bench", "train", "--json", "--precision", precision.name()];
+    let own = own.iter().map(|(precision, graphs)| {
+        let graphs = graphs.to_string();
+        let alone = ["bench", "train", "--json", "--precision", precision.name(), "--cuda-graphs", &graphs];
         Peer::new(&this, &alone, &options)
     });
+    let modes = if device.is_cuda() { ["eager", "amp-cl", "compile"].as_slice() } else { &["eager", "amp-cl"] };
     let peer = arguments.peer.iter().flat_map(|script| {
-        let script = script.to_string_lossy();
-        ["eager", "amp-cl"].map(|mode| Peer::new(&arguments.python, &[&script, "--mode", mode], &options))
+        let script = script.to_string_lossy().into_owned();
+        modes.iter().map(move |mode| Peer::new(&arguments.python, &[&script, "--mode", mode], &options))
     });
     Ok(own.chain(peer).collect())
 }
