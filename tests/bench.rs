@@ -53,6 +53,23 @@ for runtime in "eager", "openvino-bf16":
 }
 
 #[test]
+fn pytorch_times_the_same_network_where_there_is_one() {
+    let scratch = Scratch::new();
+    let ended = scratch.abbe("bench upscale --model edsr --size 6 5 --runs 1 --threads 1 --eager --json");
+    if ended.stderr.contains("No module named 'torch'") {
+        return println!("skipped: python3 has no PyTorch");
+    }
+    let lines = ended.ok();
+    let cases = cases(&lines);
+    let times: Vec<_> = cases.iter().filter(|case| case["task"] == "edsr-forward").collect();
+    let runtimes: Vec<_> = times.iter().filter_map(|case| case["runtime"].as_str()).collect();
+    assert!(runtimes.ends_with(&["eager", "eager-cl", "amp-cl"]) && runtimes[0] == "abbe-plain", "{lines}");
+    let eager = times[runtimes.len() - 3];
+    assert_eq!((&eager["speedup_over_eager"], &eager["size"]), (&1.0.into(), &serde_json::json!([6, 5])), "{lines}");
+    assert_eq!(times[runtimes.len() - 1]["precision"], "bf16", "{lines}");
+}
+
+#[test]
 fn what_cannot_be_timed_is_said() {
     let scratch = Scratch::new();
     scratch.write("broken.py", "raise SystemExit('no torch here')");

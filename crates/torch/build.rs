@@ -34,7 +34,8 @@ fn main() {
         .file("cpp/convolution.cpp")
         .file("cpp/graph.cpp")
         .file("cpp/process_group.cpp")
-        .file("cpp/stream.cpp");
+        .file("cpp/stream.cpp")
+        .file("cpp/winograd.cpp");
     if let Some(folders) = cuda_headers(&libtorch) {
         build.define("USE_C10D_NCCL", None).define("ABBE_NCCL", None).includes(folders).file("cpp/nccl.cpp");
     }

@@ -19,6 +19,7 @@ mod restore;
 mod rmsprop;
 mod sgd;
 mod stream;
+mod winograd;
 
 pub use activation::{leaky_relu, prelu};
 pub use adam::{Adam, AdamConfig, ParameterState};
@@ -36,3 +37,4 @@ pub use restore::RestoreError;
 pub use rmsprop::{RmsProp, RmsPropConfig, RmsPropState};
 pub use sgd::{Sgd, SgdConfig};
 pub use stream::{Mark, Stream, copy, host_like};
+pub use winograd::Winograd;

@@ -1,15 +1,24 @@
 //! `abbe bench upscale`
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use abbe_infer::{Lap, race};
-use abbe_models::{build, named};
+use abbe_infer::{Lap, race, race_gpu};
+use abbe_models::{Config, SrModel, build, named};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tch::Device;
+use tempfile::TempDir;
 
-/// Time a network on the CPU, as it is and by its plan, and what else runs such networks
+use crate::device::DeviceArgument;
+
+/// Times a network in PyTorch.
+const EAGER: &str = include_str!("bench_upscale/eager.py");
+/// What the file of it is called in messages.
+const SCRIPT: &str = "eager.py";
+
+/// Time a network, as it is and by its plan, on a GPU as a CUDA graph, and what else runs such networks
 ///
 /// Example: abbe bench upscale --size 128 128 --json
 #[derive(clap::Args)]
@@ -29,9 +38,14 @@ pub struct Arguments {
     /// Threads that compute
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(i32).range(1..=1024))]
     threads: i32,
-    /// A Python script that times an SRResNet elsewhere, with the options --size, --runs and --threads
+    #[command(flatten)]
+    device: DeviceArgument,
+    /// A Python script that times an SRResNet elsewhere, with the options --size, --runs and --threads, on a GPU --device too
     #[arg(long, value_name = "PATH")]
     peer: Option<PathBuf>,
+    /// Also time the same network in the PyTorch of python3: as it is, channels last, and so in bf16; on a GPU compiled too
+    #[arg(long)]
+    eager: bool,
     /// Print one line of JSON for each case
     #[arg(long)]
     json: bool,
@@ -47,17 +61,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     })?;
     ensure!(
         arguments.peer.is_none() || arguments.model == "srresnet",
-        "--peer times srresnet: leave out --model {}, or --peer",
+        "--peer times srresnet: leave out --model {}, or --peer; --eager times any",
         arguments.model
     );
     tch::set_num_threads(arguments.threads);
-    let model = build(&config, Device::Cpu)?;
+    let device = arguments.device.find()?;
+    let model = build(&config, device)?;
+    let eager = arguments.eager.then(|| Eager::new(&config, model.as_ref(), &arguments.model)).transpose()?;
     let mut cases: Vec<Value> = Vec::new();
     for _ in 0..arguments.rounds {
-        let laps = race(model.as_ref(), [arguments.size[0], arguments.size[1]], arguments.runs as usize)?;
+        let laps = laps(arguments, model.as_ref(), device)?;
         laps.iter().for_each(|lap| add(&mut cases, case(lap, arguments)));
         if let Some(script) = &arguments.peer {
-            peers(script, arguments)?.into_iter().for_each(|line| add(&mut cases, line));
+            peers(script, &[], arguments)?.into_iter().for_each(|line| add(&mut cases, line));
+        }
+        if let Some(eager) = &eager {
+            eager.time(arguments)?.into_iter().for_each(|line| add(&mut cases, line));
         }
     }
     finish(&mut cases);
@@ -68,11 +87,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// What our own runtimes take.
+fn laps(arguments: &Arguments, model: &dyn SrModel, device: Device) -> Result<Vec<Lap>> {
+    let (size, runs) = ([arguments.size[0], arguments.size[1]], arguments.runs as usize);
+    if device == Device::Cpu {
+        return Ok(race(model, size, runs)?);
+    }
+    let (laps, notice) = race_gpu(model, size, runs, device)?;
+    notice.into_iter().for_each(|why| eprintln!("notice: there is no CUDA graph: {why}"));
+    Ok(laps)
+}
+
 /// A line with the names that the script of the peers has.
 fn case(lap: &Lap, arguments: &Arguments) -> Value {
     json!({
         "task": format!("{}-forward", arguments.model), "runtime": format!("abbe-{}", lap.runtime),
-        "precision": lap.precision, "size": arguments.size, "threads": arguments.threads,
+        "precision": lap.precision, "device": arguments.device.name(), "size": arguments.size, "threads": arguments.threads,
         "seconds_min": lap.seconds.first(), "seconds_median": lap.median(),
         "max_abs_difference": lap.largest_difference, "psnr_to_f32_db": lap.decibels, "output_std": lap.deviation,
     })
@@ -105,11 +135,38 @@ fn finish(cases: &mut [Value]) {
     }
 }
 
+/// A network as Python code, and the script that times it.
+struct Eager {
+    folder: TempDir,
+    options: Vec<String>,
+}
+
+impl Eager {
+    fn new(config: &Config, model: &dyn SrModel, name: &str) -> Result<Self> {
+        let folder = tempfile::tempdir().context("the folder for temporary files cannot be used")?;
+        let module = folder.path().join("module.py");
+        for (path, text) in [(&module, config.python()), (&folder.path().join(SCRIPT), EAGER.to_owned())] {
+            fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()))?;
+        }
+        let task = format!("{name}-forward");
+        let options = ["--module", &module.to_string_lossy(), "--task", &task, "--colors", &model.colors().to_string()]
+            .map(str::to_owned);
+        Ok(Eager { folder, options: options.into() })
+    }
+
+    fn time(&self, arguments: &Arguments) -> Result<Vec<Value>> {
+        peers(&self.folder.path().join(SCRIPT), &self.options, arguments)
+    }
+}
+
 /// What the script prints, with the precision that a runtime's name tells.
-fn peers(script: &Path, arguments: &Arguments) -> Result<Vec<Value>> {
+fn peers(script: &Path, own: &[String], arguments: &Arguments) -> Result<Vec<Value>> {
     let [height, width] = [arguments.size[0], arguments.size[1]].map(|side| side.to_string());
+    let device = Some(arguments.device.name()).filter(|name| *name != "cpu");
     let output = Command::new("python3")
         .arg(script)
+        .args(own)
+        .args(device.iter().flat_map(|name| ["--device", name]))
         .args(["--size", &height, &width, "--runs", &arguments.runs.to_string()])
         .args(["--threads", &arguments.threads.to_string()])
         .stderr(Stdio::piped())

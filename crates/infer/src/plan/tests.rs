@@ -46,6 +46,8 @@ fn every_network_has_a_plan_that_does_the_same() {
             .into(),
         edsr::Config { blocks: 2, channels: 16, ..edsr::Config::paper(4) }.into(),
         srcnn::Config { colors: 1, ..srcnn::Config::paper(3) }.into(),
+        srvgg::Config { convs: 2, channels: 48, ..srvgg::Config::general(2) }.into(),
+        rrdbnet::Config { blocks: 1, channels: 32, growth: 16, ..rrdbnet::Config::paper(2) }.into(),
     ];
     for config in samples.chain(wide) {
         let Some(model) = network(&config) else { continue };
