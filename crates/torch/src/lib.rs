@@ -1,5 +1,5 @@
 //! What libtorch has and tch lacks, behind a safe interface: devices found at run time, optimisers with state that
-//! we own, half precision, files mapped into memory, ranks that train together.
+//! we own, half precision, graphs and streams of a GPU, files mapped into memory, ranks that train together.
 //!
 //! Never: a neural network, a picture, what is in a file. It is the only crate with unsafe code and the only one with C++.
 
