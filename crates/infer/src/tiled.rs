@@ -83,6 +83,9 @@ pub struct Tiled<'a> {
     next: usize,
     /// A finished row of tiles, `[planes, rows, width]`, of which so many rows were given on.
     band: (Vec<f32>, usize),
+    /// How many batches are sent before the first of them is waited for: one to a GPU, none to a CPU, which has no copies to wait
+    /// for.
+    ahead: usize,
     /// What a GPU has for batches of one kind, and those that are on their way, from the first.
     lanes: HashMap<Key, Lane>,
     sent: VecDeque<Key>,
@@ -116,6 +119,7 @@ impl<'a> Tiled<'a> {
             source,
             next: 0,
             band: (Vec::new(), 0),
+            ahead: usize::from(engine.device.is_cuda()),
             lanes: HashMap::new(),
             sent: VecDeque::new(),
             seams,
@@ -171,9 +175,7 @@ impl<'a> Tiled<'a> {
         let shape = |tile: &Tile| [tile.seen[0].len(), tile.seen[1].len()];
         let equal = tiles.chunk_by(|a, b| shape(a) == shape(b));
         let batches: Vec<&[Tile]> = equal.flat_map(|equal| equal.chunks(self.tiling.batch.max(1))).collect();
-        // A GPU is given a batch before the one before it is waited for.
-        let ahead = usize::from(self.engine.device.is_cuda());
-        for place in 0..batches.len() + ahead {
+        for place in 0..batches.len() + self.ahead {
             let error = |batch: &[Tile]| {
                 let [height, width] = shape(&batch[0]);
                 move |source| Error::Tile { height, width, source: without_trace(source) }
@@ -184,17 +186,17 @@ impl<'a> Tiled<'a> {
                 }
                 self.begin(batch).map_err(error(batch))?;
             }
-            if let Some(batch) = place.checked_sub(ahead).and_then(|place| batches.get(place)) {
+            if let Some(batch) = place.checked_sub(self.ahead).and_then(|place| batches.get(place)) {
                 self.end(batch, &rows, &mut band).map_err(error(batch))?;
             }
         }
         Ok(band)
     }
 
-    /// Sends a batch on its way through a GPU; a CPU has it when it is asked for.
+    /// Sends a batch on its way where that is not to wait for it at once.
     fn begin(&mut self, batch: &[Tile]) -> Result<(), TchError> {
         let (engine, tiling) = (self.engine, self.tiling);
-        if engine.device == Device::Cpu {
+        if self.ahead == 0 {
             return Ok(());
         }
         let (pixels, key @ (shape, alpha)) = self.pixels(batch);
