@@ -35,6 +35,7 @@ fn main() {
         .file("cpp/graph.cpp")
         .file("cpp/process_group.cpp")
         .file("cpp/script.cpp")
+        .file("cpp/stream.cpp")
         .file("cpp/winograd.cpp");
     if let Some(folders) = cuda_headers(&libtorch) {
         build.define("USE_C10D_NCCL", None).define("ABBE_NCCL", None).includes(folders).file("cpp/nccl.cpp");

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use abbe_train::Precision;
+use abbe_train::Timing;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -24,7 +24,7 @@ pub struct Case {
     peer: String,
     task: String,
     device: String,
-    /// PyTorch's `eager` or `amp-cl`, or the precision as it was asked for.
+    /// PyTorch's `eager`, `amp-cl` or `compile`, or the precision as it was asked for, with `-graphs` where steps are CUDA graphs.
     mode: String,
     /// Patches in a step.
     batch: u32,
@@ -50,23 +50,21 @@ pub struct Timed {
     /// How many times faster than PyTorch with autocast to bf16, channels last.
     #[serde(skip_serializing_if = "Option::is_none")]
     ratio_amp_cl: Option<f64>,
+    /// How many times faster than PyTorch so compiled, which is asked for on a GPU alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratio_compile: Option<f64>,
 }
 
 impl Case {
-    /// What our own step took, `seconds` each time, on a device that was called `name`.
-    pub fn own(
-        (name, device): (&str, Device),
-        batch: u32,
-        asked: Precision,
-        precision: Precision,
-        mut seconds: Vec<f64>,
-    ) -> Self {
+    /// What our own step took, on a device that was called `name`.
+    pub fn own((name, device): (&str, Device), batch: u32, mode: String, timing: Timing) -> Self {
+        let Timing { mut seconds, precision, .. } = timing;
         let seconds_median = median(&mut seconds);
         Case {
             peer: format!("abbe {}", env!("CARGO_PKG_VERSION")),
             task: "srgan-train-step".to_owned(),
             device: name.to_owned(),
-            mode: asked.name().to_owned(),
+            mode,
             batch,
             seconds_median,
             seconds_min: seconds.first().copied().unwrap_or(f64::NAN),
@@ -96,7 +94,7 @@ impl Case {
 impl Timed {
     /// Without a peer.
     pub fn alone(case: Case) -> Self {
-        Timed { case, ratio_eager: None, ratio_amp_cl: None }
+        Timed { case, ratio_eager: None, ratio_amp_cl: None, ratio_compile: None }
     }
 
     /// A case from its turns, with ratios to the turns of PyTorch in the same rounds.
@@ -106,7 +104,8 @@ impl Timed {
             let ratios = peer.iter().zip(turns).map(|(peer, own)| peer.seconds_median / own.seconds_median);
             Some(median(&mut ratios.collect::<Vec<_>>()))
         };
-        Some(Timed { case: Case::over(turns)?, ratio_eager: ratio("eager"), ratio_amp_cl: ratio("amp-cl") })
+        let [ratio_eager, ratio_amp_cl, ratio_compile] = ["eager", "amp-cl", "compile"].map(ratio);
+        Some(Timed { case: Case::over(turns)?, ratio_eager, ratio_amp_cl, ratio_compile })
     }
 }
 
@@ -114,12 +113,13 @@ impl fmt::Display for Timed {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Case { peer, mode, precision, seconds_median, seconds_min, seconds_max, .. } = &self.case;
         let mode = if mode == precision { mode.clone() } else { format!("{mode} ({precision})") };
-        write!(f, "{peer:<22} {mode:<14} {seconds_median:.3} s a step ({seconds_min:.3} to {seconds_max:.3})")?;
+        write!(f, "{peer:<22} {mode:<20} {seconds_median:.3} s a step ({seconds_min:.3} to {seconds_max:.3})")?;
         write!(f, ", {:.1} images/s", self.case.images_per_second)?;
         if let Some(bytes) = self.case.peak_bytes {
             write!(f, ", {:.2} GiB", bytes as f64 / f64::from(1 << 30))?;
         }
-        for (ratio, peer) in [(self.ratio_eager, "eager"), (self.ratio_amp_cl, "amp-cl")] {
+        let ratios = [(self.ratio_eager, "eager"), (self.ratio_amp_cl, "amp-cl"), (self.ratio_compile, "compile")];
+        for (ratio, peer) in ratios {
             if let Some(ratio) = ratio {
                 write!(f, ", {ratio:.2} x {peer}")?;
             }
@@ -192,10 +192,13 @@ fn peak_bytes(device: Device) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use abbe_train::Precision;
+
     use super::*;
 
     fn case(mode: &str, seconds: &[f64]) -> Case {
-        Case { mode: mode.into(), ..Case::own(("cpu", Device::Cpu), 8, Precision::F32, Precision::F32, seconds.into()) }
+        let timing = Timing { seconds: seconds.into(), precision: Precision::F32, notices: vec![] };
+        Case::own(("cpu", Device::Cpu), 8, mode.into(), timing)
     }
 
     #[test]

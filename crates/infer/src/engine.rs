@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use abbe_models::{SrModel, bicubic};
-use abbe_torch::{autocast, channels_last};
+use abbe_torch::{autocast, channels_last, lay_channels_last};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::luma;
@@ -34,6 +34,9 @@ impl<'a> Engine<'a> {
     /// One of luma alone leaves Cb and Cr to bicubic interpolation.
     pub fn of(model: &'a dyn SrModel, kind: Kind) -> Self {
         let forward = |kind| -> Forward<'a> { Box::new(move |lr| run(model, kind, lr)) };
+        if model.store().device().is_cuda() {
+            lay_channels_last(&model.store().parameters());
+        }
         Engine {
             scale: model.scale() as usize,
             radius: model.radius().max(bicubic::RADIUS) as usize,

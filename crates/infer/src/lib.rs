@@ -4,6 +4,7 @@
 //! Never: trains, reads or writes a file.
 
 mod engine;
+mod lane;
 mod lpips;
 mod luma;
 mod memory;
@@ -11,6 +12,7 @@ mod opacity;
 pub mod plan;
 mod planes;
 mod race;
+mod race_gpu;
 mod resized;
 mod rows;
 mod seams;
@@ -25,6 +27,7 @@ pub use opacity::{premultiplied, unmultiplied};
 pub use plan::{Executor, Plan};
 pub use planes::Alpha;
 pub use race::{Lap, race};
+pub use race_gpu::race_gpu;
 pub use resized::Resized;
 pub use rows::Bands;
 pub use tiled::{Event, LEAST_TILE, Tiled, Tiling};

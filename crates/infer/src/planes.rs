@@ -6,7 +6,7 @@ use tch::{Kind, TchError, Tensor};
 use crate::engine::{Engine, Forward};
 
 /// What enlarges the opacity of pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Alpha {
     /// The network, which sees it as a grey picture: edges as sharp as those of the colours.
     #[default]
@@ -17,6 +17,15 @@ pub enum Alpha {
 
 /// LR pixels on each side over which the colours of SR are compared with those of LR.
 const REACH: i64 = 8;
+
+impl Alpha {
+    /// What is to enlarge the opacity of these LR pixels, `[N, planes, h, w]` in a row with `area` pixels in a plane: opaque ones
+    /// stay so, and need no network.
+    pub(crate) fn of(self, pixels: &[f32], planes: usize, area: usize) -> Self {
+        let mut opacity = pixels.chunks_exact(area).skip(planes - 1).step_by(planes).flatten();
+        if planes % 2 == 0 && opacity.any(|opacity| *opacity < 1.0) { self } else { Alpha::Bicubic }
+    }
+}
 
 /// `[N, planes, h, w]` (1 or 3 of colour, multiplied by the opacity, and the opacity if there is one) to the same `scale`
 /// times as high and wide, by `forward`.
@@ -34,11 +43,11 @@ pub(crate) fn enlarge(engine: &Engine, forward: &Forward, alpha: Alpha, lr: &Ten
     let opacity = lr.f_narrow(1, channels, 1)?;
     let scale = engine.scale as i64;
     let (color, enlarged) = match alpha {
-        Alpha::Network if opacity.f_min()?.f_double_value(&[])? < 1.0 => {
+        Alpha::Network => {
             let sr = forward(&Tensor::f_cat(&[&color, &opacity.f_expand([-1, 3, -1, -1], false)?], 0)?)?;
             (sr.f_narrow(0, 0, n)?, sr.f_narrow(0, n, n)?.f_mean_dim([1].as_slice(), true, Kind::Float)?)
         }
-        _ => (forward(&color.f_contiguous()?)?, bicubic::upscale(&opacity, scale)),
+        Alpha::Bicubic => (forward(&color.f_contiguous()?)?, bicubic::upscale(&opacity, scale)),
     };
     Tensor::f_cat(&[color_of(color)?, where_it_changes(&opacity, &enlarged, scale)?], 1)
 }
@@ -69,4 +78,23 @@ pub(crate) fn match_colors(sr: &Tensor, lr: &Tensor, scale: i64) -> Result<Tenso
     let lacking = colors(lr)?.f_sub(&mean(&colors(sr)?, scale, scale)?)?.f_replication_pad2d([REACH; 4])?;
     let matched = colors(sr)?.f_add(&bicubic::upscale(&mean(&lacking, 2 * REACH + 1, 1)?, scale))?;
     Tensor::f_cat(&[matched, sr.f_narrow(1, channels, lr.size()[1] - channels)?], 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_opacity_below_one_needs_the_network() {
+        // Two pictures of a grey and an opacity plane, two pixels each.
+        let opaque = [0.5, 0.5, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0];
+        assert_eq!(Alpha::Network.of(&opaque, 2, 2), Alpha::Bicubic);
+        let mut half = opaque;
+        half[7] = 0.5;
+        assert_eq!(
+            [Alpha::Network, Alpha::Bicubic].map(|alpha| alpha.of(&half, 2, 2)),
+            [Alpha::Network, Alpha::Bicubic]
+        );
+        assert_eq!(Alpha::Network.of(&half[..3], 3, 1), Alpha::Bicubic); // three colours and no opacity
+    }
 }

@@ -10,9 +10,9 @@ use crate::Executor;
 /// One way of running a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lap {
-    /// `plain` as the network itself has it, or `plan`.
+    /// `plain` as the network itself has it, `plan`, or one of [`crate::race_gpu`].
     pub runtime: &'static str,
-    /// Type of the arithmetic, `f32` or `bf16`.
+    /// Type of the arithmetic, `f32`, `bf16` or `f16`.
     pub precision: &'static str,
     /// Of each run, at least one, the shortest first.
     pub seconds: Vec<f64>,
@@ -54,7 +54,7 @@ pub fn race(model: &dyn SrModel, size: [i64; 2], runs: usize) -> Result<Vec<Lap>
 }
 
 impl Lap {
-    fn new(runtime: &'static str, precision: &'static str, found: &Tensor, expected: &Tensor) -> Self {
+    pub(crate) fn new(runtime: &'static str, precision: &'static str, found: &Tensor, expected: &Tensor) -> Self {
         let difference = found - expected;
         let error = difference.square().mean(Kind::Double).double_value(&[]);
         Lap {

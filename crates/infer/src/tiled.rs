@@ -1,11 +1,14 @@
 //! A picture through a network, one row of tiles after the other.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use tch::{Device, TchError, Tensor};
 
 use crate::Error;
-use crate::engine::{Engine, is_memory, without_trace};
+use crate::engine::{Engine, Forward, is_memory, without_trace};
+use crate::lane::Lane;
 use crate::planes::{Alpha, MATCH_RADIUS, enlarge, match_colors};
 use crate::rows::{Bands, Rows};
 use crate::seams::Seams;
@@ -33,7 +36,7 @@ pub struct Tiling {
 }
 
 /// What is told while a picture is made.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A tile is done.
     Tile {
@@ -44,6 +47,11 @@ pub enum Event {
     Smaller {
         /// The side of a core.
         side: usize,
+    },
+    /// A GPU is given tiles operation by operation, not as a CUDA graph.
+    NoGraph {
+        /// What libtorch or the comparison with the network said.
+        why: String,
     },
     /// A tile's result was not finite, and it was run again in full precision.
     NotFinite,
@@ -57,6 +65,9 @@ pub enum Event {
         centred: Option<f64>,
     },
 }
+
+/// The shape of a batch, `[N, planes, height, width]`, and what enlarges its opacity.
+type Key = ([i64; 4], Alpha);
 
 /// A picture enlarged by a network: an iterator over strips `[planes, rows, width]`, from the top, of which the rows of one
 /// row of tiles are held, and the LR rows that it sees. Values are not clamped.
@@ -75,6 +86,12 @@ pub struct Tiled<'a> {
     next: usize,
     /// A finished row of tiles, `[planes, rows, width]`, of which so many rows were given on.
     band: (Vec<f32>, usize),
+    /// How many batches are sent before the first of them is waited for: one to a GPU, none to a CPU, which has no copies to wait
+    /// for.
+    ahead: usize,
+    /// What a GPU has for batches of one kind, and those that are on their way, from the first.
+    lanes: HashMap<Key, Lane>,
+    sent: VecDeque<Key>,
     seams: Option<Seams>,
     /// What [`Event::Seam`] tells of the first seam.
     centred: Option<f64>,
@@ -107,6 +124,9 @@ impl<'a> Tiled<'a> {
             source,
             next: 0,
             band: (Vec::new(), 0),
+            ahead: usize::from(engine.device.is_cuda()),
+            lanes: HashMap::new(),
+            sent: VecDeque::new(),
             seams,
             centred: None,
             stop,
@@ -120,6 +140,8 @@ impl<'a> Tiled<'a> {
 
     /// Sets the sides of cores to at most `side`, those of rows for a part of the height.
     fn cut(&mut self, height: usize, side: usize) {
+        self.sent.clear();
+        self.lanes.clear(); // with the memory that they hold
         self.tiling.side = side;
         self.sides = [even(height, side), even(self.size[1], side)];
     }
@@ -157,18 +179,21 @@ impl<'a> Tiled<'a> {
         let (first, end) = (seen(|tile| tile.seen[0].start).min(), seen(|tile| tile.seen[0].end).max());
         self.source.hold(first.unwrap_or(0)..end.unwrap_or(0))?;
         let shape = |tile: &Tile| [tile.seen[0].len(), tile.seen[1].len()];
-        for equal in tiles.chunk_by(|a, b| shape(a) == shape(b)) {
-            for batch in equal.chunks(self.tiling.batch.max(1)) {
+        let equal = tiles.chunk_by(|a, b| shape(a) == shape(b));
+        let batches: Vec<&[Tile]> = equal.flat_map(|equal| equal.chunks(self.tiling.batch.max(1))).collect();
+        for place in 0..batches.len() + self.ahead {
+            let error = |batch: &[Tile]| {
+                let [height, width] = shape(&batch[0]);
+                move |source| Error::Tile { height, width, source: without_trace(source) }
+            };
+            if let Some(batch) = batches.get(place) {
                 if (self.stop)() {
                     return Err(Error::Stopped);
                 }
-                let [height, width] = shape(&batch[0]);
-                let error = |source| Error::Tile { height, width, source: without_trace(source) };
-                let sr = self.run_batch(batch).map_err(error)?;
-                for (index, tile) in batch.iter().enumerate() {
-                    self.keep(&sr.get(index as i64), tile, &rows, &mut band).map_err(error)?;
-                    (self.tell)(Event::Tile { pixels: tile.core[0].len() * tile.core[1].len() });
-                }
+                self.begin(batch).map_err(error(batch))?;
+            }
+            if let Some(batch) = place.checked_sub(self.ahead).and_then(|place| batches.get(place)) {
+                self.end(batch, &rows, &mut band).map_err(error(batch))?;
             }
         }
         if let [tile, other, ..] = tiles.as_slice()
@@ -192,7 +217,9 @@ impl<'a> Tiled<'a> {
         let [top, left] =
             [tile.core[0].start - tile.seen[0].start, seam - 1 - columns.start].map(|at| (at * scale) as i64);
         let seen = [tile.seen[0].clone(), columns];
-        let sr = self.run_batch(&[Tile { core: [tile.core[0].clone(), core], seen }])?.f_get(0)?;
+        let tiles = [Tile { core: [tile.core[0].clone(), core], seen }];
+        let sr = self.run(&tiles, &self.engine.forward)?;
+        let sr = self.or_exact(&tiles, sr)?.f_get(0)?;
         let (height, width) = ((tile.core[0].len() * scale) as i64, 2 * scale as i64);
         let part = |xs: &Tensor, top, left| xs.f_narrow(1, top, height)?.f_narrow(2, left, width);
         let whole = Tensor::f_from_slice(band)?;
@@ -201,22 +228,75 @@ impl<'a> Tiled<'a> {
         difference.f_abs()?.f_max()?.f_double_value(&[])
     }
 
-    /// The SR of what tiles of one shape see, `[N, planes, height, width]`, on the CPU.
-    fn run_batch(&self, batch: &[Tile]) -> Result<Tensor, TchError> {
-        let [height, width] = [0, 1].map(|axis| batch[0].seen[axis].len() as i64);
-        let pixels: Vec<f32> = batch.iter().flat_map(|tile| self.source.crop(&tile.seen)).collect();
-        let lr = Tensor::f_from_slice(&pixels)?
-            .f_view([batch.len() as i64, self.planes as i64, height, width])?
-            .f_to_device(self.engine.device)?;
-        let mut sr = enlarge(self.engine, &self.engine.forward, self.tiling.alpha, &lr)?;
-        if let Some(exact) = &self.engine.exact
-            && !bool::try_from(sr.f_isfinite()?.f_all()?)?
-        {
-            (self.tell)(Event::NotFinite);
-            sr = enlarge(self.engine, exact, self.tiling.alpha, &lr)?;
+    /// Sends a batch on its way where that is not to wait for it at once.
+    fn begin(&mut self, batch: &[Tile]) -> Result<(), TchError> {
+        let (engine, tiling) = (self.engine, self.tiling);
+        if self.ahead == 0 {
+            return Ok(());
         }
-        let sr = if self.tiling.match_colors { match_colors(&sr, &lr, self.engine.scale as i64)? } else { sr };
-        sr.f_to_device(Device::Cpu)
+        let (pixels, key @ (shape, alpha)) = self.pixels(batch);
+        let lane = match self.lanes.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Lane::new(&shape, engine.device)?),
+        };
+        let work = |lr: &Tensor| {
+            let sr = make(engine, &engine.forward, Tiling { alpha, ..tiling }, lr)?;
+            let is_finite = sr.f_isfinite()?.f_all()?;
+            Ok([sr, is_finite])
+        };
+        lane.begin(&pixels, &work)?;
+        lane.notice().into_iter().for_each(|why| (self.tell)(Event::NoGraph { why }));
+        self.sent.push_back(key);
+        Ok(())
+    }
+
+    /// Puts the SR of a batch where it belongs.
+    fn end(&mut self, batch: &[Tile], rows: &Range<usize>, band: &mut [f32]) -> Result<(), TchError> {
+        let sr = self.made(batch)?;
+        for (index, tile) in batch.iter().enumerate() {
+            self.keep(&sr.get(index as i64), tile, rows, band)?;
+            (self.tell)(Event::Tile { pixels: tile.core[0].len() * tile.core[1].len() });
+        }
+        Ok(())
+    }
+
+    /// The SR of what the tiles of a batch see, `[N, planes, height, width]`, on the CPU.
+    fn made(&mut self, batch: &[Tile]) -> Result<Tensor, TchError> {
+        let engine = self.engine;
+        let sent = match self.sent.pop_front().and_then(|key| self.lanes.get_mut(&key)) {
+            Some(lane) => lane.end()?,
+            None => None,
+        };
+        let made = sent.map_or_else(|| self.run(batch, &engine.forward), Ok)?;
+        self.or_exact(batch, made)
+    }
+
+    /// What was made of a batch, or what the exact network makes of it where that is not finite.
+    fn or_exact(&self, batch: &[Tile], (sr, is_finite): (Tensor, bool)) -> Result<Tensor, TchError> {
+        match &self.engine.exact {
+            Some(exact) if !is_finite => {
+                (self.tell)(Event::NotFinite);
+                Ok(self.run(batch, exact)?.0)
+            }
+            _ => Ok(sr),
+        }
+    }
+
+    /// The SR of a batch by `forward`, at once, and whether all of it is finite.
+    fn run(&self, batch: &[Tile], forward: &Forward) -> Result<(Tensor, bool), TchError> {
+        let (pixels, (shape, alpha)) = self.pixels(batch);
+        let lr = Tensor::f_from_slice(&pixels)?.f_view(shape.as_slice())?.f_to_device(self.engine.device)?;
+        let sr = make(self.engine, forward, Tiling { alpha, ..self.tiling }, &lr)?;
+        let is_finite = self.engine.exact.is_none() || bool::try_from(sr.f_isfinite()?.f_all()?)?;
+        Ok((sr.f_to_device(Device::Cpu)?, is_finite))
+    }
+
+    /// What the tiles of a batch see, and with what others they share a lane.
+    fn pixels(&self, batch: &[Tile]) -> (Vec<f32>, Key) {
+        let [height, width] = [0, 1].map(|axis| batch[0].seen[axis].len());
+        let pixels: Vec<f32> = batch.iter().flat_map(|tile| self.source.crop(&tile.seen)).collect();
+        let alpha = self.tiling.alpha.of(&pixels, self.planes, height * width);
+        (pixels, ([batch.len(), self.planes, height, width].map(|side| side as i64), alpha))
     }
 
     /// Puts the core of a tile's SR, `[planes, height, width]`, where it belongs in the band that begins with `rows`.
@@ -255,6 +335,12 @@ impl<'a> Tiled<'a> {
         }
         strip
     }
+}
+
+/// SR of a batch by `forward`, where it was computed.
+fn make(engine: &Engine, forward: &Forward, tiling: Tiling, lr: &Tensor) -> Result<Tensor, TchError> {
+    let sr = enlarge(engine, forward, tiling.alpha, lr)?;
+    if tiling.match_colors { match_colors(&sr, lr, engine.scale as i64) } else { Ok(sr) }
 }
 
 impl Iterator for Tiled<'_> {

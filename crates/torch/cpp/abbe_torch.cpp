@@ -8,9 +8,11 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_amp_foreach_non_finite_check_and_unscale.h>
+#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_foreach_sub.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
@@ -84,27 +86,43 @@ void abbe_keep_freed_memory() {
 }
 
 // One step of Adam, or of AdamW if `decoupled`, on every tensor of five lists of equal length; `steps` are float32 scalars
-// that already count this step.
+// that already count this step. With `rate`, a float32 scalar on the device that takes the place of `lr`, the step is left
+// out where the scalar `left_out` is 1 and not 0, and is counted here.
 char *abbe_fused_adam(at::Tensor *const *params, at::Tensor *const *grads, at::Tensor *const *exp_avgs,
                       at::Tensor *const *exp_avg_sqs, at::Tensor *const *steps, size_t count, double lr, double beta1,
-                      double beta2, double eps, double weight_decay, bool decoupled) {
+                      double beta2, double eps, double weight_decay, bool decoupled, at::Tensor *rate,
+                      at::Tensor *left_out) {
   return message_of([&] {
-    auto kernel = [&](auto step) {
-      step(list(params, count), list(grads, count), list(exp_avgs, count), list(exp_avg_sqs, count), at::TensorList(),
-           list(steps, count), lr, beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false,
-           std::optional<at::Tensor>(), std::optional<at::Tensor>());
+    auto step = [&](auto kernel, const auto &lr, const std::optional<at::Tensor> &left_out) {
+      kernel(list(params, count), list(grads, count), list(exp_avgs, count), list(exp_avg_sqs, count), at::TensorList(),
+             list(steps, count), lr, beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false,
+             /*grad_scale=*/std::nullopt, left_out);
     };
-    decoupled ? kernel(at::_ops::_fused_adamw_::call) : kernel(at::_ops::_fused_adam_::call);
+    if (!rate) {
+      return decoupled ? step(at::_ops::_fused_adamw_::call, lr, std::nullopt)
+                       : step(at::_ops::_fused_adam_::call, lr, std::nullopt);
+    }
+    if (count == 0) return;
+    at::_foreach_add_(list(steps, count), 1 - *left_out);
+    decoupled ? step(at::_ops::_fused_adamw__tensor_lr::call, *rate, *left_out)
+              : step(at::_ops::_fused_adam__tensor_lr::call, *rate, *left_out);
   });
 }
 
 // One step of SGD without dampening on every tensor of two lists of equal length. `buffers` is as long, or empty (null)
-// where there is no momentum. A buffer of zeros is one before its first step: it becomes the gradient itself.
+// where there is no momentum. A buffer of zeros is one before its first step: it becomes the gradient itself. `rate` and
+// `left_out` as above.
 char *abbe_fused_sgd(at::Tensor *const *params, at::Tensor *const *grads, at::Tensor *const *buffers, size_t count,
-                     double lr, double momentum, double weight_decay, bool nesterov) {
+                     double lr, double momentum, double weight_decay, bool nesterov, at::Tensor *rate,
+                     at::Tensor *left_out) {
   return message_of([&] {
-    at::_fused_sgd_(list(params, count), list(grads, count), list(buffers, buffers ? count : 0), weight_decay, momentum,
-                    lr, /*dampening=*/0.0, nesterov, /*maximize=*/false, /*is_first_step=*/false);
+    auto step = [&](auto kernel, const auto &lr, const std::optional<at::Tensor> &left_out) {
+      kernel(list(params, count), list(grads, count), list(buffers, buffers ? count : 0), weight_decay, momentum, lr,
+             /*dampening=*/0.0, nesterov, /*maximize=*/false, /*is_first_step=*/false, /*grad_scale=*/std::nullopt,
+             left_out);
+    };
+    rate ? step(at::_ops::_fused_sgd__tensor_lr::call, *rate, *left_out)
+         : step(at::_ops::_fused_sgd_::call, lr, std::nullopt);
   });
 }
 
@@ -122,6 +140,16 @@ char *abbe_clip_norm(at::Tensor *const *grads, size_t count, double most, at::Te
 // Moves every tensor of `from` towards its partner in `to` by this part of the way.
 char *abbe_lerp(at::Tensor *const *from, at::Tensor *const *to, size_t count, double weight) {
   return message_of([&] { at::_foreach_lerp_(list(from, count), list(to, count), weight); });
+}
+
+// The same where the part is a scalar on the device.
+char *abbe_lerp_by(at::Tensor *const *from, at::Tensor *const *to, size_t count, at::Tensor *weight) {
+  return message_of([&] {
+    auto moved = list(from, count);
+    auto way = at::_foreach_sub(list(to, count), moved);
+    at::_foreach_mul_(way, *weight);
+    at::_foreach_add_(moved, way);
+  });
 }
 
 // Multiplies every gradient with the scalar `inverse_scale`, and sets the scalar `found` to 1 if one is not finite.

@@ -61,29 +61,52 @@ impl Adam {
     /// # Errors
     /// What libtorch says when shapes, types or devices do not agree.
     pub fn step(&mut self) -> Result<(), TchError> {
-        tch::no_grad(|| self.step_without_graph())
+        tch::no_grad(|| {
+            let gradients = self.gradients();
+            let lists = self.lists(&gradients);
+            for step in &lists.steps {
+                let _ = step.shallow_clone().f_add_scalar_(1.0)?;
+            }
+            ffi::fused_adam(&lists, &self.config, None)
+        })
     }
 
-    fn step_without_graph(&mut self) -> Result<(), TchError> {
-        let grads: Vec<_> = self.parameters.iter().map(gradient).collect();
-        for ((parameter, grad), state) in self.parameters.iter().zip(&grads).zip(&mut self.state) {
-            if grad.is_some() {
-                let state = state.get_or_insert_with(|| ParameterState::zeros_like(parameter));
-                let _ = state.step.f_add_scalar_(1.0)?;
-            }
+    /// The same as the device decides it, without the host: at the rate in `lr`, unless `left_out` is 1 and not 0. Both are
+    /// float32 scalars on the parameters' device.
+    ///
+    /// # Errors
+    /// Those of [`Adam::step`].
+    pub fn step_unless(&mut self, lr: &Tensor, left_out: &Tensor) -> Result<(), TchError> {
+        tch::no_grad(|| {
+            let gradients = self.gradients();
+            ffi::fused_adam(&self.lists(&gradients), &self.config, Some(ffi::Unless { lr, left_out }))
+        })
+    }
+
+    /// The gradient of each parameter, each of which now has a state where it has a gradient.
+    fn gradients(&mut self) -> Vec<Option<Tensor>> {
+        let gradients: Vec<_> = self.parameters.iter().map(gradient).collect();
+        for ((parameter, state), _) in
+            self.parameters.iter().zip(&mut self.state).zip(&gradients).filter(|(_, gradient)| gradient.is_some())
+        {
+            state.get_or_insert_with(|| ParameterState::zeros_like(parameter));
         }
+        gradients
+    }
+
+    fn lists<'a>(&'a self, gradients: &'a [Option<Tensor>]) -> ffi::AdamLists<'a> {
         let mut lists =
             ffi::AdamLists { params: vec![], grads: vec![], exp_avgs: vec![], exp_avg_sqs: vec![], steps: vec![] };
-        for ((parameter, grad), state) in self.parameters.iter().zip(&grads).zip(&self.state) {
-            if let (Some(grad), Some(state)) = (grad, state) {
+        for ((parameter, gradient), state) in self.parameters.iter().zip(gradients).zip(&self.state) {
+            if let (Some(gradient), Some(state)) = (gradient, state) {
                 lists.params.push(parameter);
-                lists.grads.push(grad);
+                lists.grads.push(gradient);
                 lists.exp_avgs.push(&state.exp_avg);
                 lists.exp_avg_sqs.push(&state.exp_avg_sq);
                 lists.steps.push(&state.step);
             }
         }
-        ffi::fused_adam(&lists, &self.config)
+        lists
     }
 
     /// The state of each parameter, in the order of the parameters; none where no gradient ever came.

@@ -23,6 +23,8 @@ unsafe extern "C" {
         eps: f64,
         weight_decay: f64,
         decoupled: bool,
+        rate: *const C_tensor,
+        left_out: *const C_tensor,
     ) -> *mut c_char;
     fn abbe_fused_sgd(
         params: *const *const C_tensor,
@@ -33,9 +35,17 @@ unsafe extern "C" {
         momentum: f64,
         weight_decay: f64,
         nesterov: bool,
+        rate: *const C_tensor,
+        left_out: *const C_tensor,
     ) -> *mut c_char;
     fn abbe_clip_norm(grads: *const *const C_tensor, count: usize, most: f64, norm: *mut *mut C_tensor) -> *mut c_char;
     fn abbe_lerp(from: *const *const C_tensor, to: *const *const C_tensor, count: usize, weight: f64) -> *mut c_char;
+    fn abbe_lerp_by(
+        from: *const *const C_tensor,
+        to: *const *const C_tensor,
+        count: usize,
+        weight: *const C_tensor,
+    ) -> *mut c_char;
     fn abbe_unscale(
         grads: *const *const C_tensor,
         count: usize,
@@ -70,13 +80,29 @@ pub(crate) fn pointers(tensors: &[&Tensor]) -> Vec<*const C_tensor> {
     tensors.iter().map(|tensor| tensor.as_ptr()).collect()
 }
 
-/// Runs libtorch's fused Adam or AdamW kernel in place on `params`, `exp_avgs` and `exp_avg_sqs`.
-pub(crate) fn fused_adam(lists: &AdamLists, config: &AdamConfig) -> Result<(), TchError> {
+/// What the device decides of a step by itself, two float32 scalars on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Unless<'a> {
+    /// The learning rate, in the place of the configuration's.
+    pub lr: &'a Tensor,
+    /// 1: the step is left out; 0: it is taken.
+    pub left_out: &'a Tensor,
+}
+
+/// The two scalars, null without.
+fn scalars(unless: Option<Unless>) -> [*const C_tensor; 2] {
+    unless.map_or([std::ptr::null(); 2], |of| [of.lr, of.left_out].map(|scalar| scalar.as_ptr()))
+}
+
+/// Runs libtorch's fused Adam or AdamW kernel in place on `params`, `exp_avgs` and `exp_avg_sqs`. `steps` are to count this
+/// step already; with `unless` they are counted here.
+pub(crate) fn fused_adam(lists: &AdamLists, config: &AdamConfig, unless: Option<Unless>) -> Result<(), TchError> {
     let (params, grads) = (pointers(&lists.params), pointers(&lists.grads));
     let (exp_avgs, exp_avg_sqs) = (pointers(&lists.exp_avgs), pointers(&lists.exp_avg_sqs));
     let steps = pointers(&lists.steps);
-    let [beta1, beta2] = config.betas;
-    // SAFETY: every pointer comes from a live tensor that `lists` borrows, and all five arrays have `params.len()` entries.
+    let ([beta1, beta2], [rate, left_out]) = (config.betas, scalars(unless));
+    // SAFETY: every pointer comes from a live tensor that `lists` or `unless` borrows, and all five arrays have `params.len()`
+    // entries; without `unless` both its pointers are null.
     let message = unsafe {
         abbe_fused_adam(
             params.as_ptr(),
@@ -91,6 +117,8 @@ pub(crate) fn fused_adam(lists: &AdamLists, config: &AdamConfig) -> Result<(), T
             config.eps,
             config.weight_decay,
             config.decoupled_weight_decay,
+            rate,
+            left_out,
         )
     };
     checked(message)
@@ -105,10 +133,11 @@ pub(crate) struct SgdLists<'a> {
 }
 
 /// Runs libtorch's fused SGD kernel in place on `params` and `buffers`.
-pub(crate) fn fused_sgd(lists: &SgdLists, config: &SgdConfig) -> Result<(), TchError> {
+pub(crate) fn fused_sgd(lists: &SgdLists, config: &SgdConfig, unless: Option<Unless>) -> Result<(), TchError> {
     let (params, grads, buffers) = (pointers(&lists.params), pointers(&lists.grads), pointers(&lists.buffers));
-    // SAFETY: every pointer comes from a live tensor that `lists` borrows; `grads` has `params.len()` entries, and `buffers`
-    // too, unless it is empty and passed as null.
+    let [rate, left_out] = scalars(unless);
+    // SAFETY: every pointer comes from a live tensor that `lists` or `unless` borrows; `grads` has `params.len()` entries, and
+    // `buffers` too, unless it is empty and passed as null, as the two scalars are without `unless`.
     let message = unsafe {
         abbe_fused_sgd(
             params.as_ptr(),
@@ -119,6 +148,8 @@ pub(crate) fn fused_sgd(lists: &SgdLists, config: &SgdConfig) -> Result<(), TchE
             config.momentum,
             config.weight_decay,
             config.nesterov,
+            rate,
+            left_out,
         )
     };
     checked(message)
@@ -137,6 +168,14 @@ pub(crate) fn lerp(from: &[&Tensor], to: &[&Tensor], weight: f64) -> Result<(), 
     let (from, to) = (pointers(from), pointers(to));
     // SAFETY: the pointers come from live tensors, equally many in both arrays.
     checked(unsafe { abbe_lerp(from.as_ptr(), to.as_ptr(), from.len(), weight) })
+}
+
+/// The same where the part is a scalar on the device.
+pub(crate) fn lerp_by(from: &[&Tensor], to: &[&Tensor], weight: &Tensor) -> Result<(), TchError> {
+    assert_eq!(from.len(), to.len(), "a list of pairs");
+    let (from, to) = (pointers(from), pointers(to));
+    // SAFETY: the pointers come from live tensors, equally many in both arrays.
+    checked(unsafe { abbe_lerp_by(from.as_ptr(), to.as_ptr(), from.len(), weight.as_ptr()) })
 }
 
 /// Multiplies `grads` with the scalar `inverse_scale`; the scalar `found` becomes 1 where one of them is not finite.

@@ -65,6 +65,17 @@ pub fn lerp(from: &[Tensor], to: &[Tensor], weight: f64) -> Result<(), TchError>
     tch::no_grad(|| ffi::lerp(&Vec::from_iter(from), &Vec::from_iter(to), weight))
 }
 
+/// [`lerp`] where `weight` is a scalar on the device, with what it computes rounded once more: a + weight * (b - a).
+///
+/// # Errors
+/// Those of [`lerp`].
+///
+/// # Panics
+/// Lists of different lengths.
+pub fn lerp_by(from: &[Tensor], to: &[Tensor], weight: &Tensor) -> Result<(), TchError> {
+    tch::no_grad(|| ffi::lerp_by(&Vec::from_iter(from), &Vec::from_iter(to), weight))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +126,10 @@ mod tests {
     fn an_average_moves_by_its_part_of_the_way() {
         // 1 + 0.25 * (5 - 1) = 2.
         let (average, now) = (Tensor::from_slice(&[1.0f32]), Tensor::from_slice(&[5.0f32]).set_requires_grad(true));
-        lerp(&[average.shallow_clone()], &[now], 0.25).unwrap();
-        assert_eq!(Vec::<f32>::try_from(average).unwrap(), [2.0]);
+        lerp(&[average.shallow_clone()], &[now.shallow_clone()], 0.25).unwrap();
+        assert_eq!(Vec::<f32>::try_from(&average).unwrap(), [2.0]);
+        // 2 + 0.5 * (5 - 2) = 3.5.
+        lerp_by(&[average.shallow_clone()], &[now], &Tensor::from(0.5f32)).unwrap();
+        assert_eq!(Vec::<f32>::try_from(average).unwrap(), [3.5]);
     }
 }

@@ -46,10 +46,18 @@ impl Sgd {
     /// # Errors
     /// What libtorch says when shapes, types or devices do not agree.
     pub fn step(&mut self) -> Result<(), TchError> {
-        tch::no_grad(|| self.step_without_graph())
+        tch::no_grad(|| self.run(None))
     }
 
-    fn step_without_graph(&mut self) -> Result<(), TchError> {
+    /// The same as the device decides it; see [`Adam::step_unless`](crate::Adam::step_unless).
+    ///
+    /// # Errors
+    /// Those of [`Sgd::step`].
+    pub fn step_unless(&mut self, lr: &Tensor, left_out: &Tensor) -> Result<(), TchError> {
+        tch::no_grad(|| self.run(Some(ffi::Unless { lr, left_out })))
+    }
+
+    fn run(&mut self, unless: Option<ffi::Unless>) -> Result<(), TchError> {
         let grads: Vec<_> = self.parameters.iter().map(gradient).collect();
         let mut lists = ffi::SgdLists { params: vec![], grads: vec![], buffers: vec![] };
         for ((parameter, grad), buffer) in self.parameters.iter().zip(&grads).zip(&mut self.state) {
@@ -61,7 +69,7 @@ impl Sgd {
                 }
             }
         }
-        ffi::fused_sgd(&lists, &self.config)
+        ffi::fused_sgd(&lists, &self.config, unless)
     }
 
     /// The momentum buffer of each parameter (of its shape), in the order of the parameters; none where no gradient ever

@@ -1,7 +1,7 @@
 //! What a forward pass changes in a network beside its gradient: the statistics of batch norm, the vectors of spectral norm.
 
 use abbe_models::Store;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// Buffers of networks as they were before a step. A step that is left out must leave them so too: one batch that is not
 /// finite would stay in running means for good, where training does not see it and every use of the network does.
@@ -18,6 +18,12 @@ impl Buffers {
     pub(crate) fn restore(mut self) {
         tch::no_grad(|| self.0.iter_mut().for_each(|(kept, buffer)| buffer.copy_(kept)));
     }
+
+    /// The same where the scalar `left_out` is 1 and not 0, which the device alone looks at.
+    pub(crate) fn restore_if(mut self, left_out: &Tensor) {
+        let left_out = left_out.to_kind(Kind::Bool);
+        tch::no_grad(|| self.0.iter_mut().for_each(|(kept, buffer)| buffer.copy_(&kept.where_self(&left_out, buffer))));
+    }
 }
 
 #[cfg(test)]
@@ -31,10 +37,17 @@ mod tests {
         let store = Store::new(Device::Cpu);
         let mut mean = store.root().buffer("mean", Tensor::from_slice(&[1.0f32, 2.0]));
         let mut weight = store.root().parameter("weight", Tensor::from_slice(&[3.0f32]));
+        let spoil = |tensor: &mut Tensor| drop(tch::no_grad(|| tensor.fill_(f64::NAN)));
         let kept = Buffers::of([&store]);
-        tch::no_grad(|| [&mut mean, &mut weight].map(|tensor| drop(tensor.fill_(f64::NAN))));
+        [&mut mean, &mut weight].into_iter().for_each(spoil);
         kept.restore();
         assert_eq!(mean, Tensor::from_slice(&[1.0f32, 2.0]));
         assert!(weight.isnan().all().int64_value(&[]) == 1);
+        for (left_out, stays) in [(1f32, true), (0.0, false)] {
+            let kept = Buffers::of([&store]);
+            spoil(&mut mean);
+            kept.restore_if(&Tensor::from(left_out));
+            assert_eq!(mean == Tensor::from_slice(&[1.0f32, 2.0]), stays);
+        }
     }
 }

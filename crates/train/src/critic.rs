@@ -13,7 +13,7 @@ use crate::loss::adversarial::Form;
 use crate::loss::{Judged, Judgement, Terms, adversarial, gradient_penalty};
 use crate::networks::Critic;
 use crate::numbers::{Mean, Numbers};
-use crate::recorder::{Made, Recorder};
+use crate::recorder::{Made, Reach, Recorder};
 use crate::trainer::{At, Trainer};
 
 /// What is said of the discriminator in experiments, logs and messages.
@@ -98,15 +98,23 @@ impl Critic {
         numbers: &mut Numbers,
     ) -> Result<()> {
         let (training, config) = of_phase(of.phase)?;
-        let kept = self.descent.may_skip(of.policy).then(|| Buffers::of([self.network.store()]));
         self.descent.optimizer.set_lr(training.schedule.at(training.optimizer.lr(), of.at.progress));
-        let (mut mean, mut answers, mut first) = (Mean::default(), Answers::default(), 0);
+        let whole = graph.whole;
+        if whole {
+            self.descent.optimizer.write_rates();
+        }
+        let kept = if whole { None } else { self.buffers(of) };
+        let (mut mean, mut answers, mut norm, mut first) = (Mean::default(), Answers::default(), None, 0);
         for (place, (part, sr)) in (1..).zip(parts.iter().zip(made)) {
             let shares = shares.narrow(0, first, sr.size()[0]);
-            let work = |pictures: [&Tensor; 2]| self.descend(of, pictures, &shares, place, parts.len());
-            let made = graph.run(&[self.network.store()], [&part.real, sr], work)?;
+            let work = |critic: &mut Self, pictures: [&Tensor; 2]| match whole {
+                true => critic.whole_step(of, pictures, &shares),
+                false => critic.descend(of, pictures, &shares, place, parts.len()),
+            };
+            let made = graph.run(self, [&part.real, sr], |critic| critic.reach(whole), work)?;
             mean.add(&made.terms)?;
             answers.add(&config, &made.tensors);
+            norm = made.norm;
             first += sr.size()[0];
         }
         mean.over(of.group)?;
@@ -117,10 +125,33 @@ impl Critic {
             numbers.health.insert("held_back_discriminator".into(), 1.into());
             return Ok(());
         }
-        let slope = self.descent.step(mean.check(), training.clip, of.policy)?;
+        let slope = match norm {
+            Some(norm) => self.descent.account(mean.check(), norm.double_value(&[]), of.policy)?,
+            None => self.descent.step(mean.check(), training.clip, of.policy)?,
+        };
         numbers.note_slope(NAME, slope, self.descent.scale());
         kept.into_iter().filter(|_| !slope.taken).for_each(Buffers::restore);
         Ok(())
+    }
+
+    /// The step with its update, which the device takes or leaves out by itself.
+    fn whole_step(&mut self, of: &CriticStep, pictures: [&Tensor; 2], shares: &Tensor) -> Result<Made> {
+        let kept = self.buffers(of);
+        let made = self.descend(of, pictures, shares, 1, 1)?;
+        let (norm, left_out) = self.descent.step_on_device(&made.terms, of_phase(of.phase)?.0.clip)?;
+        kept.into_iter().for_each(|kept| kept.restore_if(&left_out));
+        Ok(Made { norm: Some(norm), ..made })
+    }
+
+    /// What the step computes with and changes.
+    fn reach(&self, whole: bool) -> Reach {
+        let reach = Reach::of(self.network.store(), &[]);
+        if whole { reach.with_update(&self.descent.optimizer, None) } else { reach }
+    }
+
+    /// What the step changes of the network beside its weights, where it may be left out.
+    fn buffers(&self, of: &CriticStep) -> Option<Buffers> {
+        self.descent.may_skip(of.policy).then(|| Buffers::of([self.network.store()]))
     }
 
     /// The terms of the part of a batch that comes at this place from 1 on, whose gradient is added to those of the

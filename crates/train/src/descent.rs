@@ -3,10 +3,11 @@
 use abbe_checkpoint::Value;
 use abbe_torch::{ProcessGroup, Reducer};
 use anyhow::{Context, Result, ensure};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::clip::{Clip, clip_gradients};
 use crate::experiment::{NonFinite, Precision};
+use crate::loss::Terms;
 use crate::optimizer::Optimizer;
 use crate::scaler::Scaler;
 use crate::values::{Fields, dict};
@@ -88,10 +89,35 @@ impl Descent {
             scaler.unscale(parameters)?;
         }
         let norm = clip_gradients(clip, parameters)?.double_value(&[]);
+        if loss.is_ok() && norm.is_finite() {
+            self.optimizer.step()?;
+        }
+        self.account(loss, norm, policy)
+    }
+
+    /// Takes the step as the device does it by itself, or leaves it out there where one of `terms` or the gradient is not
+    /// finite; [`Optimizer::write_rates`] comes before it, [`Descent::account`] after it. Gives the norm of the gradient
+    /// before any bound on it, and a scalar that is 1 where the step was left out, else 0.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub(crate) fn step_on_device(&mut self, terms: &Terms, clip: Option<Clip>) -> Result<(Tensor, Tensor)> {
+        let norm = clip_gradients(clip, self.optimizer.parameters())?;
+        let terms = terms.0.iter().map(|term| term.value.detach().to_kind(Kind::Float));
+        let numbers: Vec<Tensor> = terms.chain([norm.shallow_clone()]).collect();
+        let left_out = Tensor::stack(&numbers, 0).isfinite().all().logical_not().to_kind(Kind::Float);
+        self.optimizer.step_unless(&left_out)?;
+        Ok((norm, left_out))
+    }
+
+    /// What became of a step that was taken if `loss` and `norm`, that of the gradient, are finite.
+    ///
+    /// # Errors
+    /// One that is not, where `policy` does not let it pass.
+    pub(crate) fn account(&mut self, loss: Result<()>, norm: f64, policy: NonFinite) -> Result<Slope> {
         let is_finite = loss.is_ok();
         let taken = is_finite && norm.is_finite();
         if taken {
-            self.optimizer.step().context("the optimiser's step")?;
             self.left_out = 0;
         } else {
             self.left_out += 1;

@@ -8,7 +8,7 @@ use abbe_models::convert::to_checkpoint;
 use abbe_models::{SrModel, Store};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// How weights are averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct Ema {
     pub config: Config,
     model: Box<dyn SrModel>,
     updates: u64,
+    /// Where a device reads the part of the way that the next update goes; none before [`Ema::write_weight`].
+    weight: Option<Tensor>,
 }
 
 /// Where AveragedModel's state dict has the number of updates, and what stands before the names of the weights.
@@ -59,7 +61,7 @@ impl Ema {
         config.validate()?;
         let model = abbe_models::copy(network, model)?;
         model.store().freeze();
-        Ok(Ema { config, model, updates: 0 })
+        Ok(Ema { config, model, updates: 0, weight: None })
     }
 
     /// Takes in the weights of the network after a step of its optimiser.
@@ -70,12 +72,44 @@ impl Ema {
     /// # Panics
     /// If `store` is of another network.
     pub fn update(&mut self, store: &Store) -> Result<()> {
-        let weight = if self.updates == 0 { 1.0 } else { 1.0 - self.config.decay_after(self.updates) };
-        let average = self.model.store();
-        abbe_torch::lerp(&average.parameters(), &store.parameters(), weight)?;
-        tch::no_grad(|| average.buffers().iter_mut().zip(store.buffers()).for_each(|(own, new)| own.copy_(&new)));
-        self.updates += 1;
+        abbe_torch::lerp(&self.model.store().parameters(), &store.parameters(), self.next_weight())?;
+        self.copy_buffers(store);
+        self.count();
         Ok(())
+    }
+
+    /// Writes to the device what [`Ema::update_unless`] will read there.
+    pub(crate) fn write_weight(&mut self) {
+        let (next, device) = (self.next_weight(), self.model.store().device());
+        let weight = self.weight.get_or_insert_with(|| Tensor::zeros([], (Kind::Float, device)));
+        let _ = weight.fill_(next);
+    }
+
+    /// [`Ema::update`] as the device does it by itself, unless the scalar `left_out` is 1 and not 0: then the network's
+    /// buffers must be those of the last update. Whoever learns that it was done calls [`Ema::count`].
+    ///
+    /// # Errors
+    /// What libtorch says; no [`Ema::write_weight`] before.
+    pub(crate) fn update_unless(&self, store: &Store, left_out: &Tensor) -> Result<()> {
+        let weight = self.weight.as_ref().context("the weight of an average's update was not written")?;
+        abbe_torch::lerp_by(&self.model.store().parameters(), &store.parameters(), &(weight * (1 - left_out)))?;
+        self.copy_buffers(store);
+        Ok(())
+    }
+
+    /// Counts an update.
+    pub(crate) fn count(&mut self) {
+        self.updates += 1;
+    }
+
+    /// The part of the way to the network's weights that the next update goes.
+    fn next_weight(&self) -> f64 {
+        if self.updates == 0 { 1.0 } else { 1.0 - self.config.decay_after(self.updates) }
+    }
+
+    fn copy_buffers(&self, store: &Store) {
+        let own = self.model.store();
+        tch::no_grad(|| own.buffers().iter_mut().zip(store.buffers()).for_each(|(own, new)| own.copy_(&new)));
     }
 
     /// The network with the averaged weights; none of them needs a gradient.
@@ -185,9 +219,7 @@ mod tests {
         let (config, model) = network();
         let strides = |store: &Store| store.parameters().iter().map(Tensor::stride).collect::<Vec<_>>();
         let before = strides(model.store());
-        for mut parameter in model.store().parameters().into_iter().filter(|parameter| parameter.dim() == 4) {
-            parameter.set_data(&abbe_torch::channels_last(&parameter.detach()));
-        }
+        abbe_torch::lay_channels_last(&model.store().parameters());
         let mut ema = Ema::new(CONFIG, &config, model.as_ref()).unwrap();
         ema.restore(&ema.to_value()).unwrap();
         assert_eq!(strides(ema.model().store()), strides(model.store()));

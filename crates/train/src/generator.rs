@@ -9,7 +9,7 @@ use crate::buffers::Buffers;
 use crate::descent::Slope;
 use crate::experiment::Phase;
 use crate::numbers::{Mean, Numbers};
-use crate::recorder::Made;
+use crate::recorder::{Made, Reach};
 use crate::trainer::Trainer;
 
 impl Trainer<'_> {
@@ -24,16 +24,21 @@ impl Trainer<'_> {
         parts: &[Batch],
         numbers: &mut Numbers,
     ) -> Result<Vec<Tensor>> {
-        self.networks.trainees[&phase.network].descent.optimizer.set_lr(numbers.lr);
-        let kept = self.buffers(phase);
-        let (mut srs, mut mean) = (Vec::new(), Mean::default());
         let mut graph = std::mem::take(&mut self.graphs.generator);
+        let whole = graph.whole;
+        self.networks.trainees[&phase.network].set_lr(numbers.lr, whole);
+        let kept = if whole { None } else { self.buffers(phase) };
+        let (mut srs, mut mean, mut norm) = (Vec::new(), Mean::default(), None);
         for (place, part) in (1..).zip(parts) {
+            let work = |trainer: &mut Self, inputs: [&Tensor; 3]| match whole {
+                true => trainer.whole_step(phase, inputs),
+                false => trainer.descend(phase, inputs, place, parts.len()),
+            };
             let inputs = [&part.lr, &part.hr, &part.real];
-            let made =
-                graph.run(&self.stores(phase), inputs, |inputs| self.descend(phase, inputs, place, parts.len()))?;
+            let made = graph.run(self, inputs, |trainer| trainer.reach(phase, whole), work)?;
             mean.add(&made.terms)?;
             srs.extend(made.tensors);
+            norm = made.norm;
         }
         self.graphs.generator = graph;
         mean.over(self.group.as_ref())?;
@@ -41,15 +46,32 @@ impl Trainer<'_> {
         numbers.weighted.insert("total".into(), abbe_run::json_number(mean.total()));
         let policy = self.experiment.non_finite;
         let trainee = &mut self.networks.trainees[&phase.network];
-        let slope = trainee.descent.step(mean.check(), phase.clip, policy);
+        let slope = match norm {
+            Some(norm) => trainee.descent.account(mean.check(), norm.double_value(&[]), policy),
+            None => trainee.descent.step(mean.check(), phase.clip, policy),
+        };
         let slope = slope.with_context(|| format!("`{}`", phase.network))?;
         numbers.note_slope(&phase.network, slope, trainee.descent.scale());
-        if !slope.taken {
-            kept.into_iter().for_each(Buffers::restore);
-        } else if let Some(ema) = &mut trainee.ema {
-            ema.update(trainee.model.store())?;
+        match &mut trainee.ema {
+            _ if !slope.taken => kept.into_iter().for_each(Buffers::restore),
+            Some(ema) if whole => ema.count(),
+            Some(ema) => ema.update(trainee.model.store())?,
+            None => {}
         }
         Ok(srs)
+    }
+
+    /// The step with its update, which the device takes or leaves out by itself.
+    fn whole_step(&mut self, phase: &Phase, inputs: [&Tensor; 3]) -> Result<Made> {
+        let kept = self.buffers(phase);
+        let made = self.descend(phase, inputs, 1, 1)?;
+        let trainee = &mut self.networks.trainees[&phase.network];
+        let (norm, left_out) = trainee.descent.step_on_device(&made.terms, phase.clip)?;
+        kept.into_iter().for_each(|kept| kept.restore_if(&left_out));
+        if let Some(ema) = &trainee.ema {
+            ema.update_unless(trainee.model.store(), &left_out)?;
+        }
+        Ok(Made { norm: Some(norm), ..made })
     }
 
     /// The terms of the part of a batch that comes at this place from 1 on, whose gradient is added to those of the
@@ -66,10 +88,15 @@ impl Trainer<'_> {
         Ok(Made::new(&terms, [&sr]))
     }
 
-    /// The networks that the generator's step computes with, its own first.
-    fn stores(&self, phase: &Phase) -> Vec<&Store> {
-        let own = self.networks.trainees[&phase.network].model.store();
-        std::iter::once(own).chain(self.networks.critic.iter().map(|critic| critic.network.store())).collect()
+    /// What the generator's step computes with and changes.
+    fn reach(&self, phase: &Phase, whole: bool) -> Reach {
+        let trainee = &self.networks.trainees[&phase.network];
+        let others: Vec<&Store> = self.networks.critic.iter().map(|critic| critic.network.store()).collect();
+        let reach = Reach::of(trainee.model.store(), &others);
+        match whole {
+            true => reach.with_update(&trainee.descent.optimizer, trainee.ema.as_ref()),
+            false => reach,
+        }
     }
 
     /// What the step changes of the network and, by its judgement, of the discriminator, where the step may be left out.

@@ -35,7 +35,7 @@ use abbe_torch::SynchronisedBatchNorm;
 use anyhow::{Context, Result};
 
 pub use batches::Batch;
-pub use bench::time_steps;
+pub use bench::{Timing, time_steps};
 pub use descent::Descent;
 pub use experiment::{
     Data, DiscriminatorTraining, Experiment, Group, Length, Losses, NonFinite, OptimizerConfig, Phase, Precision,

@@ -1,6 +1,6 @@
 //! The networks that an experiment trains, each with its optimiser and with what it begins with.
 
-use abbe_models::{CriticModel, SrModel};
+use abbe_models::{CriticModel, SrModel, Store};
 use anyhow::{Context, Result, ensure};
 use indexmap::{IndexMap, IndexSet};
 use tch::{Device, Tensor};
@@ -71,6 +71,7 @@ impl Trainee {
     fn new(experiment: &Experiment, name: &str, device: Device) -> Result<Self> {
         let config = experiment.network(name)?;
         let model = abbe_models::build(config, device).with_context(|| format!("networks.{name}"))?;
+        lay_for(device, model.store());
         let first = experiment.phases.iter().find(|phase| phase.network == name);
         let phase = first.with_context(|| format!("networks.{name}: no phase trains it"))?;
         for phase in experiment.phases.iter().filter(|phase| phase.network == name) {
@@ -99,12 +100,28 @@ impl Trainee {
         pattern::freeze(&phase.freeze, self.model.store()).context("freeze")
     }
 
+    /// Sets the learning rate of the next step; for a step that the device takes by itself, also where it reads that.
+    pub(crate) fn set_lr(&mut self, lr: f64, on_device: bool) {
+        self.descent.optimizer.set_lr(lr);
+        if on_device {
+            self.descent.optimizer.write_rates();
+            self.ema.iter_mut().for_each(Ema::write_weight);
+        }
+    }
+
     /// SR for `lr` as the losses of the phase see it, float32.
     ///
     /// # Errors
     /// What libtorch says of the precision.
     pub(crate) fn forward(&self, phase: &Phase, lr: &Tensor, train: bool, precision: Precision) -> Result<Tensor> {
         output(self.model.as_ref(), phase, lr, train, precision)
+    }
+}
+
+/// Orders weights in memory as a GPU's convolutions read them; a CPU's order them for each pass in a way of their own.
+pub(crate) fn lay_for(device: Device, store: &Store) {
+    if device.is_cuda() {
+        abbe_torch::lay_channels_last(&store.parameters());
     }
 }
 
@@ -126,6 +143,7 @@ impl Critic {
         let training = experiment.phases.iter().find_map(|phase| phase.discriminator.as_ref());
         let (Some(config), Some(training)) = (&experiment.discriminator, training) else { return Ok(None) };
         let network = config.build(device).context("discriminator")?;
+        lay_for(device, network.store());
         let mut optimizer = Optimizer::new(&training.optimizer, &[], network.store())?;
         let pretrained = experiment.start.as_ref().and_then(|start| start.discriminator.as_ref());
         let origin = match pretrained {

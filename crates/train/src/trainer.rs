@@ -4,13 +4,13 @@
 use abbe_models::vgg;
 use abbe_torch::ProcessGroup;
 use anyhow::{Context, Result};
-use tch::Tensor;
+use tch::{Cuda, Tensor};
 
 use crate::batches::Batch;
 use crate::experiment::{Experiment, Phase, Precision, Progress};
 use crate::health;
 use crate::loss::{Inputs, Perception, Terms};
-use crate::networks::Networks;
+use crate::networks::{self, Networks};
 use crate::numbers::Numbers;
 use crate::recorder::Graphs;
 
@@ -54,6 +54,8 @@ impl<'a> Trainer<'a> {
         let precision = experiment.precision.resolved(device);
         abbe_torch::allow_tf32(precision != Precision::F32)?;
         abbe_torch::set_deterministic(experiment.deterministic)?;
+        Cuda::cudnn_set_benchmark(device.is_cuda() && !experiment.deterministic); // batches are of one size
+        vgg.iter().for_each(|vgg| networks::lay_for(device, vgg.store()));
         let trainees = networks.trainees.values_mut().map(|trainee| &mut trainee.descent);
         let critic = networks.critic.iter_mut().map(|critic| &mut critic.descent);
         trainees.chain(critic).for_each(|descent| descent.prepare(precision));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use abbe_train::Precision;
 use anyhow::Result;
+use tch::Device;
 
 use crate::device::DeviceArgument;
 use crate::stop;
@@ -12,6 +13,9 @@ use crate::timing::{self, Case, Peer, Timed};
 /// Time the adversarial training step of SRGAN: VGG-19 features, 96x96 patches, the discriminator every sixth step
 ///
 /// Example: abbe bench train --batch 8 --steps 8
+///
+/// Pictures, and on a GPU weights too, lie channels-last in memory in every case; each case says its precision and whether its
+/// steps are CUDA graphs.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Patches in a step
@@ -23,10 +27,13 @@ pub struct Arguments {
     /// f32, tf32, bf16, f16 or auto [default: f32 and auto]
     #[arg(long, value_parser = precision, value_name = "PRECISION")]
     precision: Option<Precision>,
+    /// Whether steps are CUDA graphs [default: on a GPU once so and once not]
+    #[arg(long, value_name = "true|false")]
+    cuda_graphs: Option<bool>,
     #[command(flatten)]
     device: DeviceArgument,
-    /// A script that times PyTorch's step: takes --device, --batch, --steps and --mode (eager and amp-cl are asked for), prints
-    /// a line of JSON
+    /// A script that times PyTorch's step: takes --device, --batch, --steps and --mode (eager and amp-cl are asked for, on a GPU
+    /// compile too), prints a line of JSON
     #[arg(long, value_name = "train_step.py")]
     peer: Option<PathBuf>,
     /// The Python that runs it
@@ -46,9 +53,11 @@ pub struct Arguments {
 /// # Errors
 /// A device that is not there, too little memory for the batch, a peer that does not run, Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let timed = match alone(arguments) {
-        Some(precision) => vec![Timed::alone(own(arguments, precision)?)],
-        None => timing::in_turns(&cases(arguments)?, arguments.rounds.unwrap_or(3))?,
+    let device = arguments.device.find()?;
+    let own = modes(arguments, device);
+    let timed = match alone(arguments, &own) {
+        Some(only) => vec![Timed::alone(time(arguments, device, only)?)],
+        None => timing::in_turns(&cases(arguments, device, &own)?, arguments.rounds.unwrap_or(3))?,
     };
     for timed in &timed {
         let line = if arguments.json { serde_json::to_string(timed)? } else { timed.to_string() };
@@ -57,32 +66,48 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The precision that is timed once and alone, which needs no other process.
-fn alone(arguments: &Arguments) -> Option<Precision> {
-    arguments.precision.filter(|_| arguments.peer.is_none() && arguments.rounds.unwrap_or(1) == 1)
+/// The one of our `own` modes that is timed once and alone, which needs no other process.
+fn alone(arguments: &Arguments, own: &[(Precision, bool)]) -> Option<(Precision, bool)> {
+    match own {
+        [only] if arguments.peer.is_none() && arguments.rounds.unwrap_or(1) == 1 => Some(*only),
+        _ => None,
+    }
 }
 
-fn own(arguments: &Arguments, precision: Precision) -> Result<Case> {
+/// In which precisions, and whether as graphs, our own step is timed.
+fn modes(arguments: &Arguments, device: Device) -> Vec<(Precision, bool)> {
+    let precisions = arguments.precision.map_or(vec![Precision::F32, Precision::Auto], |precision| vec![precision]);
+    let graphs = match arguments.cuda_graphs {
+        Some(graphs) => vec![graphs],
+        None if device.is_cuda() => vec![false, true],
+        None => vec![false],
+    };
+    precisions.into_iter().flat_map(|precision| graphs.iter().map(move |graphs| (precision, *graphs))).collect()
+}
+
+fn time(arguments: &Arguments, device: Device, (precision, graphs): (Precision, bool)) -> Result<Case> {
     abbe_torch::keep_freed_memory();
     let (batch, steps) = (i64::from(arguments.batch), u64::from(arguments.steps));
-    let device = arguments.device.find()?;
-    let (seconds, resolved) = abbe_train::time_steps(batch, steps, precision, device, &stop::STOP)?;
-    Ok(Case::own((arguments.device.name(), device), arguments.batch, precision, resolved, seconds))
+    let timing = abbe_train::time_steps(batch, steps, precision, device, graphs, &stop::STOP)?;
+    timing.notices.iter().for_each(|notice| eprintln!("{notice}"));
+    let graphs = if graphs && timing.notices.is_empty() { "-graphs" } else { "" };
+    Ok(Case::own((arguments.device.name(), device), arguments.batch, format!("{}{graphs}", precision.name()), timing))
 }
 
-/// Each case as a program of its own: this one with one precision, and the peer in its two modes.
-fn cases(arguments: &Arguments) -> Result<Vec<Peer>> {
+/// Each case as a program of its own: this one in each of its `own` modes, and the peer in its.
+fn cases(arguments: &Arguments, device: Device, own: &[(Precision, bool)]) -> Result<Vec<Peer>> {
     let (batch, steps) = (arguments.batch.to_string(), arguments.steps.to_string());
     let options = ["--device", arguments.device.name(), "--batch", &batch, "--steps", &steps];
     let this = std::env::current_exe()?;
-    let precisions = arguments.precision.map_or(vec![Precision::F32, Precision::Auto], |precision| vec![precision]);
-    let own = precisions.iter().map(|precision| {
-        let alone = ["bench", "train", "--json", "--precision", precision.name()];
+    let own = own.iter().map(|(precision, graphs)| {
+        let graphs = graphs.to_string();
+        let alone = ["bench", "train", "--json", "--precision", precision.name(), "--cuda-graphs", &graphs];
         Peer::new(&this, &alone, &options)
     });
+    let modes = if device.is_cuda() { ["eager", "amp-cl", "compile"].as_slice() } else { &["eager", "amp-cl"] };
     let peer = arguments.peer.iter().flat_map(|script| {
-        let script = script.to_string_lossy();
-        ["eager", "amp-cl"].map(|mode| Peer::new(&arguments.python, &[&script, "--mode", mode], &options))
+        let script = script.to_string_lossy().into_owned();
+        modes.iter().map(move |mode| Peer::new(&arguments.python, &[&script, "--mode", mode], &options))
     });
     Ok(own.chain(peer).collect())
 }
@@ -105,9 +130,12 @@ mod tests {
 
     #[test]
     fn one_case_in_one_turn_needs_no_other_process() {
-        let of = |line: &str| alone(&Line::parse_from(line.split_whitespace()).arguments);
-        assert_eq!(of("train --precision f32"), Some(Precision::F32));
-        assert_eq!(of("train --precision f32 --rounds 1"), Some(Precision::F32));
+        let of = |line: &str| {
+            let arguments = Line::parse_from(line.split_whitespace()).arguments;
+            alone(&arguments, &modes(&arguments, Device::Cpu))
+        };
+        assert_eq!(of("train --precision f32"), Some((Precision::F32, false)));
+        assert_eq!(of("train --precision f32 --rounds 1"), Some((Precision::F32, false)));
         for line in ["train", "train --precision f32 --rounds 2", "train --precision f32 --peer a.py"] {
             assert_eq!(of(line), None, "{line}");
         }

@@ -4,19 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use abbe_infer::{Lap, race};
+use abbe_infer::{Lap, race, race_gpu};
 use abbe_models::{Config, SrModel, build, named};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tch::Device;
 use tempfile::TempDir;
 
+use crate::device::DeviceArgument;
+
 /// Times a network in PyTorch.
 const EAGER: &str = include_str!("bench_upscale/eager.py");
 /// What the file of it is called in messages.
 const SCRIPT: &str = "eager.py";
 
-/// Time a network on the CPU, as it is and by its plan, and what else runs such networks
+/// Time a network, as it is and by its plan, on a GPU as a CUDA graph, and what else runs such networks
 ///
 /// Example: abbe bench upscale --size 128 128 --json
 #[derive(clap::Args)]
@@ -36,10 +38,12 @@ pub struct Arguments {
     /// Threads that compute
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(i32).range(1..=1024))]
     threads: i32,
-    /// A Python script that times an SRResNet elsewhere, with the options --size, --runs and --threads
+    #[command(flatten)]
+    device: DeviceArgument,
+    /// A Python script that times an SRResNet elsewhere, with the options --size, --runs and --threads, on a GPU --device too
     #[arg(long, value_name = "PATH")]
     peer: Option<PathBuf>,
-    /// Also time the same network in the PyTorch of python3: as it is, channels last, and so in bf16
+    /// Also time the same network in the PyTorch of python3: as it is, channels last, and so in bf16; on a GPU compiled too
     #[arg(long)]
     eager: bool,
     /// Print one line of JSON for each case
@@ -61,11 +65,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         arguments.model
     );
     tch::set_num_threads(arguments.threads);
-    let model = build(&config, Device::Cpu)?;
+    let device = arguments.device.find()?;
+    let model = build(&config, device)?;
     let eager = arguments.eager.then(|| Eager::new(&config, model.as_ref(), &arguments.model)).transpose()?;
     let mut cases: Vec<Value> = Vec::new();
     for _ in 0..arguments.rounds {
-        let laps = race(model.as_ref(), [arguments.size[0], arguments.size[1]], arguments.runs as usize)?;
+        let laps = laps(arguments, model.as_ref(), device)?;
         laps.iter().for_each(|lap| add(&mut cases, case(lap, arguments)));
         if let Some(script) = &arguments.peer {
             peers(script, &[], arguments)?.into_iter().for_each(|line| add(&mut cases, line));
@@ -82,11 +87,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// What our own runtimes take.
+fn laps(arguments: &Arguments, model: &dyn SrModel, device: Device) -> Result<Vec<Lap>> {
+    let (size, runs) = ([arguments.size[0], arguments.size[1]], arguments.runs as usize);
+    if device == Device::Cpu {
+        return Ok(race(model, size, runs)?);
+    }
+    let (laps, notice) = race_gpu(model, size, runs, device)?;
+    notice.into_iter().for_each(|why| eprintln!("notice: there is no CUDA graph: {why}"));
+    Ok(laps)
+}
+
 /// A line with the names that the script of the peers has.
 fn case(lap: &Lap, arguments: &Arguments) -> Value {
     json!({
         "task": format!("{}-forward", arguments.model), "runtime": format!("abbe-{}", lap.runtime),
-        "precision": lap.precision, "size": arguments.size, "threads": arguments.threads,
+        "precision": lap.precision, "device": arguments.device.name(), "size": arguments.size, "threads": arguments.threads,
         "seconds_min": lap.seconds.first(), "seconds_median": lap.median(),
         "max_abs_difference": lap.largest_difference, "psnr_to_f32_db": lap.decibels, "output_std": lap.deviation,
     })
@@ -146,9 +162,11 @@ impl Eager {
 /// What the script prints, with the precision that a runtime's name tells.
 fn peers(script: &Path, own: &[String], arguments: &Arguments) -> Result<Vec<Value>> {
     let [height, width] = [arguments.size[0], arguments.size[1]].map(|side| side.to_string());
+    let device = Some(arguments.device.name()).filter(|name| *name != "cpu");
     let output = Command::new("python3")
         .arg(script)
         .args(own)
+        .args(device.iter().flat_map(|name| ["--device", name]))
         .args(["--size", &height, &width, "--runs", &arguments.runs.to_string()])
         .args(["--threads", &arguments.threads.to_string()])
         .stderr(Stdio::piped())

@@ -38,6 +38,17 @@ fn exact(side: usize) -> Tiling {
 
 /// The SR of noise, `[planes, height, width]`, and what was told.
 fn run(engine: &Engine, tiling: Tiling, size: (usize, usize), planes: usize) -> Result<(Vec<f32>, Vec<Event>), Error> {
+    run_ahead(engine, tiling, size, planes, 0)
+}
+
+/// The same with so many batches sent before the first of them is waited for.
+fn run_ahead(
+    engine: &Engine,
+    tiling: Tiling,
+    size: (usize, usize),
+    planes: usize,
+    ahead: usize,
+) -> Result<(Vec<f32>, Vec<Event>), Error> {
     let whole = noise(planes * size.0 * size.1);
     // Bands of 5 rows, so that the rows of tiles are put together from several.
     let band = |first: usize| {
@@ -48,7 +59,7 @@ fn run(engine: &Engine, tiling: Tiling, size: (usize, usize), planes: usize) -> 
     let tell = |event| events.borrow_mut().push(event);
     let source = Box::new((0..size.0).step_by(5).map(band));
     let mut sr = vec![Vec::new(); planes];
-    for strip in Tiled::new(engine, tiling, (size, planes), source, &|| false, &tell) {
+    for strip in (Tiled { ahead, ..Tiled::new(engine, tiling, (size, planes), source, &|| false, &tell) }) {
         let strip = strip?;
         sr.iter_mut().zip(strip.chunks_exact(strip.len() / planes)).for_each(|(sr, strip)| sr.extend(strip));
     }
@@ -73,6 +84,26 @@ fn tiles_of_every_size_equal_the_whole() {
             }
         }
     }
+}
+
+#[test]
+fn a_batch_that_is_sent_before_the_last_is_back_changes_nothing() {
+    let said = |event: &Event| matches!(event, Event::NoGraph { why } if why == "only a GPU has CUDA graphs");
+    for model in networks() {
+        let engine = Engine::of(model.as_ref(), Kind::Float);
+        for planes in [3, 4] {
+            let options = Tiling { batch: 2, match_colors: true, ..exact(16) };
+            let [(alone, none), (sent, events)] =
+                [0, 1].map(|ahead| run_ahead(&engine, options, (37, 90), planes, ahead).unwrap());
+            assert_eq!(alone, sent);
+            assert!(events.iter().any(said) && !none.iter().any(said), "{events:?}");
+        }
+    }
+    let broken: crate::Forward = Box::new(|lr| Ok(Tensor::full_like(&lr.repeat([1, 1, 2, 2]), f64::NAN)));
+    let engine = Engine { exact: Some(repeating(|_| Ok(())).forward), forward: broken, ..repeating(|_| Ok(())) };
+    let (sr, events) = run_ahead(&engine, exact(16), (40, 40), 3, 1).unwrap();
+    assert_eq!(sr, run(&repeating(|_| Ok(())), exact(1000), (40, 40), 3).unwrap().0);
+    assert_eq!(events.iter().filter(|event| **event == Event::NotFinite).count(), 9);
 }
 
 #[test]
@@ -120,10 +151,12 @@ fn where_memory_runs_out_tiles_become_smaller() {
         true => Err(TchError::Torch("DefaultCPUAllocator: can't allocate memory: you tried".into())),
         false => Ok(()),
     });
-    let (sr, events) = run(&engine, exact(64), (70, 53), 1).unwrap();
-    assert_eq!(sr, run(&repeating(|_| Ok(())), exact(1000), (70, 53), 1).unwrap().0);
-    let sides: Vec<_> = events.iter().filter(|event| matches!(event, Event::Smaller { .. })).collect();
-    assert_eq!(sides, [&Event::Smaller { side: 32 }, &Event::Smaller { side: 16 }]);
+    for ahead in [0, 1] {
+        let (sr, events) = run_ahead(&engine, exact(64), (70, 53), 1, ahead).unwrap();
+        assert_eq!(sr, run(&repeating(|_| Ok(())), exact(1000), (70, 53), 1).unwrap().0);
+        let sides: Vec<_> = events.iter().filter(|event| matches!(event, Event::Smaller { .. })).collect();
+        assert_eq!(sides, [&Event::Smaller { side: 32 }, &Event::Smaller { side: 16 }]);
+    }
     let never = repeating(|_| Err(TchError::Torch("CUDA out of memory. Tried".into())));
     assert!(matches!(run(&never, exact(64), (70, 53), 1), Err(Error::Tile { height: 16, width: 18, .. })));
 }

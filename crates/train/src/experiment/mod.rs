@@ -65,8 +65,8 @@ pub struct Experiment {
     /// on a GPU some have no such form, which is an error, or are slower.
     #[serde(default)]
     pub deterministic: bool,
-    /// Whether a GPU is given the losses and gradients of a step as one CUDA graph; where that cannot be, and on a CPU, it is
-    /// given them one by one, with a notice.
+    /// Whether a GPU is given a step of a network as one CUDA graph, or its losses and gradients where the host must look at
+    /// them before the update; where that cannot be, and on a CPU, it is given all one by one, with a notice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cuda_graphs: bool,
     /// Whether batch norm takes its statistics over the batches of all ranks that train together, as one process would.

@@ -9,9 +9,9 @@ mod sgd;
 
 use abbe_checkpoint::Value;
 use abbe_models::Store;
-use abbe_torch::{Adam, AdamConfig, RmsProp, RmsPropConfig, Sgd, SgdConfig};
-use anyhow::{Context, Result};
-use tch::Tensor;
+use abbe_torch::{Adam, AdamConfig, ParameterState, RmsProp, RmsPropConfig, Sgd, SgdConfig};
+use anyhow::{Context, Result, bail};
+use tch::{Device, Kind, Tensor};
 
 use crate::experiment::optimizer::{Group, OptimizerConfig};
 use groups::{Members, Places};
@@ -22,6 +22,8 @@ pub struct Optimizer {
     groups: Vec<Members>,
     rules: Rules,
     lr: f64,
+    /// Where a device reads the learning rate of each group; none before [`Optimizer::write_rates`].
+    rates: Vec<Tensor>,
 }
 
 /// One optimiser per group.
@@ -41,7 +43,7 @@ impl Optimizer {
         let (parameters, lr) = (store.parameters(), config.lr());
         let groups = groups::split(groups, &store.parameter_names()).context("groups")?;
         let rules = Rules::new(config, &groups, &parameters);
-        let mut optimizer = Optimizer { parameters, groups, rules, lr };
+        let mut optimizer = Optimizer { parameters, groups, rules, lr, rates: Vec::new() };
         optimizer.set_lr(lr);
         Ok(optimizer)
     }
@@ -99,6 +101,42 @@ impl Optimizer {
             Rules::RmsProp(each) => each.iter_mut().try_for_each(RmsProp::step),
         };
         stepped.context("the optimiser's step")
+    }
+
+    /// Writes the learning rates to the device, where [`Optimizer::step_unless`] reads them.
+    pub(crate) fn write_rates(&mut self) {
+        if self.rates.is_empty() {
+            let device = self.parameters.first().map_or(Device::Cpu, Tensor::device);
+            self.rates = self.groups.iter().map(|_| Tensor::zeros([], (Kind::Float, device))).collect();
+        }
+        for (group, rate) in self.groups.iter().zip(&mut self.rates) {
+            let _ = rate.fill_(self.lr * group.lr);
+        }
+    }
+
+    /// [`Optimizer::step`] as the device takes it by itself, at the rates of [`Optimizer::write_rates`], unless the scalar
+    /// `left_out` is 1 and not 0.
+    ///
+    /// # Errors
+    /// Those of [`Optimizer::step`]; an optimiser that only the host can hold back.
+    pub(crate) fn step_unless(&mut self, left_out: &Tensor) -> Result<()> {
+        let rates = &self.rates;
+        let stepped = match &mut self.rules {
+            Rules::Adam(each) => each.iter_mut().zip(rates).try_for_each(|(adam, lr)| adam.step_unless(lr, left_out)),
+            Rules::Sgd(each) => each.iter_mut().zip(rates).try_for_each(|(sgd, lr)| sgd.step_unless(lr, left_out)),
+            Rules::RmsProp(_) => bail!("rmsprop: only the host can leave out a step"),
+        };
+        stepped.context("the optimiser's step")
+    }
+
+    /// The tensors that a step changes beside the parameters, where they lie.
+    pub(crate) fn memory(&self) -> Vec<Tensor> {
+        let adam = |state: &ParameterState| [&state.step, &state.exp_avg, &state.exp_avg_sq].map(Tensor::shallow_clone);
+        match &self.rules {
+            Rules::Adam(each) => each.iter().flat_map(Adam::state).flatten().flat_map(adam).collect(),
+            Rules::Sgd(each) => each.iter().flat_map(Sgd::state).flatten().map(Tensor::shallow_clone).collect(),
+            Rules::RmsProp(_) => Vec::new(), // which only the host steps
+        }
     }
 
     /// As `state_dict()` of the optimiser in `torch.optim`, which can load it.

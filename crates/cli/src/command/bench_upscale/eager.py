@@ -14,12 +14,14 @@ parser.add_argument("--colors", type=int, required=True)
 parser.add_argument("--size", type=int, nargs=2, required=True)
 parser.add_argument("--runs", type=int, required=True)
 parser.add_argument("--threads", type=int, required=True)
+parser.add_argument("--device", default="cpu")
 options = parser.parse_args()
 
 torch.manual_seed(0)
 torch.set_num_threads(options.threads)
-model = runpy.run_path(options.module)["model"].eval()
-picture = torch.rand(1, options.colors, *options.size)
+device = torch.device(options.device)
+model = runpy.run_path(options.module)["model"].eval().to(device)
+picture = torch.rand(1, options.colors, *options.size, device=device)
 
 
 def plain():
@@ -28,23 +30,34 @@ def plain():
 
 
 def autocast():
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
         return model(picture)
 
 
+def wait():
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def timed(way):
-    way()
+    for _ in range(3 if device.type == "cuda" else 1):  # a compiled model has its graph from the third on
+        way()
+    wait()
     seconds = []
     for _ in range(options.runs):
         start = time.perf_counter()
         way()
+        wait()
         seconds.append(time.perf_counter() - start)
     return min(seconds), statistics.median(seconds)
 
 
 expected = plain()
-for runtime, way in ("eager", plain), ("eager-cl", plain), ("amp-cl", autocast):
-    if runtime.endswith("-cl"):
+ways = [("eager", plain), ("eager-cl", plain), ("amp-cl", autocast)]
+for runtime, way in ways + [("amp-compile", autocast)] * (device.type == "cuda"):
+    if runtime == "amp-compile":
+        model = torch.compile(model, mode="reduce-overhead")
+    elif runtime.endswith("-cl"):
         model = model.to(memory_format=torch.channels_last)
         picture = picture.contiguous(memory_format=torch.channels_last)
     shortest, median = timed(way)

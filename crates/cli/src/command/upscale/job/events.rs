@@ -1,6 +1,6 @@
 //! What happens while a network makes a picture, in words.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use abbe_infer::Event;
 
@@ -8,6 +8,7 @@ use abbe_infer::Event;
 pub struct Events<'a> {
     advance: &'a dyn Fn(u64),
     smaller: Cell<Option<usize>>,
+    no_graph: RefCell<Option<String>>,
     not_finite: Cell<usize>,
     seam: Cell<Option<(f64, Option<f64>)>>,
 }
@@ -15,7 +16,13 @@ pub struct Events<'a> {
 impl<'a> Events<'a> {
     /// Nothing yet; `advance` is told of the pixels of each tile that is done.
     pub fn new(advance: &'a dyn Fn(u64)) -> Self {
-        Events { advance, smaller: Cell::new(None), not_finite: Cell::new(0), seam: Cell::new(None) }
+        Events {
+            advance,
+            smaller: Cell::new(None),
+            no_graph: RefCell::default(),
+            not_finite: Cell::new(0),
+            seam: Cell::new(None),
+        }
     }
 
     /// Takes note of an event.
@@ -23,6 +30,7 @@ impl<'a> Events<'a> {
         match event {
             Event::Tile { pixels } => (self.advance)(pixels as u64),
             Event::Smaller { side } => self.smaller.set(Some(side)),
+            Event::NoGraph { why } => drop(self.no_graph.replace(Some(why))),
             Event::NotFinite => self.not_finite.set(self.not_finite.get() + 1),
             Event::Seam { largest, centred } => self.seam.set(Some((largest, centred))),
         }
@@ -34,6 +42,7 @@ impl<'a> Events<'a> {
             .smaller
             .get()
             .map(|side| format!("memory ran out; went on with tiles of {side} pixels (--tile {side})"));
+        let no_graph = self.no_graph.borrow().as_ref().map(|why| format!("made without a CUDA graph: {why}"));
         let not_finite = (self.not_finite.get() > 0).then(|| {
             format!(
                 "{} batches of tiles were not finite in reduced precision and were made again in f32",
@@ -52,7 +61,7 @@ impl<'a> Events<'a> {
                 centred.unwrap_or_default()
             )
         });
-        [smaller, not_finite, seam].into_iter().flatten().collect()
+        [smaller, no_graph, not_finite, seam].into_iter().flatten().collect()
     }
 }
 
@@ -70,6 +79,7 @@ mod tests {
             Event::Tile { pixels: 9 },
             Event::Smaller { side: 64 },
             Event::Smaller { side: 32 },
+            Event::NoGraph { why: "too old".to_owned() },
             Event::NotFinite,
             Event::NotFinite,
             Event::Seam { largest: 0.5, centred: Some(0.25) },
@@ -78,7 +88,9 @@ mod tests {
         }
         let told = events.notices(64, usize::MAX).join("\n");
         assert!(
-            ["32 pixels", "2 batches", "all of a picture", "1.28e2", "6.38e1"].iter().all(|part| told.contains(part)),
+            ["32 pixels", "graph: too old", "2 batches", "all of a picture", "1.28e2", "6.38e1"]
+                .iter()
+                .all(|part| told.contains(part)),
             "{told}"
         );
         assert!(!told.contains("tiles of 64") && pixels.get() == 9);
