@@ -31,7 +31,7 @@ pub struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     /// A network as it is, computing in `kind`: [`Kind::Float`], or [`Kind::BFloat16`] or [`Kind::Half`] with sums in float32.
-    /// One of luma alone leaves Cb and Cr to bicubic interpolation.
+    /// One of luma alone leaves Cb and Cr to bicubic interpolation. On a GPU the network's weights become channels-last.
     pub fn of(model: &'a dyn SrModel, kind: Kind) -> Self {
         let forward = |kind| -> Forward<'a> { Box::new(move |lr| run(model, kind, lr)) };
         if model.store().device().is_cuda() {

@@ -9,7 +9,8 @@ pub fn channels_last(pictures: &Tensor) -> Tensor {
 }
 
 /// Puts the numbers of all weights `[O, C, H, W]` among `parameters` into that order, without a change of what they say:
-/// convolutions of pictures that are in it then need no copy of them. What shares a parameter sees it too.
+/// convolutions of pictures that are in it then need no copy of them. What shares a parameter sees it too. Those that are in it
+/// already stay where they lie, which a [`Graph`](crate::Graph) counts on.
 pub fn lay_channels_last(parameters: &[Tensor]) {
     for parameter in parameters.iter().filter(|parameter| parameter.dim() == 4) {
         parameter.shallow_clone().set_data(&channels_last(&parameter.detach()));
@@ -34,9 +35,13 @@ mod tests {
         let weight =
             Tensor::arange(24, (tch::Kind::Float, tch::Device::Cpu)).view([1, 2, 3, 4]).set_requires_grad(true);
         let (shared, bias) = (weight.shallow_clone(), Tensor::from_slice(&[1f32]));
+        let again = weight.shallow_clone();
         let before = weight.detach().copy();
         lay_channels_last(&[weight, bias.shallow_clone()]);
         assert_eq!((shared.detach(), shared.stride()), (before, vec![24, 1, 8, 2]));
         assert!(shared.requires_grad() && bias.stride() == [1]);
+        let place = shared.data_ptr();
+        lay_channels_last(&[again]);
+        assert_eq!(shared.data_ptr(), place);
     }
 }
