@@ -69,14 +69,15 @@ fn layer(draft: &mut Draft, step: &Step, inputs: &[&str], operator: &str, attrib
     draft.node(operator, &inputs, attributes)
 }
 
-/// ONNX puts a square's pixels before the channels, PyTorch after them: pixel p of channel c is at `p * C + c` there, and
-/// belongs to `c * factor^2 + p`.
+/// ONNX puts a square's pixels before the channels, PyTorch after them: the two change places. (One `Gather` would do, but
+/// OpenVINO 2026.4 computes another picture when a convolution follows it.)
 fn unshuffle(draft: &mut Draft, step: &Step, input: &str, factor: i64) -> String {
     let (squares, pixels) = (draft.node("SpaceToDepth", &[input], vec![int("blocksize", factor)]), factor * factor);
-    let channels = step.channels / pixels;
-    let order: Vec<i64> = (0..step.channels).map(|place| place % pixels * channels + place / pixels).collect();
-    let order = draft.integers(&order);
-    draft.node("Gather", &[&squares, &order], vec![int("axis", 1)])
+    let apart = draft.integers(&[0, pixels, step.channels / pixels, -1]); // 0: the batch as it is
+    let apart = draft.node("Reshape", &[&squares, &apart], Vec::new());
+    let ordered = draft.node("Transpose", &[&apart], vec![ints("perm", &[0, 2, 1, 3])]);
+    let shape = draft.node("Shape", &[&squares], Vec::new());
+    draft.node("Reshape", &[&ordered, &shape], Vec::new())
 }
 
 /// Pixels are squares whose centres count, and the border is replicated: both are ONNX's defaults.

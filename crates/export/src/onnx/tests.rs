@@ -105,7 +105,13 @@ Gather_14 = Gather(Cast_0, Sub_13) axis=2
     assert!(text.starts_with(height), "{text}");
     // Three colours in squares of four pixels: ONNX has the first pixels of red, green and blue at 0, 1 and 2, PyTorch all
     // four of red there.
-    let order = "(SpaceToDepth_29, [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11]) axis=1\n";
+    let order = "\
+SpaceToDepth_29 = SpaceToDepth(Gather_28) blocksize=2
+Reshape_30 = Reshape(SpaceToDepth_29, [0, 4, 3, -1])
+Transpose_31 = Transpose(Reshape_30) perm=[0, 2, 1, 3]
+Shape_32 = Shape(SpaceToDepth_29)
+Reshape_33 = Reshape(Transpose_31, Shape_32)
+";
     assert!(text.contains(order), "{text}");
     let end: Vec<_> = text.lines().rev().take(4).collect();
     assert!(end[3].starts_with("Shape_") && end[3].ends_with("Shape(lr) start=2 end=4"), "{text}");
