@@ -138,6 +138,9 @@ impl<'a> Session<'a> {
     fn begin_phase(&mut self, index: usize) -> Result<()> {
         self.watch = Watch::default();
         self.trainer.begin_phase(index)?;
+        if self.next.1 == 0 {
+            self.trainer.take_average(index)?;
+        }
         if !self.writes() {
             return Ok(());
         }
@@ -239,7 +242,7 @@ impl<'a> Session<'a> {
             report(&row);
         }
         self.keep_best(&self.setup.experiment.phases[index], step, &values)?;
-        self.share_scores()?;
+        self.share_scores(index, step)?;
         self.keep_due(index, step + 1)?;
         if self.is_stopped()? {
             let path = self.interrupt()?;
@@ -264,8 +267,9 @@ impl<'a> Session<'a> {
     }
 
     /// Tells every rank what the first has found in its validations, on which the learning rate may depend.
-    fn share_scores(&mut self) -> Result<()> {
-        let (Some(group), Some(_)) = (&self.setup.group, &self.setup.experiment.validation) else { return Ok(()) };
+    fn share_scores(&mut self, index: usize, step: u64) -> Result<()> {
+        let (Some(group), true) = (&self.setup.group, self.validates(index, step)) else { return Ok(()) };
+        group.meet()?; // a validation may take longer than a collective
         let count = Tensor::from(self.scores.len() as i64);
         group.broadcast(&[count.shallow_clone()])?;
         self.scores.resize(count.int64_value(&[]) as usize, 0.0);
