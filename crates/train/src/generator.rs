@@ -67,7 +67,7 @@ impl Trainer<'_> {
     }
 
     /// The networks that the generator's step computes with, its own first.
-    fn stores(&self, phase: &Phase) -> Vec<&Store> {
+    pub(crate) fn stores(&self, phase: &Phase) -> Vec<&Store> {
         let own = self.networks.trainees[&phase.network].model.store();
         std::iter::once(own).chain(self.networks.critic.iter().map(|critic| critic.network.store())).collect()
     }
