@@ -140,7 +140,6 @@ fn losses_of_pictures_and_their_gradients_are_pytorchs() {
     let (sr, hr, ema) = (golden.tensor("sr"), golden.tensor("hr"), golden.tensor("ema"));
     let (features, network) = (Features::new(Net::Vgg19, Device::Cpu), network());
     fill(features.store());
-    let vgg = Perception { features: &features, kind: Kind::Float };
     let judged = |pictures: &Tensor| {
         let (logits, features) = network.forward_with_features(pictures, true);
         Judged { logits, features }
@@ -150,9 +149,9 @@ fn losses_of_pictures_and_their_gradients_are_pytorchs() {
         let losses = losses(text);
         found.extend(losses.of_pictures().chain(losses.of_judgement()).map(|loss| loss.name().to_owned()));
         check(&golden, name, &sr, |sr| {
-            let judgement = Judgement { fake: judged(sr), real: Some(tch::no_grad(|| judged(&hr))) };
-            let vgg = Some(vgg);
-            let inputs = Inputs { sr, hr: &hr, sr_average: Some(&ema), vgg, judgement: Some(&judgement) };
+            let judgement = Judgement { fake: judged(sr), real: Some(tch::no_grad(|| judged(&hr))), ranks: None };
+            let vgg = Perception::new(&features, Kind::Float, losses.features(), [sr, &hr]).unwrap();
+            let inputs = Inputs { sr, hr: &hr, sr_average: Some(&ema), vgg: Some(&vgg), judgement: Some(&judgement) };
             value(&losses, &inputs)
         });
     }
@@ -171,13 +170,13 @@ fn adversarial_losses_and_their_gradients_are_pytorchs() {
         let name = if relative { format!("{form}_relative") } else { form.to_owned() };
         let judged = |logits: &Tensor| Judged { logits: logits.shallow_clone(), features: vec![] };
         check(&golden, &format!("generator_{name}_fake"), &fake, |fake| {
-            let judgement = Judgement { fake: judged(fake), real: Some(judged(&real)) };
+            let judgement = Judgement { fake: judged(fake), real: Some(judged(&real)), ranks: None };
             value(&losses, &Inputs { judgement: Some(&judgement), ..Inputs::of_pictures(fake, &real) })
         });
         let config = losses.adversarial.unwrap();
-        let of_real = |real: &Tensor| config.discriminator(real, &fake).value;
+        let of_real = |real: &Tensor| config.discriminator(real, &fake, None).value;
         check(&golden, &format!("discriminator_{name}_real"), &real, of_real);
-        let of_fake = |fake: &Tensor| config.discriminator(&real, fake).value;
+        let of_fake = |fake: &Tensor| config.discriminator(&real, fake, None).value;
         check(&golden, &format!("discriminator_{name}_fake"), &fake, of_fake);
     }
 }

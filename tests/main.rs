@@ -1,6 +1,7 @@
 //! Everything that crosses crates, in one binary: the command line, whole runs, goldens, Python.
 
 mod arrows; // the crates' dependencies are those of the plan
+mod average; // phases that begin with averaged weights
 mod bad_input; // what a user can get wrong
 mod bench; // plans of networks, and how long they take
 mod browser; // a headless Chromium

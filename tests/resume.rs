@@ -43,7 +43,7 @@ fn start(scratch: &Scratch, arguments: &str) -> Child {
 }
 
 /// The checkpoints' bytes, and what the log says of each step but for what depends on the clock and the machine.
-fn outcome(scratch: &Scratch, run: &str) -> (BTreeMap<String, Vec<u8>>, Vec<Value>) {
+pub fn outcome(scratch: &Scratch, run: &str) -> (BTreeMap<String, Vec<u8>>, Vec<Value>) {
     let files = scratch.files(&format!("{run}/checkpoints"));
     let bytes = |file: &String| std::fs::read(scratch.path(file)).unwrap();
     let named = |file: &String| file.trim_start_matches(run).to_owned();

@@ -115,10 +115,7 @@ pub struct Finished {
 impl Finished {
     /// Runs a command to its end.
     pub fn of(command: &mut Command) -> Self {
-        let output = command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let Output { status, stdout, stderr } = output;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Finished { success: status.success(), status: status.code(), stdout: text(stdout), stderr: text(stderr) }
+        command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")).into()
     }
 
     /// Demands success; what was printed.
@@ -134,6 +131,13 @@ impl Finished {
         for part in parts {
             assert!(self.stderr.contains(part), "`{part}` is not in:\n{}", self.stderr);
         }
+    }
+}
+
+impl From<Output> for Finished {
+    fn from(Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Finished { success: status.success(), status: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 }
 

@@ -61,7 +61,7 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
         check_start(experiment, out)?;
     }
     let networks = Networks::new(experiment, at)?;
-    networks.notices().iter().for_each(|notice| eprintln!("notice: {notice}"));
+    experiment.notices().iter().chain(&networks.notices()).for_each(|notice| eprintln!("notice: {notice}"));
     let vgg = open_vgg(experiment, at)?;
     let mut manifest = describe(experiment, device, at, &train, &test, vgg.as_ref(), &networks);
     let of_own = own.as_deref().zip(experiment.data.validation.as_ref());
@@ -123,7 +123,7 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
 /// The ranks that a launcher has started to train together, where it has, and the device of this one. All must have been
 /// given the same experiment.
 fn join(device: Device, experiment: &Experiment) -> Result<(Device, Option<ProcessGroup>)> {
-    /// Of a collective; the longest wait is for the first rank's validation.
+    /// Of a collective; the longest wait is for a rank that reads its pictures.
     const LIMIT: Duration = Duration::from_secs(1800);
     let Some(group) = ProcessGroup::from_env(device, LIMIT)? else { return Ok((device, None)) };
     group.check_equal("the experiment", &experiment.to_toml()?)?;
@@ -276,7 +276,7 @@ fn describe(
     vgg: Option<&OpenVgg>,
     networks: &Networks,
 ) -> Manifest {
-    let mut notices = networks.notices();
+    let mut notices = [experiment.notices(), networks.notices()].concat();
     notices.extend(vgg.and_then(|vgg| vgg.notice.clone()).filter(|notice| !notices.contains(notice)));
     Manifest {
         experiment: experiment.name.clone(),

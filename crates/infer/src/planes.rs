@@ -23,7 +23,7 @@ impl Alpha {
     /// stay so, and need no network.
     pub(crate) fn of(self, pixels: &[f32], planes: usize, area: usize) -> Self {
         let mut opacity = pixels.chunks_exact(area).skip(planes - 1).step_by(planes).flatten();
-        if planes % 2 == 0 && opacity.any(|opacity| *opacity < 1.0) { self } else { Alpha::Bicubic }
+        if planes.is_multiple_of(2) && opacity.any(|opacity| *opacity < 1.0) { self } else { Alpha::Bicubic }
     }
 }
 

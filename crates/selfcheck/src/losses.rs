@@ -26,8 +26,8 @@ const LOSSES: [(&str, Kind, Variable, Loss); 9] = [
     ("content_conv5_4_mse", Double, Sr, |x, given| content(x, given, "conv5_4", Distance::Mse)),
     ("adversarial_non_saturating", Float, Fake, |z, _| adversarial(z, Form::NonSaturating)),
     ("adversarial_saturating", Float, Fake, |z, _| adversarial(z, Form::Saturating)),
-    ("discriminator_fake", Float, Fake, |z, given| Ok(critic().discriminator(&given.real, z).value)),
-    ("discriminator_real", Float, Real, |z, given| Ok(critic().discriminator(z, &given.fake).value)),
+    ("discriminator_fake", Float, Fake, |z, given| Ok(critic().discriminator(&given.real, z, None).value)),
+    ("discriminator_real", Float, Real, |z, given| Ok(critic().discriminator(z, &given.fake, None).value)),
 ];
 
 #[derive(Clone, Copy)]
@@ -100,12 +100,13 @@ fn content(x: &Tensor, given: &Given, layer: &str, distance: Distance) -> Result
     let config = content::Config { weight: 1.0, distance, layers, imagenet_normalization: true };
     let vgg = vgg19(x.device())?;
     vgg.store().parameters().iter_mut().for_each(|weights| weights.set_data(&weights.to_kind(x.kind())));
-    let vgg = Perception { features: &vgg, kind: Kind::Float };
-    config.value(&Inputs { vgg: Some(vgg), ..Inputs::of_pictures(x, &given.hr) })
+    let vgg = Perception::new(&vgg, Kind::Float, [(layer, true)], [x, &given.hr])?;
+    config.value(&Inputs { vgg: Some(&vgg), ..Inputs::of_pictures(x, &given.hr) })
 }
 
 fn adversarial(z: &Tensor, form: Form) -> Result<Tensor> {
-    let judgement = Judgement { fake: Judged { logits: z.shallow_clone(), features: Vec::new() }, real: None };
+    let judgement =
+        Judgement { fake: Judged { logits: z.shallow_clone(), features: Vec::new() }, real: None, ranks: None };
     let config = adversarial::Config { form, ..critic() };
     config.value(&Inputs { judgement: Some(&judgement), ..Inputs::of_pictures(z, z) })
 }

@@ -51,7 +51,7 @@ struct Joined {
 impl ProcessGroup {
     /// Joins the run that the launcher's variables `RANK`, `WORLD_SIZE`, `MASTER_ADDR` and `MASTER_PORT` tell of, and
     /// waits for all its ranks, 5 minutes or `limit` at most; none when there is no `WORLD_SIZE`. `limit` bounds every
-    /// collective from then on: let it be longer than what one rank does alone, such as validation.
+    /// collective from then on; before one that follows what a rank does alone for long, let all [`ProcessGroup::meet`].
     ///
     /// The store by which ranks meet is torchrun's where `TORCHELASTIC_USE_AGENT_STORE` is `True`, else rank 0 serves it.
     /// `GLOO_SOCKET_IFNAME` names the network interface, by default that of the host's name. On a GPU `LOCAL_RANK` chooses
@@ -131,6 +131,24 @@ impl ProcessGroup {
     /// A lost rank.
     pub fn barrier(&self) -> Result<(), ProcessGroupError> {
         self.run("waiting for all ranks", || self.0.group.barrier())
+    }
+
+    /// Waits for every rank, however long one takes, while each gives signs of life: after what one rank does alone, such as
+    /// a validation, for which the time limit of collectives may be too short. Signs of life come from a thread of its own:
+    /// a rank that hangs is waited for.
+    ///
+    /// # Errors
+    /// A lost rank.
+    pub fn meet(&self) -> Result<(), ProcessGroupError> {
+        let lost = |peers, reason| {
+            let Joined { rank, size, .. } = *self.0;
+            Err(ProcessGroupError::Collective { what: "waiting for all ranks", rank, size, peers, reason })
+        };
+        match self.0.pulse.meet() {
+            Ok(None) => Ok(()),
+            Ok(Some(peers)) => lost(peers, "not all ranks came".into()),
+            Err(error) => lost(Peers::StoreLost { agent: self.0.agent_serves }, first_line(&error)),
+        }
     }
 
     /// Compares a value (by its hash of 64 bits) over every rank, `what` naming it: `experiment`, say.

@@ -1,6 +1,8 @@
 //! What a forward pass changes in a network beside its gradient: the statistics of batch norm, the vectors of spectral norm.
 
 use abbe_models::Store;
+use abbe_torch::ProcessGroup;
+use anyhow::Result;
 use tch::{Kind, Tensor};
 
 /// Buffers of networks as they were before a step. A step that is left out must leave them so too: one batch that is not
@@ -24,6 +26,20 @@ impl Buffers {
         let left_out = left_out.to_kind(Kind::Bool);
         tch::no_grad(|| self.0.iter_mut().for_each(|(kept, buffer)| buffer.copy_(&kept.where_self(&left_out, buffer))));
     }
+}
+
+/// Gives every rank the buffers of the first, as PyTorch's `DistributedDataParallel` does before a forward pass
+/// (`broadcast_buffers`): those of batch norm follow each rank's own pictures where they are not synchronised, and the first
+/// rank's are the ones that are kept.
+///
+/// # Errors
+/// A lost rank.
+pub(crate) fn share<'a>(group: &ProcessGroup, stores: impl IntoIterator<Item = &'a Store>) -> Result<()> {
+    let buffers: Vec<Tensor> = stores.into_iter().flat_map(Store::buffers).collect();
+    if !buffers.is_empty() {
+        group.broadcast(&buffers)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl Critic {
         let real = losses.compares_judgements().then(|| tch::no_grad(|| judged(hr))).transpose();
         let fake = judged(sr);
         weights.iter().for_each(|weight| drop(weight.set_requires_grad(true)));
-        Ok(Judgement { fake: fake?, real: real? })
+        Ok(Judgement { fake: fake?, real: real?, ranks: self.ranks.clone() })
     }
 
     /// One step towards telling HR from SR.
@@ -113,7 +113,7 @@ impl Critic {
             };
             let made = graph.run(self, [&part.real, sr], |critic| critic.reach(whole), work)?;
             mean.add(&made.terms)?;
-            answers.add(&config, &made.tensors);
+            answers.add(&config, &made.tensors, of.group);
             norm = made.norm;
             first += sr.size()[0];
         }
@@ -208,7 +208,7 @@ impl Critic {
         let judge = |pictures: &Tensor| abbe_torch::autocast(pictures.device(), kind, || plain(pictures));
         let (hr, sr) = (hr.detach().set_requires_grad(r1.is_some()), sr.detach());
         let (real, fake) = (judge(&hr)?.to_kind(Kind::Float), judge(&sr)?.to_kind(Kind::Float));
-        let mut terms = vec![config.discriminator(&real, &fake)];
+        let mut terms = vec![config.discriminator(&real, &fake, self.ranks.as_ref())];
         if let Some(penalty) = training.gradient_penalty {
             terms.push(penalty.term(plain, &hr, &sr, &shares.to_device(hr.device()))?);
         }
@@ -230,11 +230,11 @@ struct Answers {
 
 impl Answers {
     /// Adds those of the logits of HR and SR.
-    fn add(&mut self, config: &adversarial::Config, logits: &[Tensor]) {
+    fn add(&mut self, config: &adversarial::Config, logits: &[Tensor], ranks: Option<&ProcessGroup>) {
         let [real, fake] = logits else { return };
         self.real += config.answer(real);
         self.fake += config.answer(fake);
-        self.right += config.right(real, fake);
+        self.right += config.right(real, fake, ranks);
         self.parts += 1.0;
     }
 

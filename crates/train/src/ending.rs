@@ -44,7 +44,7 @@ impl Session<'_> {
                 return Err(self.rescue(error));
             }
         }
-        self.share_scores()?;
+        self.share_scores(index, step)?;
         if self.unfinished.is_none() {
             self.keep_due(index, step + 1)?;
         }
@@ -89,8 +89,9 @@ impl Session<'_> {
     }
 
     /// Tells every rank what the first has found in its validations, on which the learning rate may depend.
-    fn share_scores(&mut self) -> Result<()> {
-        let (Some(group), Some(_)) = (&self.setup.group, &self.setup.experiment.validation) else { return Ok(()) };
+    fn share_scores(&mut self, index: usize, step: u64) -> Result<()> {
+        let (Some(group), true) = (&self.setup.group, self.validates(index, step)) else { return Ok(()) };
+        group.meet()?; // a validation may take longer than a collective
         let count = Tensor::from(self.scores.len() as i64);
         group.broadcast(&[count.shallow_clone()])?;
         self.scores.resize(count.int64_value(&[]) as usize, 0.0);

@@ -91,12 +91,18 @@ impl Trainer<'_> {
     /// What the generator's step computes with and changes.
     fn reach(&self, phase: &Phase, whole: bool) -> Reach {
         let trainee = &self.networks.trainees[&phase.network];
-        let others: Vec<&Store> = self.networks.critic.iter().map(|critic| critic.network.store()).collect();
-        let reach = Reach::of(trainee.model.store(), &others);
+        let (own, others) = (trainee.model.store(), &self.stores(phase)[1..]);
+        let reach = Reach::of(own, others);
         match whole {
             true => reach.with_update(&trainee.descent.optimizer, trainee.ema.as_ref()),
             false => reach,
         }
+    }
+
+    /// The networks that the generator's step computes with, its own first.
+    pub(crate) fn stores(&self, phase: &Phase) -> Vec<&Store> {
+        let own = self.networks.trainees[&phase.network].model.store();
+        std::iter::once(own).chain(self.networks.critic.iter().map(|critic| critic.network.store())).collect()
     }
 
     /// What the step changes of the network and, by its judgement, of the discriminator, where the step may be left out.

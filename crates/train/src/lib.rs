@@ -38,8 +38,8 @@ pub use batches::Batch;
 pub use bench::{Timing, time_steps};
 pub use descent::Descent;
 pub use experiment::{
-    Data, DiscriminatorTraining, Experiment, Group, Length, Losses, NonFinite, OptimizerConfig, Phase, Precision,
-    Pretrained, Progress, Resume, Rise, Schedule, Start, Throttle, Vgg, WarmUp, Weights,
+    Begin, Data, DiscriminatorTraining, Experiment, Group, Length, Losses, NonFinite, OptimizerConfig, Phase,
+    Precision, Pretrained, Progress, Resume, Rise, Schedule, Start, Throttle, Vgg, WarmUp, Weights,
 };
 pub use networks::{Critic, Networks, Trainee};
 pub use numbers::Numbers;

@@ -1,13 +1,14 @@
 //! The networks that an experiment trains, each with its optimiser and with what it begins with.
 
 use abbe_models::{CriticModel, SrModel, Store};
+use abbe_torch::ProcessGroup;
 use anyhow::{Context, Result, ensure};
 use indexmap::{IndexMap, IndexSet};
 use tch::{Device, Tensor};
 
 use crate::descent::Descent;
 use crate::ema::Ema;
-use crate::experiment::{Experiment, Phase, Precision};
+use crate::experiment::{Begin, Experiment, Phase, Precision};
 use crate::optimizer::Optimizer;
 use crate::pattern;
 use crate::pretrained::{self, Origin};
@@ -38,6 +39,8 @@ pub struct Critic {
     pub network: Box<dyn CriticModel>,
     /// Its way down.
     pub descent: Descent,
+    /// The ranks whose answers a relativistic average is taken over.
+    pub(crate) ranks: Option<ProcessGroup>,
     /// The running mean of its loss, where it is held back by that.
     pub(crate) mean_loss: Option<f64>,
     /// What it begins with.
@@ -109,6 +112,17 @@ impl Trainee {
         }
     }
 
+    /// Takes the average of its weights as its weights where the phase wants that. Its optimiser begins anew then: what it
+    /// knows is of the weights that are left behind.
+    pub(crate) fn take_average(&mut self, phase: &Phase) -> Result<()> {
+        let (Begin::Average, Some(ema)) = (phase.begin, &self.ema) else { return Ok(()) };
+        let (own, average) = (self.model.store(), ema.model().store());
+        let tensors = |store: &Store| store.parameters().into_iter().chain(store.buffers()).collect::<Vec<_>>();
+        tch::no_grad(|| tensors(own).iter_mut().zip(&tensors(average)).for_each(|(own, average)| own.copy_(average)));
+        self.descent.optimizer = Optimizer::new(&phase.optimizer, &phase.groups, own)?;
+        Ok(())
+    }
+
     /// SR for `lr` as the losses of the phase see it, float32.
     ///
     /// # Errors
@@ -154,7 +168,7 @@ impl Critic {
             }
             None => Origin::random(experiment.seed),
         };
-        Ok(Some(Critic { network, descent: Descent::new(optimizer), mean_loss: None, origin }))
+        Ok(Some(Critic { network, descent: Descent::new(optimizer), ranks: None, mean_loss: None, origin }))
     }
 
     /// Gets ready for a phase that trains it.

@@ -147,6 +147,9 @@ impl<'a> Session<'a> {
 
     /// Begins the log where it has not begun, what TensorBoard shows of a phase, and the phase's optimisers.
     fn begin_phase(&mut self, index: usize) -> Result<()> {
+        if self.next.1 == 0 {
+            self.trainer.take_average(index)?;
+        }
         self.trainer.begin_phase(index)?;
         if !self.writes() {
             return Ok(());

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use tch::{Cuda, Tensor};
 
 use crate::batches::Batch;
+use crate::buffers;
 use crate::experiment::{Experiment, Phase, Precision, Progress};
 use crate::health;
 use crate::loss::{Inputs, Perception, Terms};
@@ -59,6 +60,7 @@ impl<'a> Trainer<'a> {
         let trainees = networks.trainees.values_mut().map(|trainee| &mut trainee.descent);
         let critic = networks.critic.iter_mut().map(|critic| &mut critic.descent);
         trainees.chain(critic).for_each(|descent| descent.prepare(precision));
+        networks.critic.iter_mut().for_each(|critic| critic.ranks = group.clone());
         Ok(Trainer { experiment, networks, vgg, group, precision, graphs: Graphs::default() })
     }
 
@@ -81,6 +83,15 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
+    /// Lets the phase with this index begin with the average of its network where it wants that: once, before its first step.
+    ///
+    /// # Errors
+    /// Those of [`Optimizer::new`](crate::optimizer::Optimizer::new).
+    pub(crate) fn take_average(&mut self, index: usize) -> Result<()> {
+        let phase = &self.experiment.phases[index];
+        self.networks.trainees[&phase.network].take_average(phase)
+    }
+
     /// The number of this rank among the ranks, and theirs.
     pub(crate) fn rank(&self) -> (i64, i64) {
         self.group.as_ref().map_or((0, 1), |group| (group.rank() as i64, group.size() as i64))
@@ -92,6 +103,10 @@ impl<'a> Trainer<'a> {
     /// A loss or gradient that is not finite, where the experiment does not let it pass; what libtorch says.
     pub fn step(&mut self, index: usize, at: At, batch: &Batch) -> Result<Numbers> {
         let phase = &self.experiment.phases[index];
+        if let Some(group) = &self.group {
+            let average = self.networks.trainees[&phase.network].ema.iter().map(|ema| ema.model().store());
+            buffers::share(group, self.stores(phase).into_iter().chain(average))?;
+        }
         let parts = batch.parts(phase.accumulate);
         let step = at.progress.step;
         let mut numbers = Numbers { lr: phase.rate(at.progress), ..Numbers::default() };
@@ -113,10 +128,10 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// A VGG layer that does not exist, a picture too small for it.
     pub(crate) fn terms(&self, phase: &Phase, batch: &Batch, sr: &Tensor, train: bool) -> Result<Terms> {
-        let kind = self.precision.of_vgg();
-        let vgg = self.vgg.as_ref().map(|features| Perception { features, kind });
+        let (kind, wanted) = (self.precision.of_vgg(), phase.loss.features());
+        let vgg = self.vgg.as_ref().map(|vgg| Perception::new(vgg, kind, wanted, [sr, &batch.hr])).transpose()?;
         let average = phase.loss.ldl.is_some().then(|| self.average(phase, &batch.lr)).transpose()?;
-        let inputs = Inputs { sr, hr: &batch.hr, sr_average: average.as_ref(), vgg, judgement: None };
+        let inputs = Inputs { sr, hr: &batch.hr, sr_average: average.as_ref(), vgg: vgg.as_ref(), judgement: None };
         let mut terms: Vec<_> = phase.loss.of_pictures().map(|loss| loss.term(&inputs)).collect::<Result<_>>()?;
         if let (Some(critic), Some(_)) = (&self.networks.critic, &phase.discriminator) {
             let judgement = critic.judge(&phase.loss, sr, &batch.real, train, self.precision)?;

@@ -43,18 +43,22 @@ impl Session<'_> {
     /// # Errors
     /// Those of [`Validator::measure`]; memory that is too small for it.
     pub(crate) fn validate(&mut self, index: usize, step: u64) -> Result<Option<Measured>> {
-        let (experiment, last) = (self.setup.experiment, self.steps(index) - 1);
-        let (Some(config), Some(validator)) = (&experiment.validation, &mut self.setup.validator) else {
+        let (experiment, validates) = (self.setup.experiment, self.validates(index, step));
+        let Some(validator) = self.setup.validator.as_mut().filter(|_| validates) else {
             return Ok(Some(Measured::default()));
         };
-        let every = experiment.steps_of(config.every, self.setup.sampler.pictures());
-        if !(step + 1).is_multiple_of(every) && step != last {
-            return Ok(Some(Measured::default()));
-        }
         let trainee = &self.trainer.networks.trainees[&experiment.phases[index].network];
-        let model = trainee.ema.as_ref().filter(|_| config.ema).map_or(trainee.model.as_ref(), Ema::model);
+        let of_average = experiment.validation.as_ref().is_some_and(|config| config.ema);
+        let model = trainee.ema.as_ref().filter(|_| of_average).map_or(trainee.model.as_ref(), Ema::model);
         let measured = check::in_memory(|| (validator.measure)(model));
         measured.unwrap_or_else(|| Err(too_large())).with_context(|| format!("in the validation after step {step}"))
+    }
+
+    /// Whether the network of a phase is measured after this step: by the first of the ranks.
+    pub(crate) fn validates(&self, index: usize, step: u64) -> bool {
+        let Some(config) = &self.setup.experiment.validation else { return false };
+        let every = self.setup.experiment.steps_of(config.every, self.setup.sampler.pictures());
+        (step + 1).is_multiple_of(every) || step + 1 == self.steps(index)
     }
 
     /// Keeps the network of a phase as its best, if these values are there and say so. Of equal ones the first is kept; a

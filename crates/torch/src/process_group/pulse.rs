@@ -1,7 +1,7 @@
 //! Signs of life. Each rank counts up a number of its own in the store all ranks share; a rank whose number stands still
 //! is lost. A rank that leaves says so.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, park_timeout};
@@ -17,6 +17,8 @@ use super::ffi::Store;
 const BEAT: Duration = Duration::from_millis(500);
 /// How long a rank is without a sign before it counts as lost.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How often all ranks together have come to where they meet.
+const MET: &str = "met";
 
 /// The signs of this rank, given by a thread of its own until it is dropped.
 pub(super) struct Pulse {
@@ -26,6 +28,7 @@ pub(super) struct Pulse {
     serves: bool,
     /// Those that are known to be.
     lost: RefCell<Vec<usize>>,
+    meetings: Cell<i64>,
     stop: Arc<AtomicBool>,
     beating: Option<JoinHandle<()>>,
 }
@@ -43,15 +46,39 @@ impl Pulse {
                 park_timeout(BEAT);
             }
         })?;
-        let (serves, lost) = (environment.serves(), RefCell::default());
-        Ok(Pulse { store, rank, size, serves, lost, stop, beating: Some(beating) })
+        let (serves, lost, meetings) = (environment.serves(), RefCell::default(), Cell::default());
+        Ok(Pulse { store, rank, size, serves, lost, meetings, stop, beating: Some(beating) })
     }
 
     /// What has become of the other ranks; takes `PATIENCE`.
     pub fn others(&self) -> Result<Peers, TchError> {
+        Ok(self.watch(|| Ok(false))?.unwrap_or(Peers::Lost { silent: Vec::new(), ended: Vec::new() }))
+    }
+
+    /// Waits until all ranks have come here as often as this one, for as long as all give signs of life; where they do not,
+    /// what has become of them.
+    pub fn meet(&self) -> Result<Option<Peers>, TchError> {
+        self.meetings.set(self.meetings.get() + 1);
+        let all = self.meetings.get() * self.size as i64; // nobody comes a second time before all have come once
+        self.store.add(MET, 1)?;
+        loop {
+            match self.watch(|| Ok(self.store.add(MET, 0)? >= all))? {
+                Some(Peers::Lost { silent, ended }) if silent.is_empty() && ended.is_empty() => {}
+                ended => return Ok(ended),
+            }
+        }
+    }
+
+    /// What has become of the other ranks in the `PATIENCE` that this takes; nothing as soon as it is `over`.
+    fn watch(&self, over: impl Fn() -> Result<bool, TchError>) -> Result<Option<Peers>, TchError> {
         let count = || self.other_ranks().map(|rank| self.store.add(&alive(rank), 0)).collect::<Result<Vec<_>, _>>();
-        let before = count()?;
-        std::thread::sleep(PATIENCE);
+        let (before, end) = (count()?, Instant::now() + PATIENCE);
+        while Instant::now() < end {
+            if over()? {
+                return Ok(None);
+            }
+            std::thread::sleep(BEAT / 50);
+        }
         let (mut silent, mut ended) = (Vec::new(), Vec::new());
         for ((rank, before), after) in self.other_ranks().zip(before).zip(count()?) {
             match self.store.add(&left(rank), 0)? {
@@ -60,8 +87,11 @@ impl Pulse {
                 _ => ended.push(rank),
             }
         }
+        if over()? {
+            return Ok(None); // who left may have come first
+        }
         self.lost.replace(silent.clone());
-        Ok(Peers::Lost { silent, ended })
+        Ok(Some(Peers::Lost { silent, ended }))
     }
 
     fn other_ranks(&self) -> impl Iterator<Item = usize> {

@@ -9,10 +9,10 @@ const CHILD: &str = "ABBE_TEST_IS_A_RANK";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// In a rank: does `work` and gives nothing. In the test: both ranks when they have ended.
-fn two_ranks(test: &str, work: impl FnOnce(ProcessGroup)) -> Option<Vec<Output>> {
+fn two_ranks(test: &str, limit: Duration, work: impl FnOnce(ProcessGroup)) -> Option<Vec<Output>> {
     if std::env::var_os(CHILD).is_some() {
         tch::set_num_threads(1);
-        work(ProcessGroup::from_env(Device::Cpu, LIMIT).unwrap().unwrap());
+        work(ProcessGroup::from_env(Device::Cpu, limit).unwrap().unwrap());
         return None;
     }
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -37,7 +37,12 @@ fn start(test: &str, rank: usize, port: u16) -> Child {
 
 /// Both ranks do `work` to its end.
 fn both(test: &str, work: impl FnOnce(ProcessGroup)) {
-    for rank in two_ranks(test, work).into_iter().flatten() {
+    both_within(test, LIMIT, work);
+}
+
+/// The same with this limit of time.
+fn both_within(test: &str, limit: Duration, work: impl FnOnce(ProcessGroup)) {
+    for rank in two_ranks(test, limit, work).into_iter().flatten() {
         assert!(rank.status.success(), "{}", String::from_utf8_lossy(&rank.stderr));
     }
 }
@@ -152,7 +157,7 @@ fn one_goes(
     fails: fn(&ProcessGroup, &Reducer, &Tensor) -> Result<(), ProcessGroupError>,
     expected: &str,
 ) {
-    let ranks = two_ranks(test, |group| {
+    let ranks = two_ranks(test, LIMIT, |group| {
         let one = Tensor::from(1.0f32).set_requires_grad(true);
         let reducer = Reducer::new(&group, &[one.shallow_clone()]).unwrap();
         reducer.backward(&(&one * 2.0)).unwrap();
@@ -185,6 +190,27 @@ fn a_lost_rank_0_that_served_the_store_is_named() {
     let expected = "waiting for all ranks failed on rank 1 of 2: rank 0 is lost";
     let fails = |group: &ProcessGroup, _: &Reducer, _: &Tensor| group.barrier();
     one_goes("a_lost_rank_0_that_served_the_store_is_named", 0, dies, fails, expected);
+}
+
+#[test]
+fn ranks_meet_after_longer_than_the_limit_and_collectives_go_on() {
+    let limit = Duration::from_secs(8);
+    both_within("ranks_meet_after_longer_than_the_limit_and_collectives_go_on", limit, |group| {
+        for late in [0, 1] {
+            if group.rank() == late {
+                std::thread::sleep(limit + Duration::from_secs(1)); // which a barrier would not bear
+            }
+            group.meet().unwrap();
+            group.barrier().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_lost_rank_is_named_where_ranks_meet() {
+    let expected = "waiting for all ranks failed on rank 0 of 2: rank 1 is lost";
+    let fails = |group: &ProcessGroup, _: &Reducer, _: &Tensor| group.meet();
+    one_goes("a_lost_rank_is_named_where_ranks_meet", 1, dies, fails, expected);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Experiment, Phase};
 use crate::loss::{
-    Loss, adversarial, content, feature_matching, focal_frequency, frequency, histogram, ldl, pixel, ssim, style,
-    total_variation,
+    Feature, Loss, adversarial, content, feature_matching, focal_frequency, frequency, histogram, ldl, pixel, ssim,
+    style, total_variation,
 };
 
 /// The generator's loss terms; one that is absent is not computed.
@@ -74,6 +74,15 @@ impl Losses {
         let content = self.content.as_ref().map(|config| ("content", &config.layers));
         let style = self.style.as_ref().map(|config| ("style", &config.layers));
         content.into_iter().chain(style)
+    }
+
+    /// What VGG is asked for, for all of them together.
+    pub fn features(&self) -> impl Iterator<Item = Feature<'_>> {
+        let content = self.content.iter().map(|config| (&config.layers, config.imagenet_normalization));
+        let style = self.style.iter().map(|config| (&config.layers, config.imagenet_normalization));
+        content
+            .chain(style)
+            .flat_map(|(layers, normalized)| layers.keys().map(move |layer| (layer.as_str(), normalized)))
     }
 
     /// Checks every number, and that what the losses need is there.
@@ -162,12 +171,12 @@ adversarial = { weight = 1.0, form = "hinge", relativistic_average = true }
             logits: pictures.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float),
             features: vec![pictures.square()],
         };
-        let judgement = Judgement { fake: judged(&sr), real: Some(judged(&hr)) };
+        let judgement = Judgement { fake: judged(&sr), real: Some(judged(&hr)), ranks: None };
         let average = hr.copy();
-        let vgg = Perception { features: &vgg, kind: Kind::Float };
-        let inputs =
-            Inputs { sr: &sr, hr: &hr, sr_average: Some(&average), vgg: Some(vgg), judgement: Some(&judgement) };
         let losses = all();
+        let vgg = Perception::new(&vgg, Kind::Float, losses.features(), [&sr, &hr]).unwrap();
+        let inputs =
+            Inputs { sr: &sr, hr: &hr, sr_average: Some(&average), vgg: Some(&vgg), judgement: Some(&judgement) };
         for loss in losses.of_pictures().chain(losses.of_judgement()) {
             let term = loss.term(&inputs).unwrap();
             let gradient = Tensor::run_backward(&[&term.value], &[&sr], true, false).remove(0);

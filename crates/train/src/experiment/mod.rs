@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 pub use discriminator_training::{DiscriminatorTraining, Throttle};
 pub use losses::Losses;
 pub use optimizer::{Group, OptimizerConfig};
-pub use phase::{Length, Phase};
+pub use phase::{Begin, Length, Phase};
 pub use policy::{NonFinite, Resume};
 pub use precision::Precision;
 pub use schedule::{Progress, Rise, Schedule, WarmUp};
@@ -247,6 +247,11 @@ impl Experiment {
             Length::Steps(steps) => steps,
             Length::Epochs(epochs) => epochs * self.steps_per_epoch(pictures),
         }
+    }
+
+    /// What whoever runs it should know of how its keys go together.
+    pub fn notices(&self) -> Vec<String> {
+        self.phases.iter().filter_map(|phase| phase.notice(self)).collect()
     }
 
     fn validate(&self) -> Result<()> {

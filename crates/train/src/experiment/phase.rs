@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::optimizer::{Group, OptimizerConfig};
 use super::schedule::{Schedule, WarmUp};
-use super::{DiscriminatorTraining, Losses};
+use super::{DiscriminatorTraining, Experiment, Losses};
 use crate::clip::Clip;
 
 /// A stretch of training. It goes on from where an earlier phase left the same network and, if that is of the same kind and
@@ -17,6 +17,9 @@ pub struct Phase {
     pub name: String,
     /// The network that it trains, a key of `networks`.
     pub network: String,
+    /// What its network begins with; where it is left out, what the phase before it left.
+    #[serde(default, skip_serializing_if = "Begin::is_network")]
+    pub begin: Begin,
     /// How long it lasts.
     pub length: Length,
     /// Of the network.
@@ -56,6 +59,55 @@ fn is_one(count: &usize) -> bool {
     *count == 1
 }
 
+/// What a phase begins with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Begin {
+    /// The weights that its network has.
+    #[default]
+    Network,
+    /// The average of its network's weights (`ema`) over the phases before; its optimiser begins anew. As Real-ESRGAN, whose
+    /// adversarial training starts from the averaged weights of Real-ESRNet.
+    Average,
+}
+
+impl Begin {
+    fn is_network(&self) -> bool {
+        *self == Self::Network
+    }
+}
+
+impl Phase {
+    /// Checks that there is an average to begin with where it is wanted.
+    pub(super) fn check_begin(&self, experiment: &Experiment) -> Result<()> {
+        let name = &self.network;
+        let is_kept = experiment.ema.contains_key(name);
+        ensure!(
+            self.begin == Begin::Network || is_kept,
+            "begin: no average of `{name}` is kept to begin with: expected `ema.{name}`"
+        );
+        let first = experiment.phases.iter().find(|phase| phase.network == *name);
+        ensure!(
+            self.begin == Begin::Network || first.is_some_and(|first| first.name != self.name),
+            "begin: no earlier phase trains `{name}`, so that there is no average yet"
+        );
+        Ok(())
+    }
+
+    /// What whoever runs it should know.
+    pub(super) fn notice(&self, experiment: &Experiment) -> Option<String> {
+        let relative = self.loss.adversarial.is_some_and(|config| config.relativistic_average);
+        (relative && self.accumulate > 1).then(|| {
+            format!(
+                "phase `{}`: with `accumulate` the means of `relativistic_average` are those of each part of {} patches, not of \
+                 the whole batch",
+                self.name,
+                experiment.data.batch / self.accumulate
+            )
+        })
+    }
+}
+
 /// How long a phase lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -71,5 +123,24 @@ impl Length {
         let (Self::Epochs(length) | Self::Steps(length)) = self;
         ensure!((1..=1_000_000_000).contains(&length), "expected 1 to 1000000000, found {length}");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_parts_of_a_batch_change_is_said() {
+        let text = include_str!("../../../../experiments/esrgan.toml");
+        let own = "name = \"esrgan\"\nnetwork";
+        assert!(text.contains(own) && text.contains("batch = 16"));
+        let notices = |accumulate: usize| {
+            let text = text.replace(own, &format!("name = \"esrgan\"\naccumulate = {accumulate}\nnetwork"));
+            Experiment::parse(&text).unwrap().notices()
+        };
+        assert!(notices(1).is_empty());
+        assert!(notices(2)[0].starts_with("phase `esrgan`: with `accumulate` the means of `relativistic_average`"));
+        assert!(notices(2)[0].contains("each part of 8 patches"));
     }
 }

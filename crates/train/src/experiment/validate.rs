@@ -186,6 +186,7 @@ fn phase(experiment: &Experiment, phase: &Phase) -> Result<()> {
     if let Length::Steps(steps) = phase.length {
         within(phase, steps)?;
     }
+    phase.check_begin(experiment)?;
     descent(experiment, phase)?;
     phase.loss.validate(experiment, phase).context("loss")?;
     match (&phase.loss.adversarial, &phase.discriminator) {

@@ -2,6 +2,7 @@
 //!
 //! With D = sigmoid(z): -log D = softplus(-z) and -log(1 - D) = softplus(z). Both are written with log_sigmoid.
 
+use abbe_torch::ProcessGroup;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -19,7 +20,8 @@ pub struct Config {
     /// Whether a logit is taken relative to the mean of those for the other kind of pictures (Jolicoeur-Martineau, arXiv
     /// 1807.00734; ESRGAN, arXiv 1809.00219): real ones look more real than fakes do, and the generator also minimises
     /// how much they do. Both halves have a gradient in the means, and are added, where BasicSR takes their mean. With
-    /// `wasserstein` it merely doubles the loss.
+    /// `wasserstein` it merely doubles the loss. The means are over the logits of all ranks that train together, but with
+    /// `accumulate` over each part of the batch by itself.
     #[serde(default)]
     pub relativistic_average: bool,
 }
@@ -55,7 +57,7 @@ impl Loss for Config {
         let judgement = of.judgement()?;
         let fake = &judgement.fake.logits;
         if self.relativistic_average {
-            let [real, fake] = relative(&judgement.real()?.logits, fake);
+            let [real, fake] = relative(&judgement.real()?.logits, fake, judgement.ranks.as_ref());
             return Ok(match self.form {
                 Form::Saturating => -(self.cost(&real, true) + self.cost(&fake, false)),
                 _ => self.cost(&real, false) + self.cost(&fake, true),
@@ -80,10 +82,10 @@ impl Config {
     }
 
     /// The part of the answers that are right, from the logits of HR and SR: those of HR above, those of SR below what the
-    /// loss draws the line at.
-    pub fn right(&self, real: &Tensor, fake: &Tensor) -> f64 {
+    /// loss draws the line at. `ranks` share the batch.
+    pub fn right(&self, real: &Tensor, fake: &Tensor, ranks: Option<&ProcessGroup>) -> f64 {
         let [real, fake] = match self.relativistic_average {
-            true => relative(real, fake),
+            true => relative(real, fake, ranks),
             false => [real.shallow_clone(), fake.shallow_clone()],
         };
         let line = if self.form == Form::LeastSquares && !self.relativistic_average { 0.5 } else { 0.0 };
@@ -91,10 +93,10 @@ impl Config {
         (part(real.detach().gt(line)) + part(fake.detach().lt(line))) / 2.0
     }
 
-    /// The discriminator's term, from its logits for HR and SR, of any shape.
-    pub fn discriminator(&self, real: &Tensor, fake: &Tensor) -> Term {
+    /// The discriminator's term, from its logits for HR and SR, of any shape; `ranks` share the batch.
+    pub fn discriminator(&self, real: &Tensor, fake: &Tensor, ranks: Option<&ProcessGroup>) -> Term {
         let [real, fake] = match self.relativistic_average {
-            true => relative(real, fake),
+            true => relative(real, fake, ranks),
             false => [real.shallow_clone(), fake.shallow_clone()],
         };
         let value = self.cost(&real, true) + self.cost(&fake, false);
@@ -116,9 +118,17 @@ impl Config {
     }
 }
 
-/// Each logit less the mean of the others.
-fn relative(real: &Tensor, fake: &Tensor) -> [Tensor; 2] {
-    [real - fake.mean(Kind::Float), fake - real.mean(Kind::Float)]
+/// Each logit less the mean of the others, those of every rank.
+///
+/// With R ranks of as many pictures each, one process with all of them pays L = (L_1 + ... + L_R) / R, where rank k's L_k is a
+/// mean over its own logits x_k, and depends on the others' by their mean m = (mean x_1 + ... + mean x_R) / R alone. Backward
+/// on rank k gives its weights (d/dx_k of what it sums) dx_k/dw. Through [`ProcessGroup::sum`] a rank's x_k receive the
+/// gradients of m from every rank's loss, so that sum is L_1 + ... + L_R and not L_k alone; the reducer then takes the mean
+/// over ranks, (1/R) sum_k d(L_1 + ... + L_R)/dx_k dx_k/dw = dL/dw: what the one process has.
+fn relative(real: &Tensor, fake: &Tensor, ranks: Option<&ProcessGroup>) -> [Tensor; 2] {
+    let means = Tensor::stack(&[real.mean(Kind::Float), fake.mean(Kind::Float)], 0);
+    let means = ranks.map_or_else(|| means.shallow_clone(), |ranks| ranks.sum(&means) / ranks.size() as f64);
+    [real - means.get(1), fake - means.get(0)]
 }
 
 #[cfg(test)]
@@ -134,10 +144,10 @@ mod tests {
         let config = Config { weight: 1.0, form, relativistic_average };
         let logits = |z: f32| Tensor::from_slice(&[z, z]).view([2, 1]);
         let judged = |z| Judged { logits: logits(z), features: vec![] };
-        let judgement = Judgement { fake: judged(fake), real: Some(judged(real)) };
+        let judgement = Judgement { fake: judged(fake), real: Some(judged(real)), ranks: None };
         let picture = logits(0.0);
         let inputs = Inputs { judgement: Some(&judgement), ..Inputs::of_pictures(&picture, &picture) };
-        let terms = [config.value(&inputs).unwrap(), config.discriminator(&logits(real), &logits(fake)).value];
+        let terms = [config.value(&inputs).unwrap(), config.discriminator(&logits(real), &logits(fake), None).value];
         terms.map(|term| term.double_value(&[]))
     }
 
@@ -157,7 +167,8 @@ mod tests {
     fn answers_are_right_on_their_side_of_the_line() {
         let (real, fake) =
             (Tensor::from_slice(&[0.6f32, 0.4, -1.0, 2.0]), Tensor::from_slice(&[-1.0f32, 0.4, -1.0, -2.0]));
-        let right = |form, relativistic_average| Config { weight: 1.0, form, relativistic_average }.right(&real, &fake);
+        let right =
+            |form, relativistic_average| Config { weight: 1.0, form, relativistic_average }.right(&real, &fake, None);
         // Above and below 0: three of four and three of four; 1/2: two and four.
         assert_eq!(right(Form::Hinge, false), 0.75);
         assert_eq!(right(Form::LeastSquares, false), 0.75);

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::{Distance, Inputs, Loss};
 
@@ -45,7 +45,7 @@ impl Loss for Config {
 /// gradient flows to HR or to VGG's weights.
 ///
 /// # Errors
-/// No VGG, a layer that it does not have.
+/// No VGG, a layer that it was not asked for.
 pub(super) fn compare(
     of: &Inputs,
     layers: &IndexMap<String, f64>,
@@ -53,28 +53,18 @@ pub(super) fn compare(
     distance: impl Fn(&Tensor, &Tensor) -> Tensor,
 ) -> Result<Tensor> {
     let vgg = of.vgg.context("the experiment has no [vgg] to take features from")?;
-    let names: Vec<&str> = layers.keys().map(String::as_str).collect();
-    let features = |picture: &Tensor| match imagenet_normalization {
-        true => vgg.of(&normalize(picture), &names),
-        false => vgg.of(picture, &names),
-    };
-    let targets = tch::no_grad(|| features(of.hr))?;
-    let distances = features(of.sr)?.into_iter().zip(&targets).map(|(sr, hr)| distance(&sr, hr));
-    let weighted = distances.zip(layers.values()).map(|(distance, weight)| distance * *weight);
-    weighted.reduce(|sum, layer| sum + layer).context("no layer is named")
-}
-
-/// Subtracts ImageNet's channel means and divides by its deviations (torchvision's numbers); RGB in [0, 1].
-fn normalize(picture: &Tensor) -> Tensor {
-    let number = |value: f64| Tensor::full([1, 1, 1, 1], value, (Kind::Float, picture.device()));
-    let channel = |values: [f64; 3]| Tensor::cat(&values.map(number), 1); // made there: a copy would wait for the device
-    (picture - channel([0.485, 0.456, 0.406])) / channel([0.229, 0.224, 0.225])
+    let weighted = layers.iter().map(|(layer, weight)| {
+        let [sr, hr] = vgg.of((layer, imagenet_normalization))?;
+        Ok(distance(sr, hr) * *weight)
+    });
+    let weighted: Vec<Tensor> = weighted.collect::<Result<_>>()?;
+    weighted.into_iter().reduce(|sum, layer| sum + layer).context("no layer is named")
 }
 
 #[cfg(test)]
 mod tests {
     use abbe_models::vgg::{Features, Net};
-    use tch::Device;
+    use tch::{Device, Kind};
 
     use super::*;
     use crate::loss::Perception;
@@ -98,8 +88,9 @@ mod tests {
         let value = |layers: &[(&str, f64)], imagenet_normalization| {
             let layers = layers.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
             let config = Config { weight: 1.0, distance: Distance::L1, layers, imagenet_normalization };
-            let vgg = Perception { features: &vgg, kind: Kind::Float };
-            let inputs = Inputs { vgg: Some(vgg), ..Inputs::of_pictures(&sr, &hr) };
+            let wanted = config.layers.keys().map(|layer| (layer.as_str(), imagenet_normalization));
+            let vgg = Perception::new(&vgg, Kind::Float, wanted, [&sr, &hr]).unwrap();
+            let inputs = Inputs { vgg: Some(&vgg), ..Inputs::of_pictures(&sr, &hr) };
             config.value(&inputs).unwrap().double_value(&[])
         };
         // The sums of the channels are -3 and 3: 6 apart before the rectifier, 3 behind it, in one of 64 maps.

@@ -56,7 +56,7 @@ mod tests {
                 features: vec![maps([1, 2, 4, 4], first), maps([1, 8, 1, 1], second)],
             }
         };
-        let judgement = Judgement { fake: judged(1.0, 5.0), real: Some(judged(3.0, 2.0)) };
+        let judgement = Judgement { fake: judged(1.0, 5.0), real: Some(judged(3.0, 2.0)), ranks: None };
         let picture = Tensor::zeros([1, 3, 4, 4], (Kind::Float, Device::Cpu));
         let inputs = Inputs { judgement: Some(&judgement), ..Inputs::of_pictures(&picture, &picture) };
         // |1 - 3| + |5 - 2|, the logits aside.

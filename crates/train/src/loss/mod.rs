@@ -12,17 +12,19 @@ pub mod frequency;
 pub mod gradient_penalty;
 pub mod histogram;
 pub mod ldl;
+mod perception;
 pub mod pixel;
 pub mod r1;
 pub mod ssim;
 pub mod style;
 pub mod total_variation;
 
-use abbe_models::vgg;
+use abbe_torch::ProcessGroup;
 use anyhow::{Context, Result};
 use tch::{Device, Kind, Tensor};
 
 pub use distance::Distance;
+pub use perception::{Feature, Perception};
 
 /// A loss of the generator, as an experiment describes it.
 pub trait Loss {
@@ -64,7 +66,7 @@ pub struct Inputs<'a> {
     /// What the averaged network makes of the same LR, for a loss that compares with it.
     pub sr_average: Option<&'a Tensor>,
     /// For the losses in its features.
-    pub vgg: Option<Perception<'a>>,
+    pub vgg: Option<&'a Perception<'a>>,
     /// For the losses by way of the discriminator.
     pub judgement: Option<&'a Judgement>,
 }
@@ -80,29 +82,14 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// VGG, and the type that it computes in.
-#[derive(Clone, Copy)]
-pub struct Perception<'a> {
-    /// The network.
-    pub features: &'a vgg::Features,
-    /// `BFloat16` or `Half`, from which what comes out is made float32; `Float`: that of the pictures.
-    pub kind: Kind,
-}
-
-impl Perception<'_> {
-    /// The features of pictures in these layers, of the pictures' type.
-    fn of(&self, pictures: &Tensor, layers: &[&str]) -> Result<Vec<Tensor>> {
-        let features = abbe_torch::autocast(pictures.device(), self.kind, || self.features.forward(pictures, layers))??;
-        Ok(features.into_iter().map(|maps| maps.to_kind(pictures.kind())).collect())
-    }
-}
-
 /// What the discriminator makes of a step's pictures.
 pub struct Judgement {
     /// Of SR, with a gradient for it.
     pub fake: Judged,
     /// Of HR, where a loss compares the two.
     pub real: Option<Judged>,
+    /// The ranks that share the batch, where a loss compares its pictures with each other.
+    pub ranks: Option<ProcessGroup>,
 }
 
 impl Judgement {
