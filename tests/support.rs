@@ -72,10 +72,8 @@ impl Scratch {
     /// Runs Python here, with PyTorch and what the tests import beside it.
     pub fn python(&self, code: &str) -> Finished {
         let python = std::env::var("ABBE_PYTHON").unwrap_or_else(|_| "python3".into());
-        let packages = std::env::var("ABBE_PYTHONPATH")
-            .unwrap_or_else(|_| format!("{}:{}", repository(".libtorch").display(), repository(".python").display()));
         let mut command = program(&python);
-        let ended = Finished::of(command.args(["-c", code]).env("PYTHONPATH", packages).current_dir(self.0.path()));
+        let ended = Finished::of(command.args(["-c", code]).env("PYTHONPATH", packages()).current_dir(self.0.path()));
         if let Some(missing) = ended.stderr.lines().find(|line| line.starts_with("ModuleNotFoundError")) {
             panic!("{missing}: `cargo xtask test` installs PyTorch and what tests/python/requirements.txt lists");
         }
@@ -139,6 +137,12 @@ impl From<Output> for Finished {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Finished { success: status.success(), status: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
+}
+
+/// Where Python finds PyTorch and what the tests import.
+pub fn packages() -> String {
+    std::env::var("ABBE_PYTHONPATH")
+        .unwrap_or_else(|_| format!("{}:{}", repository(".libtorch").display(), repository(".python").display()))
 }
 
 /// A path in the repository.
