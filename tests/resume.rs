@@ -53,7 +53,9 @@ pub fn outcome(scratch: &Scratch, run: &str) -> (BTreeMap<String, Vec<u8>>, Vec<
         let mut row: Value = serde_json::from_str(line).unwrap();
         row.as_object_mut().unwrap().remove("seconds").unwrap();
         let health = row["health"].as_object_mut().unwrap();
-        health.retain(|name, _| !["patches_per_second", "waiting", "memory_gib"].contains(&name.as_str()));
+        health.retain(|name, _| {
+            !["patches_per_second", "waiting", "memory_gib", "gpu_memory_gib"].contains(&name.as_str())
+        });
         row
     };
     (files, log.lines().map(row).collect())

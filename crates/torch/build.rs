@@ -25,6 +25,7 @@ fn main() {
         .flag_if_supported("-Wno-unused-parameter")
         .flag_if_supported("-Wno-maybe-uninitialized") // in libtorch's headers
         .opt_level(3) // its loops are timed, in every profile
+        .flag("-fopenmp") // at::parallel_for is a template of these pragmas: without, its loops take one thread
         .define("USE_DISTRIBUTED", None)
         .define("USE_C10D_GLOO", None)
         .include(&include)
@@ -41,6 +42,7 @@ fn main() {
         build.define("USE_C10D_NCCL", None).define("ABBE_NCCL", None).includes(folders).file("cpp/nccl.cpp");
     }
     build.compile("abbe_torch");
+    println!("cargo:rustc-link-lib=gomp"); // libtorch's own at run time, by its name
 }
 
 /// The folders with all that NCCL's part needs: CUDA_HOME's, or those of Python's packages beside libtorch; none on a

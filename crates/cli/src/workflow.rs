@@ -43,14 +43,7 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
     let started = Instant::now();
     let (at, group) = join(device.find()?, experiment)?;
     let writes = group.as_ref().is_none_or(|group| group.rank() == 0);
-    let train = experiment.training_pictures(&stop::STOP, &mut |line| eprintln!("data.train: {line}"))?;
-    let pictures = train.entries().len();
-    eprintln!("data.train: {pictures} pictures from {}", experiment.data.train.hr.display());
-    let test = read_pairs("data.test", &experiment.data.test, experiment)?;
-    check_apart(&train, "data.test", &test)?;
-    let own = experiment.data.validation.as_ref();
-    let own = own.map(|source| read_pairs("data.validation", source, experiment)).transpose()?;
-    check_apart(&train, "data.validation", own.as_deref().unwrap_or_default())?;
+    let (train, test, own) = read_pictures(experiment)?;
     let measures = measures::usual(experiment.scale, &test, at)?;
     measures::check_judgeable(&test, &measures).context("data.test")?;
     let published = measures::published(experiment.published.as_deref(), experiment.scale, &measures.protocols);
@@ -61,7 +54,8 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
         check_start(experiment, out)?;
     }
     let networks = Networks::new(experiment, at)?;
-    experiment.notices().iter().chain(&networks.notices()).for_each(|notice| eprintln!("notice: {notice}"));
+    let notices = experiment.notices().into_iter().chain(networks.notices()).filter(|_| writes);
+    notices.for_each(|notice| eprintln!("notice: {notice}"));
     let vgg = open_vgg(experiment, at)?;
     let mut manifest = describe(experiment, device, at, &train, &test, vgg.as_ref(), &networks);
     let of_own = own.as_deref().zip(experiment.data.validation.as_ref());
@@ -120,6 +114,20 @@ pub fn run(experiment: &Experiment, out: &Path, begin: Begin, device: &DeviceArg
     Ok(())
 }
 
+/// The pictures to train on, those to judge by, and those to validate with where they have a place of their own; none of the
+/// first is among the others.
+fn read_pictures(experiment: &Experiment) -> Result<(store::Store, Vec<Pair>, Option<Vec<Pair>>)> {
+    let train = experiment.training_pictures(&stop::STOP, &mut |line| eprintln!("data.train: {line}"))?;
+    let pictures = train.entries().len();
+    eprintln!("data.train: {pictures} pictures from {}", experiment.data.train.hr.display());
+    let test = read_pairs("data.test", &experiment.data.test, experiment)?;
+    check_apart(&train, "data.test", &test)?;
+    let own = experiment.data.validation.as_ref();
+    let own = own.map(|source| read_pairs("data.validation", source, experiment)).transpose()?;
+    check_apart(&train, "data.validation", own.as_deref().unwrap_or_default())?;
+    Ok((train, test, own))
+}
+
 /// The ranks that a launcher has started to train together, where it has, and the device of this one. All must have been
 /// given the same experiment.
 fn join(device: Device, experiment: &Experiment) -> Result<(Device, Option<ProcessGroup>)> {
@@ -176,9 +184,12 @@ fn judge(
     }
     let mut upscalers = vec![("bicubic".to_owned(), Upscaler::Bicubic)];
     for phase in &experiment.phases {
-        let average = experiment.ema.contains_key(&phase.network).then_some("_ema");
-        for of in [Some(""), average].into_iter().flatten() {
+        for of in ["", "_ema"] {
             let path = folder.checkpoint(&format!("{}_final{of}", phase.name));
+            // A phase that had ended before its network got an average has none.
+            if of == "_ema" && !(experiment.ema.contains_key(&phase.network) && path.is_file()) {
+                continue;
+            }
             let model = abbe_models::open(&path, &Choice::default(), device)?.sr()?;
             upscalers.push((format!("{}{of}", phase.name), Upscaler::Network(model)));
         }

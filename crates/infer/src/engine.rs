@@ -54,7 +54,12 @@ impl<'a> Engine<'a> {
         let may_be = engine.device == Device::Cpu && model.colors() == 3 && kind != Kind::Half;
         let executor = may_be.then(|| Executor::new(model, kind)).and_then(|executor| executor.ok().flatten());
         match executor {
-            Some(executor) => Engine { forward: Box::new(move |lr| caught(|| executor.run(lr))), ..engine },
+            Some(executor) => Engine {
+                // Winograd's squares of 2x2 pixels lie alike in a tile and in the whole: they round alike.
+                multiple: if engine.multiple.is_multiple_of(2) { engine.multiple } else { 2 * engine.multiple },
+                forward: Box::new(move |lr| caught(|| executor.run(lr))),
+                ..engine
+            },
             None => engine,
         }
     }

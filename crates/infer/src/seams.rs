@@ -51,7 +51,8 @@ impl Seams {
             below.f_copy_(&row(top + height)?)?;
         }
         if seen_columns.end > columns.end {
-            self.right = Some((column(left + width)?, rows.clone(), columns.end));
+            // A copy: what the next tile makes may lie where this one does.
+            self.right = Some((column(left + width)?.copy(), rows.clone(), columns.end));
         }
         Ok(())
     }

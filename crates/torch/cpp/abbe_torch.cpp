@@ -93,6 +93,7 @@ char *abbe_fused_adam(at::Tensor *const *params, at::Tensor *const *grads, at::T
                       double beta2, double eps, double weight_decay, bool decoupled, at::Tensor *rate,
                       at::Tensor *left_out) {
   return message_of([&] {
+    if (count == 0) return;  // libtorch finds no kernel for nothing
     auto step = [&](auto kernel, const auto &lr, const std::optional<at::Tensor> &left_out) {
       kernel(list(params, count), list(grads, count), list(exp_avgs, count), list(exp_avg_sqs, count), at::TensorList(),
              list(steps, count), lr, beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false,
@@ -102,7 +103,6 @@ char *abbe_fused_adam(at::Tensor *const *params, at::Tensor *const *grads, at::T
       return decoupled ? step(at::_ops::_fused_adamw_::call, lr, std::nullopt)
                        : step(at::_ops::_fused_adam_::call, lr, std::nullopt);
     }
-    if (count == 0) return;
     at::_foreach_add_(list(steps, count), 1 - *left_out);
     decoupled ? step(at::_ops::_fused_adamw__tensor_lr::call, *rate, *left_out)
               : step(at::_ops::_fused_adam__tensor_lr::call, *rate, *left_out);
@@ -116,6 +116,7 @@ char *abbe_fused_sgd(at::Tensor *const *params, at::Tensor *const *grads, at::Te
                      double lr, double momentum, double weight_decay, bool nesterov, at::Tensor *rate,
                      at::Tensor *left_out) {
   return message_of([&] {
+    if (count == 0) return;
     auto step = [&](auto kernel, const auto &lr, const std::optional<at::Tensor> &left_out) {
       kernel(list(params, count), list(grads, count), list(buffers, buffers ? count : 0), weight_decay, momentum, lr,
              /*dampening=*/0.0, nesterov, /*maximize=*/false, /*is_first_step=*/false, /*grad_scale=*/std::nullopt,

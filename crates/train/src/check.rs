@@ -23,8 +23,9 @@ use crate::trainer::Trainer;
 /// # Errors
 /// A term with a weight above 0 whose gradient is zero in every parameter that the phase does not freeze, or is not finite:
 /// by name; memory that is too small, with what would fit.
-pub(crate) fn gradients(session: &Session) -> Result<()> {
-    for (index, phase) in session.setup.experiment.phases.iter().enumerate() {
+pub(crate) fn gradients(session: &mut Session) -> Result<()> {
+    let experiment = session.setup.experiment;
+    for (index, phase) in experiment.phases.iter().enumerate() {
         let batch = session.first_batch(index)?;
         let checked = in_memory(|| phase_gradients(session, phase, &first_part(phase, &batch)));
         let checked = checked.unwrap_or_else(|| Err(too_much(session, phase, &batch)));
@@ -51,7 +52,10 @@ pub(crate) fn in_memory<T>(work: impl FnOnce() -> Result<T>) -> Option<Result<T>
 
 /// That memory is too small for a step on this batch, and how many patches of it would fit: half of a part, half of those,
 /// and so on until the check comes through.
-pub(crate) fn too_much(session: &Session, phase: &Phase, batch: &Batch) -> Error {
+pub(crate) fn too_much(session: &mut Session, phase: &Phase, batch: &Batch) -> Error {
+    // Other ranks may have room enough, and do not take part in this.
+    session.trainer.networks.critic.iter_mut().for_each(|critic| critic.ranks = None);
+    let session = &*session;
     let part = first_part(phase, batch);
     let all = part.lr.size()[0] as usize;
     let fits = |count: &usize| in_memory(|| phase_gradients(session, phase, &part.first(*count))).is_some();
@@ -62,7 +66,7 @@ pub(crate) fn too_much(session: &Session, phase: &Phase, batch: &Batch) -> Error
             let batch = count * phase.accumulate * session.trainer.rank().1 as usize;
             anyhow!(
                 "memory is too small for {all} patches at once; {count} fit: say `accumulate = {accumulate}` in the phase, \
-                 which computes the same in parts, or `data.batch = {batch}`"
+                 which computes the same in parts but for batch norm and relativistic means, or `data.batch = {batch}`"
             )
         }
         None => {
@@ -311,7 +315,7 @@ pub(crate) mod tests {
             format!("{:#}", train(session, &mut |_| unreachable!("no step is taken")).unwrap_err())
         });
         let expected = "in phase `dead`: at step 0: memory is too small for 4 patches at once; 2 fit: \
-                        say `accumulate = 2` in the phase, which computes the same in parts, or `data.batch = 2`";
+                        say `accumulate = 2` in the phase, which computes the same in parts but for batch norm and relativistic means, or `data.batch = 2`";
         assert_eq!(error, expected);
     }
 }

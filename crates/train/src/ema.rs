@@ -97,6 +97,17 @@ impl Ema {
         Ok(())
     }
 
+    /// Begins anew with the weights of the network as they are now, which is no update.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub(crate) fn begin_with(&mut self, store: &Store) -> Result<()> {
+        abbe_torch::lerp(&self.model.store().parameters(), &store.parameters(), 1.0)?;
+        self.copy_buffers(store);
+        self.updates = 0;
+        Ok(())
+    }
+
     /// Counts an update.
     pub(crate) fn count(&mut self) {
         self.updates += 1;

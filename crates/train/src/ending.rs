@@ -30,7 +30,9 @@ impl Session<'_> {
     /// # Errors
     /// Those of [`Session::end_step`].
     pub(crate) fn end_unfinished(&mut self, report: Report) -> Result<()> {
-        self.unfinished.take().map_or(Ok(()), |row| self.finish(row, report))
+        let Some(row) = self.unfinished.take() else { return Ok(()) };
+        let phase = self.setup.experiment.phases[self.next.0].name.clone(); // it may have another name by now
+        self.finish(LogRow { phase, ..row }, report)
     }
 
     /// Ends the step of this row, or leaves it unfinished where its validation does not come to an end.
@@ -163,13 +165,12 @@ impl Session<'_> {
 
     /// Keeps what was trained when something beside the training fails, and says where it is.
     fn rescue(&self, error: anyhow::Error) -> anyhow::Error {
-        match self.interrupt() {
-            Ok(path) => error.context(format!(
-                "stopped; the weights so far are in {}; `--resume` goes on from here",
-                path.display()
-            )),
-            Err(_) => error, // weights that cannot be saved are no comfort
+        if !self.writes() || self.save_resume_point().is_err() {
+            return error; // weights that cannot be saved are no comfort
         }
+        let saved = self.save_all(self.next.0, INTERRUPTED, self.next.1);
+        let place = saved.map(|path| format!("the weights so far are in {}; ", path.display())).unwrap_or_default();
+        error.context(format!("stopped; {place}`--resume` goes on from here"))
     }
 
     /// Ends a phase with its final checkpoints; the next one comes.

@@ -70,8 +70,8 @@ impl Session<'_> {
         }
         let said = notices.iter().map(|notice| format!("\n{notice}")).collect::<String>();
         bail!(
-            "nothing to go on from in {}: expected a point that training keeps at the end of a phase, on Ctrl-C, and as often \
-             as [resume] of the experiment says{said}",
+            "nothing to go on from in {}: expected a point that training keeps at the end of a phase, on Ctrl-C, when a \
+             validation fails, and as often as [resume] of the experiment says{said}",
             self.setup.folder.resume().display()
         )
     }
@@ -233,9 +233,11 @@ impl Trainee {
 
     fn restore(&mut self, fields: &Fields) -> Result<()> {
         into_store(self.model.store(), fields.get("weights")?)?;
-        if let (Some(ema), saved @ Value::OrderedDict(_)) = (&mut self.ema, fields.get("ema")?) {
-            ema.restore(saved).context("ema")?;
-        } // one that was added meanwhile begins with its first update
+        match (&mut self.ema, fields.get("ema")?) {
+            (Some(ema), saved @ Value::OrderedDict(_)) => ema.restore(saved).context("ema")?,
+            (Some(ema), _) => ema.begin_with(self.model.store())?, // it was added meanwhile
+            (None, _) => {}
+        }
         self.descent.restore(&Fields(fields.get("descent")?))
     }
 }

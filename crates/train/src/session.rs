@@ -142,7 +142,8 @@ impl<'a> Session<'a> {
         let at = self.at(index, step, &scores);
         let taken = check::in_memory(|| self.trainer.step(index, at, batch));
         self.scores = scores;
-        taken.unwrap_or_else(|| Err(check::too_much(self, &self.setup.experiment.phases[index], batch)))
+        let phase = &self.setup.experiment.phases[index];
+        taken.unwrap_or_else(|| Err(check::too_much(self, phase, batch)))
     }
 
     /// Begins the log where it has not begun, what TensorBoard shows of a phase, and the phase's optimisers.

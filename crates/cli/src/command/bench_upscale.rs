@@ -44,7 +44,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PATH")]
     peer: Option<PathBuf>,
     /// Also time the same network in the PyTorch of python3: as it is, channels last, and so in bf16; on a GPU compiled too
-    #[arg(long)]
+    #[arg(long, conflicts_with = "peer")]
     eager: bool,
     /// Print one line of JSON for each case
     #[arg(long)]

@@ -75,7 +75,9 @@ fn folder() -> (TempDir, RunFolder) {
 /// The rows of the log without what depends on the clock and the machine, and the bytes of all checkpoints.
 fn left(folder: &RunFolder) -> (Vec<LogRow>, BTreeMap<PathBuf, Vec<u8>>) {
     let clean = |mut row: LogRow| {
-        row.health.retain(|name, _| !["patches_per_second", "waiting", "memory_gib"].contains(&name.as_str()));
+        row.health.retain(|name, _| {
+            !["patches_per_second", "waiting", "memory_gib", "gpu_memory_gib"].contains(&name.as_str())
+        });
         LogRow { seconds: 0.0, ..row }
     };
     let rows = read_log(&folder.log()).unwrap().rows.into_iter().map(clean).collect();
