@@ -8,14 +8,22 @@ use crate::support::{Scratch, scene};
 
 const AVERAGE: &str = "ema = { g = { decay = 0.5 } }";
 
-/// Two phases of 6 steps on a small picture, the second with these keys, and a point kept after each step.
-fn trained(keys: &str) -> Scratch {
+/// Moves nothing.
+const STILL: &str = "optimizer = { sgd = { lr = 1e-30, momentum = 0.0 } }";
+
+/// Two phases of 6 steps, the second with these keys, and a point kept after each step.
+fn two_phases(average: &str, keys: &str) -> String {
+    let top = format!("{average}\nresume = {{ every = {{ steps = 1 }}, keep = 100 }}");
+    let length = "length = { steps = 6 }";
+    text(&top, SRCNN, &[length, &format!("{length}\n{keys}")])
+}
+
+/// These phases on a small picture.
+fn trained(average: &str, keys: &str) -> Scratch {
     let scratch = Scratch::new();
     scratch.picture("train/scene0.png", &scene(64, 64, 0));
     scratch.picture("test/scene1.png", &scene(48, 48, 1));
-    let top = format!("{AVERAGE}\nresume = {{ every = {{ steps = 1 }}, keep = 100 }}");
-    let length = "length = { steps = 6 }";
-    scratch.write("tiny.toml", text(&top, SRCNN, &[length, &format!("{length}\n{keys}")]));
+    scratch.write("tiny.toml", two_phases(average, keys));
     scratch.abbe("train tiny.toml --out run").ok();
     scratch
 }
@@ -29,10 +37,9 @@ fn weights(scratch: &Scratch, name: &str) -> Vec<f32> {
 
 #[test]
 fn a_phase_begins_with_the_network_or_with_its_average() {
-    let still = "optimizer = { sgd = { lr = 1e-30, momentum = 0.0 } }"; // moves nothing
-    let plain = trained(still);
+    let plain = trained(AVERAGE, STILL);
     assert_eq!(weights(&plain, "p1_final"), weights(&plain, "p0_final"));
-    let average = trained(&format!("begin = \"average\"\n{still}"));
+    let average = trained(AVERAGE, &format!("begin = \"average\"\n{STILL}"));
     assert_eq!(weights(&average, "p0_final"), weights(&plain, "p0_final"));
     assert_eq!(weights(&average, "p1_final"), weights(&average, "p0_final_ema"));
     assert_ne!(weights(&average, "p1_final"), weights(&average, "p0_final"));
@@ -40,7 +47,7 @@ fn a_phase_begins_with_the_network_or_with_its_average() {
 
 #[test]
 fn such_a_phase_is_resumed_to_the_last_bit() {
-    let scratch = trained("begin = \"average\"");
+    let scratch = trained(AVERAGE, "begin = \"average\"");
     let whole = outcome(&scratch, "run");
     for step in [6, 8, 5] {
         // At the end of the first phase, in the second, in the first.
@@ -52,6 +59,18 @@ fn such_a_phase_is_resumed_to_the_last_bit() {
         said.ok();
         assert!(outcome(&scratch, "run") == whole, "from step {step}");
     }
+}
+
+#[test]
+fn an_average_that_is_added_on_the_way_begins_with_the_weights_so_far() {
+    let scratch = trained("", STILL);
+    let later = scratch.files("run/resume").into_iter().filter(|point| point.as_str() > "run/resume/step_0000000006.pth");
+    later.for_each(|point| std::fs::remove_file(scratch.path(&point)).unwrap());
+    scratch.write("tiny.toml", two_phases(AVERAGE, &format!("begin = \"average\"\n{STILL}")));
+    let table = scratch.abbe("train tiny.toml --out run --resume --allow-changes").ok();
+    assert_eq!(weights(&scratch, "p1_final"), weights(&scratch, "p0_final"));
+    assert_eq!(weights(&scratch, "p1_final_ema"), weights(&scratch, "p0_final"));
+    assert!(table.contains("p1_ema") && !table.contains("p0_ema"), "{table}");
 }
 
 #[test]

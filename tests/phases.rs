@@ -185,6 +185,23 @@ fn what_is_frozen_stays_to_the_last_bit_whatever_it_was_before() {
 }
 
 #[test]
+fn a_group_may_be_frozen_as_a_whole() {
+    for optimizer in [ADAM, SGD] {
+        let phase = format!(
+            "optimizer = {optimizer}\nfreeze = [\"conv1.*\"]\ngroups = [{{ names = [\"conv1.*\"], lr = 2.0 }}]"
+        );
+        let experiment = experiment("", SRCNN, &[&phase]);
+        let mut trainer = trainer(&experiment);
+        let before = parameters(generator(&trainer));
+        step(&mut trainer, 0, 0, &batch()).unwrap();
+        let after = parameters(generator(&trainer));
+        for ((name, before), after) in generator(&trainer).parameter_names().iter().zip(&before).zip(&after) {
+            assert_eq!(before == after, name.starts_with("conv1"), "{optimizer}: {name}");
+        }
+    }
+}
+
+#[test]
 fn a_group_moves_by_its_factor() {
     let sgd = format!("optimizer = {SGD}");
     let slow =
