@@ -277,6 +277,32 @@ fn what_can_be_known_is_said_before_any_work() {
     }
 }
 
+/// What the system refuses is asked of it before any work: to replace a file that is protected, even by who may do all, and
+/// to make one in a folder.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_protected_target_is_refused_before_any_work() {
+    let scratch = Scratch::new();
+    scratch.picture("a.png", &scene(20, 31, 0));
+    scratch.picture("out/a.png", &scene(20, 31, 1));
+    // A picture that cannot be decoded: its own message comes first where work begins before the target is looked at.
+    scratch.write("torn.png", &std::fs::read(scratch.path("a.png")).unwrap()[..150]);
+    for target in ["out/a.png", "out"] {
+        let protect = |flag: &str| Finished::of(program("chattr").arg(flag).arg(scratch.path(target))).success;
+        if !protect("+i") {
+            println!("skipped: needs the rights of root, chattr, and a file system that knows it");
+            return;
+        }
+        let ended = scratch.abbe("upscale torn.png -o out/a.png --model nearest --overwrite");
+        assert!(protect("-i"));
+        assert!(!ended.stderr.contains("torn.png"), "{}", ended.stderr);
+        ended.fails_with(&["cannot write out/a.png", "permissions"]);
+        assert_eq!(scratch.files("out"), ["out/a.png"]);
+    }
+    let long = "a".repeat(300);
+    scratch.abbe(&format!("upscale torn.png -o {long}.png --model nearest")).fails_with(&["cannot write aaa"]);
+}
+
 /// Saves a network that enlarges nothing.
 fn another_kind(scratch: &Scratch, name: &str) {
     let network: Config = alexnet::Config { classes: None }.into();
