@@ -19,9 +19,9 @@ pub struct OutputArguments {
     /// What is written into folders and to standard output; the ending of a file's name says it otherwise
     #[arg(long, value_name = "FORMAT", value_parser = ["png", "jpg", "webp", "tif"], default_value = "png")]
     format: String,
-    /// Of JPEG; the other formats lose nothing
-    #[arg(long, default_value_t = 95, value_parser = clap::value_parser!(u8).range(1..=100))]
-    quality: u8,
+    /// Of JPEG [default: 95], and of WebP, which loses nothing unless this is given; PNG and TIFF lose nothing
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    quality: Option<u8>,
     /// Names of files in a folder: {stem} of the input, {scale}, {model}
     #[arg(long, value_name = "PATTERN", default_value = "{stem}", value_parser = pattern)]
     name: String,
