@@ -45,7 +45,7 @@ fn exif(height: u16, width: u16) -> Vec<u8> {
 }
 
 fn write(scratch: &Scratch, name: &str, picture: &Picture) {
-    let format = Format::of(Path::new(name), 95).unwrap();
+    let format = Format::of(Path::new(name), None).unwrap();
     scratch.write(name, encode(picture, format).unwrap().file);
 }
 
@@ -174,11 +174,28 @@ fn formats_keep_what_they_can_and_the_rest_is_told() {
         ended.ok();
         assert_eq!(read_picture(&scratch.path(output)).unwrap().size(), (30, 45));
     }
-    let size = |quality: u32| {
-        scratch.abbe(&format!("upscale deep.png -o q.jpg --model bicubic --force --quality {quality}")).ok();
-        std::fs::metadata(scratch.path("q.jpg")).unwrap().len()
+    let size = |options: &str| {
+        scratch.abbe(&format!("upscale deep.png --model bicubic --force -o {options}")).ok();
+        std::fs::metadata(scratch.path(options.split(' ').next().unwrap())).unwrap().len()
     };
-    assert!(size(20) < size(95));
+    assert!(size("q.jpg --quality 20") < size("q.jpg"));
+    assert!(size("q.webp --quality 20") < size("q.webp --quality 90"));
+    assert!(size("q.webp --quality 90") < size("q.webp"));
+}
+
+#[test]
+fn lossy_webp_keeps_opacity_profile_and_exif() {
+    let scratch = Scratch::new();
+    write(&scratch, "deep.png", &deep(40, 50, 3));
+    let [exact, lossy] = ["exact.webp", "lossy.webp --quality 80"].map(|output| {
+        scratch.abbe(&format!("upscale deep.png --model bicubic --scale 2 -o {output}")).ok();
+        read_picture(&scratch.path(output.split(' ').next().unwrap())).unwrap()
+    });
+    assert_eq!((lossy.size(), lossy.alpha(), lossy.icc.as_ref()), (exact.size(), exact.alpha(), exact.icc.as_ref()));
+    assert!(lossy.icc.is_some() && lossy.color() != exact.color());
+    let mut expected = exif(80, 100);
+    (expected[12], expected[24]) = (4, 4); // long numbers
+    assert_eq!(lossy.exif, Some(expected));
 }
 
 #[test]
@@ -244,7 +261,7 @@ fn what_can_be_known_is_said_before_any_work() {
     let wide = Picture::new(1, 9000, Samples::Eight(vec![0; 9000]), None).unwrap();
     write(&scratch, "wide.png", &wide);
     scratch.write("file", "");
-    let cases: [(&str, &[&str]); 24] = [
+    let cases: [(&str, &[&str]); 25] = [
         ("in/a.png -o out.png --model judge.pth", &["judge.pth", "alexnet"]),
         ("in/a.png -o out.png --model net.pth --tile 8", &["--tile", "auto, off", "16"]),
         ("in/a.png -o out.png --model net.pth --memory 2", &["--memory", "2GiB"]),
@@ -267,6 +284,7 @@ fn what_can_be_known_is_said_before_any_work() {
         ("in/a.png -o out --model net.pth --name {stem}/{x}", &["--name", "{stem}"]),
         ("in/a.png in/b.png -o - --model net.pth", &["standard output is one picture"]),
         ("wide.png -o out.webp --model net.pth", &["wide.png", "WebP", "16383"]),
+        ("wide.png -o out.webp --model bicubic --scale 2 --quality 80", &["wide.png", "WebP", "16383"]),
         ("wide.png -o out.jpg --model bicubic --scale 8", &["wide.png", "JPEG", "65535"]),
         ("wide.png -o out.tif --model bicubic --size 99999999x", &["too large"]),
     ];
@@ -275,6 +293,35 @@ fn what_can_be_known_is_said_before_any_work() {
         scratch.abbe(&format!("upscale {arguments}")).fails_with(parts);
         assert_eq!(scratch.files("."), before, "{arguments}");
     }
+}
+
+/// What the system refuses is asked of it before any work: to replace a file that is protected, even by who may do all, and
+/// to make one in a folder.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_protected_target_is_refused_before_any_work() {
+    let scratch = Scratch::new();
+    scratch.picture("a.png", &scene(20, 31, 0));
+    scratch.picture("out/a.png", &scene(20, 31, 1));
+    // A picture that cannot be decoded: its own message comes first where work begins before the target is looked at.
+    scratch.write("torn.png", &std::fs::read(scratch.path("a.png")).unwrap()[..150]);
+    for target in ["out/a.png", "out"] {
+        let protect = |flag: &str| {
+            let ended = program("chattr").arg(flag).arg(scratch.path(target)).output();
+            ended.is_ok_and(|ended| ended.status.success())
+        };
+        if !protect("+i") {
+            println!("skipped: needs the rights of root, chattr, and a file system that knows it");
+            return;
+        }
+        let ended = scratch.abbe("upscale torn.png -o out/a.png --model nearest --overwrite");
+        assert!(protect("-i"));
+        assert!(!ended.stderr.contains("torn.png"), "{}", ended.stderr);
+        ended.fails_with(&["cannot write out/a.png", "permissions"]);
+        assert_eq!(scratch.files("out"), ["out/a.png"]);
+    }
+    let long = "a".repeat(300);
+    scratch.abbe(&format!("upscale torn.png -o {long}.png --model nearest")).fails_with(&["cannot write aaa"]);
 }
 
 /// Saves a network that enlarges nothing.

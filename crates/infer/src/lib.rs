@@ -22,7 +22,7 @@ mod upscale;
 
 pub use engine::{Engine, Forward};
 pub use lpips::lpips;
-pub use memory::{Cut, bytes_per_pixel, fit, limit};
+pub use memory::{Cut, PROGRAM, bytes_per_pixel, fit, limit};
 pub use opacity::{premultiplied, unmultiplied};
 pub use plan::{Executor, Plan};
 pub use planes::Alpha;

@@ -10,7 +10,7 @@ use crate::tile::even;
 use crate::tiled::LEAST_TILE;
 
 /// Bytes that the program and libtorch take by themselves.
-const PROGRAM: usize = 400 << 20;
+pub const PROGRAM: usize = 400 << 20;
 /// Sides of tiles' cores that are tried, from the one with the least surroundings for each pixel.
 const SIDES: [usize; 12] = [1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32, LEAST_TILE];
 /// How many times the largest layer's output is held at once: itself, its input, what is added to it, and the copy that a

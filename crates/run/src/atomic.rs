@@ -1,7 +1,7 @@
 //! A file that is there whole, or not at all.
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -37,11 +37,15 @@ pub fn write_atomic_with<T, E: From<Error>>(
 }
 
 /// Whether [`write_atomic`] can begin: whether a file can be made in the folder of `path`, or in the nearest one above it that
-/// is there. Nothing is left.
+/// is there, and a file that is there already is not protected against writing. Nothing is left or changed.
 ///
 /// # Errors
 /// The path and the system's reason.
 pub fn check_writable(path: &Path) -> Result<(), Error> {
+    match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io("write", path)(error)),
+        _ => {}
+    }
     let there = folder_of(path).ancestors().find(|folder| folder.as_os_str().is_empty() || folder.exists());
     let there = there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     sibling(path, there).map(drop)
@@ -86,6 +90,10 @@ mod tests {
         std::fs::write(folder.path().join("file"), b"x").unwrap();
         let error = check_writable(&folder.path().join("file/a.txt")).unwrap_err().to_string();
         assert!(error.contains("file/a.txt"), "{error}");
+        check_writable(&folder.path().join("file")).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("file")).unwrap(), b"x");
+        let long = "a".repeat(5000);
+        assert!(check_writable(&folder.path().join(long)).is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

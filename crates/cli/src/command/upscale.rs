@@ -36,7 +36,7 @@ pub struct Arguments {
     /// The result's size in pixels: 1920x, x1080 or 1920x1080
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     size: Option<Sides>,
-    /// How many pictures are made at once
+    /// How many pictures are made at once; they share --memory
     #[arg(long, default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     jobs: usize,
     #[command(flatten)]

@@ -10,7 +10,9 @@ use ::image::codecs::png::PngEncoder;
 use ::image::codecs::tiff::TiffEncoder;
 use ::image::codecs::webp::WebPEncoder;
 use ::image::{ExtendedColorType, ImageEncoder};
+use img_parts::{Bytes, ImageEXIF, ImageICC};
 use jpeg_encoder::{ColorType, SamplingFactor};
+use webp::PixelLayout;
 
 use super::{Header, Picture, Rgb8, Samples};
 use crate::Error;
@@ -25,8 +27,11 @@ pub enum Format {
         /// libjpeg's, 1 to 100.
         quality: u8,
     },
-    /// 8 bits, lossless; grey becomes RGB. At most 16384 pixels high and wide.
-    WebP,
+    /// 8 bits; grey becomes RGB. At most 16383 pixels high and wide.
+    WebP {
+        /// libwebp's, 1 to 100, for colours, with chroma at half resolution (4:2:0); alpha stays exact. None: nothing is lost.
+        quality: Option<u8>,
+    },
     /// 8 bits, without profile and EXIF data.
     Bmp,
     /// 8 or 16 bits, without EXIF data; grey with alpha becomes RGB with alpha.
@@ -57,13 +62,14 @@ pub struct Encoded {
 
 impl Format {
     /// The format that a file name's ending asks for: png, jpg, jpeg, webp, bmp, tif or tiff, in small or capital
-    /// letters. `quality` is that of JPEG. [`Error::Format`] for another ending.
-    pub fn of(path: &Path, quality: u8) -> Result<Self, Error> {
+    /// letters. `quality` is that of JPEG, 95 unless given, and of WebP, lossless unless given. [`Error::Format`] for another
+    /// ending.
+    pub fn of(path: &Path, quality: Option<u8>) -> Result<Self, Error> {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         match ending.as_str() {
             "png" => Ok(Self::Png),
-            "jpg" | "jpeg" => Ok(Self::Jpeg { quality }),
-            "webp" => Ok(Self::WebP),
+            "jpg" | "jpeg" => Ok(Self::Jpeg { quality: quality.unwrap_or(95) }),
+            "webp" => Ok(Self::WebP { quality }),
             "bmp" => Ok(Self::Bmp),
             "tif" | "tiff" => Ok(Self::Tiff),
             _ => Err(Error::Format { path: path.into() }),
@@ -75,7 +81,7 @@ impl Format {
         let most = match self {
             Self::Png => i32::MAX as usize, // PNG, third edition, 11.2.1
             Self::Jpeg { .. } => 65_535,    // ITU-T T.81, B.2.2
-            Self::WebP => 16_383,           // libwebp's, which most programs read it by
+            Self::WebP { .. } => 16_383,    // libwebp's, which most programs read it by
             Self::Bmp => 65_535,            // 12 GiB of pixels; more than most programs read
             Self::Tiff => u32::MAX as usize,
         };
@@ -95,7 +101,7 @@ impl Format {
         match self {
             Self::Png => "PNG",
             Self::Jpeg { .. } => "JPEG",
-            Self::WebP => "WebP",
+            Self::WebP { .. } => "WebP",
             Self::Bmp => "BMP",
             Self::Tiff => "TIFF",
         }
@@ -127,7 +133,7 @@ impl Kind {
         let has_grey = match format {
             Format::Png | Format::Jpeg { .. } => true,
             Format::Bmp | Format::Tiff => !alpha,
-            Format::WebP => false,
+            Format::WebP { .. } => false,
         };
         let sixteen = picture.sixteen && matches!(format, Format::Png | Format::Tiff);
         Self { grey: picture.channels == 1 && has_grey, alpha, sixteen }
@@ -198,7 +204,8 @@ fn write(picture: &Header, format: Format, kind: &Kind, samples: &[u8]) -> Resul
     let mut file = Cursor::new(Vec::new());
     let written = match format {
         Format::Png => content.write(PngEncoder::new(&mut file), &mut lost),
-        Format::WebP => content.write(WebPEncoder::new_lossless(&mut file), &mut lost),
+        Format::WebP { quality: None } => content.write(WebPEncoder::new_lossless(&mut file), &mut lost),
+        Format::WebP { quality: Some(quality) } => content.write_webp(file.get_mut(), quality),
         Format::Bmp => content.write(BmpEncoder::new(&mut file), &mut lost),
         Format::Tiff => content.write(TiffEncoder::new(&mut file), &mut lost),
         Format::Jpeg { quality } => content.write_jpeg(file.get_mut(), quality, &mut lost),
@@ -241,6 +248,20 @@ impl Content<'_> {
         let color_type = if self.color_type == ExtendedColorType::L8 { ColorType::Luma } else { ColorType::Rgb };
         let (height, width) = (side(self.size.0)?, side(self.size.1)?);
         encoder.encode(self.samples, width, height, color_type).map_err(|error| error.to_string())
+    }
+
+    /// With libwebp, for the `image` crate writes WebP without loss only; profile and EXIF data are put into its file.
+    fn write_webp(&self, file: &mut Vec<u8>, quality: u8) -> Result<(), String> {
+        let side = |length| u32::try_from(length).map_err(|_| "a side does not fit into 32 bits".to_string());
+        let layout = if self.color_type == ExtendedColorType::Rgba8 { PixelLayout::Rgba } else { PixelLayout::Rgb };
+        let (height, width) = (side(self.size.0)?, side(self.size.1)?);
+        let encoder = webp::Encoder::new(self.samples, layout, width, height);
+        let coded = encoder.encode_simple(false, quality.into()).map_err(|error| format!("libwebp: {error:?}"))?;
+        let coded = Bytes::copy_from_slice(&coded);
+        let mut whole = img_parts::webp::WebP::from_bytes(coded).map_err(|error| error.to_string())?;
+        whole.set_icc_profile(self.icc.map(Bytes::copy_from_slice));
+        whole.set_exif(self.exif.map(Bytes::copy_from_slice));
+        whole.encoder().write_to(file).map(drop).map_err(|error| error.to_string())
     }
 }
 

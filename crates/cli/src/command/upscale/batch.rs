@@ -93,7 +93,7 @@ impl Shared<'_> {
             stop::check()?;
             let shown = self.next.load(Ordering::Relaxed).min(self.jobs.len());
             self.bar.set_message(format!("{shown}/{} {}", self.jobs.len(), job.input.display()));
-            let ended = guard(|| job::run(self.arguments, model, job, &|pixels| self.bar.inc(pixels)));
+            let ended = guard(|| job::run(self.arguments, model, job, self.workers, &|pixels| self.bar.inc(pixels)));
             self.bar.suspend(|| match ended {
                 Ok(done) => {
                     done.notices.iter().for_each(|notice| eprintln!("notice: {}: {notice}", job.input.display()));

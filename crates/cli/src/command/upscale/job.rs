@@ -31,11 +31,11 @@ pub struct Done {
     pub notices: Vec<String>,
 }
 
-/// Makes a picture; `advance` is told how many of the input's pixels are done.
+/// Makes a picture, one of so many that are made at once; `advance` is told how many of the input's pixels are done.
 ///
 /// # Errors
 /// What is wrong with the picture, the network's result, or the place to write to; a stop. Then nothing is written.
-pub fn run(arguments: &Arguments, model: &Model, job: &Job, advance: &dyn Fn(u64)) -> Result<Done> {
+pub fn run(arguments: &Arguments, model: &Model, job: &Job, at_once: usize, advance: &dyn Fn(u64)) -> Result<Done> {
     let reader = RowReader::open(&job.input)?;
     let header = reader.header().clone();
     let target = header.resized(arguments.target(header.size, model)?);
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments, model: &Model, job: &Job, advance: &dyn Fn(u64
             let bytes = bytes_per_pixel(network.as_ref(), known, header.size.0 * header.size.1);
             let engine = arguments.model.engine(network.as_ref());
             let picture = (header.size, header.planes());
-            let (tiling, notice) = arguments.model.tiling(&engine, bytes, picture, held)?;
+            let (tiling, notice) = arguments.model.tiling(&engine, bytes, picture, held, at_once)?;
             let events = Events::new(advance);
             let tell = |event| events.note(event);
             let sr = Box::new(Tiled::new(&engine, tiling, picture, source, &stop::requested, &tell));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use abbe_data::resample::{Border, Kernel, Method};
 use abbe_eval::Upscaler;
-use abbe_infer::{Alpha, Engine, LEAST_TILE, OVERLAP, Tiling, fit, limit};
+use abbe_infer::{Alpha, Engine, LEAST_TILE, OVERLAP, PROGRAM, Tiling, fit, limit};
 use abbe_models::SrModel;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
@@ -28,7 +28,7 @@ pub struct ModelArguments {
     /// How many tiles go through the network together
     #[arg(long, default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
     batch: usize,
-    /// Memory for each picture that is being made, which tiles are chosen for; less where the system sets a lower limit
+    /// Memory for all that is made at once, which tiles are chosen for; less where the system sets a lower limit
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = memory)]
     memory: usize,
     /// Precision of the network's arithmetic; auto: f32 on a CPU, f16 on a GPU. Where a result is not finite, f32
@@ -177,8 +177,8 @@ impl ModelArguments {
         if self.self_ensemble { engine.ensembled() } else { engine }
     }
 
-    /// How a picture of `size` with so many `planes` is cut, `held` bytes of memory being needed for it otherwise; what must
-    /// be known of that.
+    /// How a picture of `size` with so many `planes` is cut, `held` bytes of memory being needed for it otherwise, and so many
+    /// pictures being made at once; what must be known of that.
     ///
     /// # Errors
     /// A tile's side that the network cannot take.
@@ -188,6 +188,7 @@ impl ModelArguments {
         bytes: usize,
         (size, planes): ((usize, usize), usize),
         held: usize,
+        at_once: usize,
     ) -> Result<(Tiling, Option<String>)> {
         let alpha = match self.alpha {
             AlphaArgument::Network => Alpha::Network,
@@ -202,18 +203,25 @@ impl ModelArguments {
                 (side, engine.overlap(self.overlap))
             }
             Tile::Auto => {
-                let memory = self.memory.min(limit().unwrap_or(usize::MAX));
+                let memory = share(self.memory.min(limit().unwrap_or(usize::MAX)), at_once);
                 let left = memory.saturating_sub(held);
                 let cut = fit(engine, bytes * self.batch, (size, planes), left, self.overlap);
                 let (takes, allowed) = ((cut.bytes + held).div_ceil(1 << 20), memory >> 20);
                 notice = (takes > allowed).then(|| {
-                    format!("takes about {takes} MiB of memory with the smallest tiles, more than the {allowed} MiB that --memory or the system allows")
+                    let fewer = if at_once > 1 { format!(" each of {at_once} --jobs") } else { String::new() };
+                    format!("takes about {takes} MiB of memory with the smallest tiles, more than the {allowed} MiB that --memory or the system allows{fewer}")
                 });
                 (cut.side, cut.overlap)
             }
         };
         Ok((Tiling { side, overlap, batch: self.batch, alpha, match_colors: self.color_match }, notice))
     }
+}
+
+/// What each of so many pictures made at once may take of `memory`: all of what the program takes by itself, which they have in
+/// common, and an equal part of the rest.
+fn share(memory: usize, at_once: usize) -> usize {
+    memory.min(PROGRAM) + memory.saturating_sub(PROGRAM) / at_once
 }
 
 /// How a kernel resamples: as MATLAB's imresize, beyond the edge mirrored.
@@ -224,6 +232,18 @@ pub fn resampling(kernel: Kernel) -> Method {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_made_at_once_share_what_the_program_leaves() {
+        for (memory, at_once, each) in [
+            (PROGRAM + 900, 1, PROGRAM + 900),
+            (PROGRAM + 900, 3, PROGRAM + 300),
+            (PROGRAM - 1, 1, PROGRAM - 1),
+            (PROGRAM - 1, 4, PROGRAM - 1),
+        ] {
+            assert_eq!(share(memory, at_once), each);
+        }
+    }
 
     #[test]
     fn sizes_of_memory_have_units() {

@@ -19,9 +19,9 @@ pub struct OutputArguments {
     /// What is written into folders and to standard output; the ending of a file's name says it otherwise
     #[arg(long, value_name = "FORMAT", value_parser = ["png", "jpg", "webp", "tif"], default_value = "png")]
     format: String,
-    /// Of JPEG; the other formats lose nothing
-    #[arg(long, default_value_t = 95, value_parser = clap::value_parser!(u8).range(1..=100))]
-    quality: u8,
+    /// Of JPEG [default: 95], and of WebP, which loses nothing unless this is given; PNG and TIFF lose nothing
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    quality: Option<u8>,
     /// Names of files in a folder: {stem} of the input, {scale}, {model}
     #[arg(long, value_name = "PATTERN", default_value = "{stem}", value_parser = pattern)]
     name: String,
@@ -61,7 +61,7 @@ impl OutputArguments {
     ///
     /// # Errors
     /// A result that would replace an input, another result or, unasked, what is there; a folder in which nothing can be
-    /// written or from which is read; a name whose ending is no format's.
+    /// written or from which is read; a file that is there and may not be written; a name whose ending is no format's.
     pub fn plan(&self, given: &[PathBuf], inputs: &[Input], scale: &str, model: &str) -> Result<(Vec<Job>, usize)> {
         let jobs = self.name(given, inputs, scale, model)?;
         let read: HashSet<_> = inputs.iter().filter_map(|input| input.path.canonicalize().ok()).collect();
@@ -76,13 +76,13 @@ impl OutputArguments {
             ensure!(!replaced, "{} would be overwritten, and it is read too: name another place", output.display());
             keep_apart(&[&job.input], output, self.overwrite || self.resume)?;
         }
-        let mut folders = HashSet::new();
-        let outputs = jobs.iter().filter_map(|job| job.output.as_deref());
-        outputs.filter(|path| folders.insert(path.parent())).try_for_each(check_writable)?;
         let all = jobs.len();
         let is_left = |job: &Job| !(self.resume && job.output.as_ref().is_some_and(|output| output.exists()));
         let left: Vec<Job> = jobs.into_iter().filter(is_left).collect();
         let there = all - left.len();
+        let mut folders = HashSet::new();
+        let outputs = left.iter().filter_map(|job| job.output.as_deref());
+        outputs.filter(|path| path.exists() || folders.insert(path.parent())).try_for_each(check_writable)?;
         Ok((left, there))
     }
 

@@ -235,7 +235,7 @@ fn one_pixel_is_a_picture() {
 fn whole_files() -> Vec<Vec<u8>> {
     let mut picture = Picture::new(2, 3, Samples::Sixteen((0..18).collect()), None).unwrap();
     (picture.icc, picture.exif) = (Some(b"0123456789abcdefRGB ...".to_vec()), Some(EXIF_TURNED.to_vec()));
-    let encoded = [Format::Png, Format::WebP].map(|format| encode(&picture, format).unwrap().file);
+    let encoded = [Format::Png, Format::WebP { quality: None }].map(|format| encode(&picture, format).unwrap().file);
     let small = [CMYK_JPEG, CMYK_TIFF, ANIMATED_WEBP, PALETTE_PNG].map(<[u8]>::to_vec);
     FORMATS.map(noise).into_iter().chain(encoded).chain(small).collect()
 }

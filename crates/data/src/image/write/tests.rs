@@ -4,8 +4,10 @@ use super::super::{Conversion, Samples, read, read_picture};
 use super::*;
 
 const JPEG: Format = Format::Jpeg { quality: 95 };
+const WEBP: Format = Format::WebP { quality: None };
+const LOSSY: Format = Format::WebP { quality: Some(95) };
 const FORMATS: [(Format, &str); 5] =
-    [(Format::Png, "png"), (JPEG, "jpg"), (Format::WebP, "webp"), (Format::Bmp, "bmp"), (Format::Tiff, "tif")];
+    [(Format::Png, "png"), (JPEG, "jpg"), (WEBP, "webp"), (Format::Bmp, "bmp"), (Format::Tiff, "tif")];
 
 /// A little-endian TIFF header, then one entry: tag 0x0112 (orientation), type 3 (16 bits), count 1, the value.
 fn exif(orientation: u8) -> Vec<u8> {
@@ -74,7 +76,7 @@ fn tiff_gives_everything_back_but_exif() {
 fn a_long_profile_is_not_lost() {
     let mut picture = whole(eight(45), None);
     picture.icc = Some([icc(b"RGB "), vec![7; 3 << 20]].concat());
-    for format in [Format::Png, Format::Tiff, JPEG, Format::WebP] {
+    for format in [Format::Png, Format::Tiff, JPEG, WEBP, LOSSY] {
         let (back, lost) = through(&picture, format);
         assert!(back.icc == picture.icc && !lost.contains(&Loss::Profile), "{format:?}");
     }
@@ -84,12 +86,40 @@ fn a_long_profile_is_not_lost() {
 fn webp_gives_eight_bits_back() {
     for alpha in [None, Some(eight(15))] {
         let picture = whole(eight(45), alpha);
-        assert_eq!(through(&picture, Format::WebP), (picture, vec![]));
+        assert_eq!(through(&picture, WEBP), (picture, vec![]));
     }
-    let (back, lost) = through(&whole(sixteen(45), Some(sixteen(15))), Format::WebP);
+    let (back, lost) = through(&whole(sixteen(45), Some(sixteen(15))), WEBP);
     assert_eq!(lost, [Loss::Depth]);
     assert_eq!(back.color(), &Samples::Eight(sixteen(45).to_u8().into()));
     assert_eq!(back.alpha(), Some(&Samples::Eight(sixteen(15).to_u8().into())));
+}
+
+#[test]
+fn lossy_webp_keeps_alpha_profile_and_exif() {
+    // Grey pixels, all equal, have no chroma to lose: what is lost is the rounding to luma of 16 to 235 (BT.601), a level.
+    for (color, alpha, told) in [
+        (Samples::Eight(vec![200; 45]), None, vec![]),
+        (Samples::Eight(vec![200; 45]), Some(eight(15)), vec![]),
+        (Samples::Sixteen(vec![200 * 257; 45]), Some(sixteen(15)), vec![Loss::Depth]),
+    ] {
+        let picture = whole(color, alpha);
+        let (back, lost) = through(&picture, LOSSY);
+        assert_eq!((&back.icc, &back.exif, lost), (&picture.icc, &picture.exif, told));
+        assert_eq!(back.alpha().map(Samples::to_u8), picture.alpha().map(Samples::to_u8));
+        let seen = |at: usize| picture.alpha().is_none_or(|alpha| alpha.to_u8()[at] > 0); // what is not seen is not kept
+        let color = back.color().to_u8();
+        let mut pixels = color.chunks_exact(3).enumerate().filter(|(at, _)| seen(*at));
+        assert!(pixels.all(|(_, pixel)| pixel.iter().all(|sample| sample.abs_diff(200) <= 2)), "{color:?}");
+    }
+}
+
+#[test]
+fn lower_quality_makes_smaller_files() {
+    let noise = Picture::new(64, 64, eight(64 * 64 * 3), None).unwrap();
+    for format in [|quality| Format::Jpeg { quality }, |quality| Format::WebP { quality: Some(quality) }] {
+        let size = |quality| encode(&noise, format(quality)).unwrap().file.len();
+        assert!(size(10) < size(50) && size(50) < size(95));
+    }
 }
 
 #[test]
@@ -103,7 +133,7 @@ fn bmp_gives_the_pixels_back() {
 #[test]
 fn grey_with_alpha_becomes_rgb_where_there_is_no_grey_with_alpha() {
     let tripled = Samples::Eight(eight(15).to_u8().iter().flat_map(|&grey| [grey; 3]).collect());
-    for format in [Format::Tiff, Format::WebP, Format::Bmp] {
+    for format in [Format::Tiff, WEBP, Format::Bmp] {
         let (back, lost) = through(&whole(eight(15), Some(eight(15))), format);
         assert_eq!((back.color(), back.alpha()), (&tripled, Some(&eight(15))), "{format:?}");
         // A profile of grey is none for RGB.
@@ -163,7 +193,7 @@ fn each_orientation_is_applied_once() {
 #[test]
 fn a_picture_too_large_for_a_format_names_both() {
     let long = Picture::new(1, 70_000, Samples::Eight(vec![0; 70_000]), None).unwrap();
-    for (format, name) in [(JPEG, "JPEG"), (Format::WebP, "WebP")] {
+    for (format, name) in [(JPEG, "JPEG"), (WEBP, "WebP"), (LOSSY, "WebP")] {
         let error = encode(&long, format).unwrap_err().to_string();
         assert!(error.starts_with(&format!("a picture of 1x70000 cannot be encoded as {name}: ")), "{error}");
     }
@@ -173,11 +203,13 @@ fn a_picture_too_large_for_a_format_names_both() {
 fn the_format_is_told_by_the_ending() {
     for (format, ending) in FORMATS {
         for ending in [ending.to_string(), ending.to_uppercase()] {
-            assert_eq!(Format::of(Path::new("a").with_extension(ending).as_path(), 95).unwrap(), format);
+            assert_eq!(Format::of(Path::new("a").with_extension(ending).as_path(), None).unwrap(), format);
         }
     }
+    assert_eq!(Format::of(Path::new("a.webp"), Some(95)).unwrap(), LOSSY);
+    assert_eq!(Format::of(Path::new("a.jpg"), Some(9)).unwrap(), Format::Jpeg { quality: 9 });
     for path in ["a", "a.gif", ".png"] {
-        let error = Format::of(Path::new(path), 95).unwrap_err().to_string();
+        let error = Format::of(Path::new(path), None).unwrap_err().to_string();
         assert!(error.starts_with(&format!("{path}: expected a file name that ends in png")), "{error}");
     }
 }

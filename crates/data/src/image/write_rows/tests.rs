@@ -5,6 +5,8 @@ use tempfile::TempDir;
 use super::super::{RowReader, read_picture};
 use super::*;
 
+const WEBP: Format = Format::WebP { quality: None };
+const LOSSY: Format = Format::WebP { quality: Some(80) };
 /// A little-endian TIFF header and no directory that can be read.
 const EXIF: &[u8] = b"II\x2a\0\x08\0\0\0\0\0\0\0\0\0";
 
@@ -60,7 +62,7 @@ fn what_is_written_in_bands_is_read_whole_and_in_bands() {
 
 #[test]
 fn formats_lose_what_they_do_in_one_piece() {
-    for format in [Format::Tiff, Format::Jpeg { quality: 95 }, Format::WebP, Format::Bmp] {
+    for format in [Format::Tiff, Format::Jpeg { quality: 95 }, WEBP, LOSSY, Format::Bmp] {
         for (channels, alpha, deep) in [(1, false, true), (3, false, false), (1, true, false), (3, true, true)] {
             let original = picture(channels, alpha, deep);
             let encoded = encode(&original, format).unwrap();
@@ -82,7 +84,7 @@ fn bands_that_are_not_the_picture_are_an_error() {
         let mut file = std::io::Cursor::new(Vec::new());
         write_rows(&mut file, Path::new("p"), &header, format, bands.into_iter().map(Ok::<_, Error>)).unwrap_err()
     };
-    for format in [Format::Png, Format::Tiff, Format::WebP] {
+    for format in [Format::Png, Format::Tiff, WEBP] {
         for bands in [vec![vec![0.0; 69 * 9]], vec![vec![0.0; 71 * 9]], vec![vec![0.0; 4]], vec![vec![]]] {
             assert!(matches!(written(bands, format), Error::PictureLength { .. }), "{format:?}");
         }
@@ -108,8 +110,8 @@ fn a_size_that_a_format_cannot_have_is_told_without_pixels() {
     for (format, size, fits) in [
         (Format::Jpeg { quality: 9 }, (65_535, 1), true),
         (Format::Jpeg { quality: 9 }, (1, 65_536), false),
-        (Format::WebP, (16_383, 16_383), true),
-        (Format::WebP, (16_384, 1), false),
+        (WEBP, (16_383, 16_383), true),
+        (WEBP, (16_384, 1), false),
         (Format::Png, (1 << 31, 1), false),
     ] {
         assert_eq!(format.check(size).is_ok(), fits, "{format:?} {size:?}");
