@@ -64,7 +64,8 @@ fn such_a_phase_is_resumed_to_the_last_bit() {
 #[test]
 fn an_average_that_is_added_on_the_way_begins_with_the_weights_so_far() {
     let scratch = trained("", STILL);
-    let later = scratch.files("run/resume").into_iter().filter(|point| point.as_str() > "run/resume/step_0000000006.pth");
+    let later =
+        scratch.files("run/resume").into_iter().filter(|point| point.as_str() > "run/resume/step_0000000006.pth");
     later.for_each(|point| std::fs::remove_file(scratch.path(&point)).unwrap());
     scratch.write("tiny.toml", two_phases(AVERAGE, &format!("begin = \"average\"\n{STILL}")));
     let table = scratch.abbe("train tiny.toml --out run --resume --allow-changes").ok();
