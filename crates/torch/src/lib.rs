@@ -6,6 +6,7 @@
 mod activation;
 mod adam;
 mod autocast;
+mod constant;
 mod convolution;
 mod device;
 mod ffi;
@@ -25,6 +26,7 @@ mod winograd;
 pub use activation::{leaky_relu, prelu};
 pub use adam::{Adam, AdamConfig, ParameterState};
 pub use autocast::autocast;
+pub use constant::constant;
 pub use convolution::{Convolution, add_rows, has_fused_convolutions, rectify};
 pub use device::{DeviceError, has_bf16, parse_device, peak_memory, processor};
 pub use ffi::{cpu_capability, keep_freed_memory, libtorch_version};
