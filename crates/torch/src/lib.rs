@@ -31,7 +31,7 @@ pub use convolution::{Convolution, add_rows, has_fused_convolutions, rectify};
 pub use device::{DeviceError, has_bf16, parse_device, peak_memory, processor};
 pub use ffi::{cpu_capability, keep_freed_memory, libtorch_version};
 pub use gradient::{clamp_gradients, clip_gradient_norm, lerp, lerp_by, unscale_gradients};
-pub use graph::{Graph, GraphError};
+pub use graph::{Graph, GraphError, caught};
 pub use layout::{channels_last, lay_channels_last};
 pub use map::MappedFile;
 pub use process_group::{Peers, ProcessGroup, ProcessGroupError, Reducer, SynchronisedBatchNorm, batch_norm_group};
