@@ -27,9 +27,9 @@ pub fn bytes_per_pixel(model: &dyn SrModel) -> usize {
     LIVE * largest / (SIDE * SIDE) as usize
 }
 
-/// The bytes that the system lets this process take for what is computed on `device`: none where that is a GPU, whose memory it does
-/// not bound. By the limit of its control group (`memory.max`) or of its addresses
-/// (`ulimit -v`), as it was when first asked; none where there is none, or where the system is not Linux.
+/// The bytes that the system lets this process take for what is computed on `device`, by the limit of its control group
+/// (`memory.max`) or of its addresses (`ulimit -v`), as it was when first asked. None where there is none, where the system is
+/// not Linux, or where the device is a GPU, whose memory these do not bound.
 pub fn limit(device: Device) -> Option<usize> {
     static LIMIT: OnceLock<Option<usize>> = OnceLock::new();
     if device != Device::Cpu {
