@@ -23,6 +23,8 @@ pub struct Engine<'a> {
     pub multiple: usize,
     /// Where tiles are to be.
     pub device: Device,
+    /// What `forward` computes in.
+    pub kind: Kind,
     /// Runs the network.
     pub forward: Forward<'a>,
     /// Runs it in full precision, where the other result is not finite; none when `forward` does so.
@@ -42,6 +44,7 @@ impl<'a> Engine<'a> {
             radius: model.radius().max(bicubic::RADIUS) as usize,
             multiple: model.multiple() as usize,
             device: model.store().device(),
+            kind,
             forward: forward(kind),
             exact: (kind != Kind::Float).then(|| forward(Kind::Float)),
         }

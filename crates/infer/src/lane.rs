@@ -1,5 +1,6 @@
 //! Batches of tiles through a GPU: while it computes one, the next is copied there and the one before is copied from there. Of
-//! batches of one shape the GPU is given the first operation by operation, then, where that can be, a CUDA graph.
+//! batches of one shape the GPU is given the first operation by operation, then, where that can be and there are enough of them,
+//! a CUDA graph.
 
 use abbe_torch::{Graph, Mark, Stream, copy, host_like};
 use tch::{Device, Kind, TchError, Tensor};
@@ -7,9 +8,9 @@ use tch::{Device, Kind, TchError, Tensor};
 /// What is computed of a batch: SR, and a scalar that says whether all of it is finite.
 pub(crate) type Work<'w> = &'w dyn Fn(&Tensor) -> Result<[Tensor; 2], TchError>;
 
-/// How far the first replay may be from the same batch without a graph, over the length of both. Kernels that add in any order
-/// differ by less.
-const CLOSE: f64 = 1e-2;
+/// Fewer batches of a shape are computed without a graph: to record one takes as long as about six of them (warm-ups, capture,
+/// comparison), and it saves less than half of each.
+pub(crate) const WORTH_A_GRAPH: usize = 16;
 
 /// Where batches of one shape are on their way: two at a time, which take turns.
 pub(crate) struct Lane {
@@ -35,10 +36,10 @@ struct Place {
 
 /// How batches are computed.
 pub(crate) enum Steps {
-    /// The first is still to come.
-    First,
-    /// The next is recorded.
-    Next,
+    /// The first is still to come; it is computed in this kind.
+    First(Kind),
+    /// The next whose result is finite is recorded.
+    Next(Kind),
     /// By a graph, which reads and writes here.
     Recorded { graph: Graph, lr: Tensor, made: [Tensor; 2] },
     /// Operation by operation.
@@ -46,11 +47,11 @@ pub(crate) enum Steps {
 }
 
 impl Lane {
-    /// For batches `[N, planes, h, w]` of this shape.
+    /// For about so many `batches` `[N, planes, h, w]` of this shape, computed in `kind`.
     ///
     /// # Errors
     /// Too little memory; what CUDA says.
-    pub fn new(shape: &[i64], device: Device) -> Result<Self, TchError> {
+    pub fn new(shape: &[i64], device: Device, kind: Kind, batches: usize) -> Result<Self, TchError> {
         let place = || -> Result<Place, TchError> {
             let lr = Tensor::f_empty(shape, (Kind::Float, device))?;
             Ok(Place { host: host_like(&lr)?, lr, made: None, done: None })
@@ -59,7 +60,8 @@ impl Lane {
         let there = Mark::set(device)?; // what had their memory before may still be in use
         upload.run(|| there.hold())?;
         let download = Stream::beside(device)?;
-        Ok(Lane { device, upload, download, places, begun: 0, ended: 0, steps: Steps::First, notice: None })
+        let steps = if batches < WORTH_A_GRAPH { Steps::Plain } else { Steps::First(kind) };
+        Ok(Lane { device, upload, download, places, begun: 0, ended: 0, steps, notice: None })
     }
 
     /// Sends a batch on its way; the one before the last must have come back.
@@ -134,37 +136,42 @@ impl Steps {
                 graph.replay()?;
                 return Ok(made.each_ref().map(Tensor::shallow_clone));
             }
-            Steps::First => *self = Steps::Next,
-            Steps::Next => match record(lr, work) {
-                Ok(recorded) => {
-                    *self = recorded;
-                    return self.compute(lr, work, notice);
+            Steps::First(kind) => *self = Steps::Next(*kind),
+            Steps::Next(kind) => {
+                let expected = work(lr)?;
+                if bool::try_from(&expected[1])? {
+                    *self = record(lr, work, &expected[0], close(*kind)).unwrap_or_else(|why| {
+                        *notice = Some(why);
+                        Steps::Plain
+                    });
                 }
-                Err(why) => {
-                    *self = Steps::Plain;
-                    *notice = Some(why);
-                }
-            },
+                return Ok(expected);
+            }
             Steps::Plain => {}
         }
         work(lr)
     }
 }
 
-/// The graph of `work`, or why there is none.
-fn record(lr: &Tensor, work: Work) -> Result<Steps, String> {
+/// How far the first replay may be from the same batch without a graph, over the length of that, where the network computes in
+/// `kind`: a few roundings, by which kernels that add in any order differ.
+fn close(kind: Kind) -> f64 {
+    if kind == Kind::Float { 1e-5 } else { 2e-3 }
+}
+
+/// The graph of `work`, of which SR is `expected` up to `close`, or why there is none.
+fn record(lr: &Tensor, work: Work, expected: &Tensor, close: f64) -> Result<Steps, String> {
     let text = |error: TchError| error.to_string();
     let own = lr.f_empty_like().map_err(text)?;
     let (graph, made) = Graph::capture(lr.device(), || work(&own)).map_err(|error| error.to_string())?;
     let compare = || -> Result<[f64; 2], TchError> {
-        let expected = work(lr)?;
         copy(&own, lr)?;
         graph.replay()?;
         let length = |xs: Tensor| xs.f_norm()?.f_double_value(&[]);
-        Ok([length(made[0].f_sub(&expected[0])?)?, length(expected[0].shallow_clone())?])
+        Ok([length(made[0].f_sub(expected)?)?, length(expected.shallow_clone())?])
     };
     let [apart, all] = compare().map_err(text)?;
-    match apart <= CLOSE * all {
+    match apart <= close * all {
         true => Ok(Steps::Recorded { graph, lr: own, made }),
         false => Err(format!("the graph's tile is {apart:.1e} from the network's, which is {all:.1e} long")),
     }
@@ -187,7 +194,7 @@ mod tests {
 
     #[test]
     fn batches_come_back_in_order_while_the_next_is_on_its_way() {
-        let mut lane = Lane::new(&[1, 1, 1, 2], Device::Cpu).unwrap();
+        let mut lane = Lane::new(&[1, 1, 1, 2], Device::Cpu, Kind::Float, WORTH_A_GRAPH).unwrap();
         assert_eq!(ended(&mut lane), None);
         lane.begin(&[1.0, 2.0], &double).unwrap();
         for next in 2..6 {
@@ -195,15 +202,37 @@ mod tests {
             let second = if next == 2 { 4.0 } else { f32::INFINITY };
             assert_eq!(ended(&mut lane), Some((vec![2.0 * (next as f32 - 1.0), second], next == 2)));
         }
+        lane.begin(&[6.0, 7.0], &double).unwrap(); // the second that is finite, which would be recorded
         assert_eq!(ended(&mut lane).unwrap().0[0], 10.0);
+        assert_eq!(ended(&mut lane), Some((vec![12.0, 14.0], true)));
         assert_eq!(ended(&mut lane), None);
         let notice = (lane.notice(), lane.notice());
         assert_eq!(notice, (Some("only a GPU has CUDA graphs".to_owned()), None));
     }
 
     #[test]
+    fn few_batches_are_not_worth_a_graph() {
+        let mut lane = Lane::new(&[1, 1, 1, 1], Device::Cpu, Kind::Float, WORTH_A_GRAPH - 1).unwrap();
+        for _ in 0..3 {
+            lane.begin(&[1.0], &double).unwrap();
+            assert_eq!(ended(&mut lane), Some((vec![2.0], true)));
+        }
+        assert_eq!(lane.notice(), None); // a CPU would tell that it has no graphs
+    }
+
+    #[test]
+    fn a_batch_that_is_not_finite_is_not_recorded() {
+        let (mut steps, mut notice) = (Steps::First(Kind::Float), None);
+        for (value, said) in [(1.0, false), (f32::NAN, false), (f32::INFINITY, false), (1.0, true)] {
+            let [sr, is_finite] = steps.compute(&Tensor::from_slice(&[value]), &double, &mut notice).unwrap();
+            assert_eq!((bool::try_from(is_finite).unwrap(), notice.is_some()), (value.is_finite(), said));
+            assert!(value.is_nan() || sr.double_value(&[0]) == f64::from(2.0 * value));
+        }
+    }
+
+    #[test]
     fn what_fails_is_told() {
-        let mut lane = Lane::new(&[1, 1, 1, 2], Device::Cpu).unwrap();
+        let mut lane = Lane::new(&[1, 1, 1, 2], Device::Cpu, Kind::Float, WORTH_A_GRAPH).unwrap();
         let fail = |_: &Tensor| Err(TchError::Torch("CUDA out of memory".into()));
         assert!(lane.begin(&[1.0, 2.0], &fail).unwrap_err().to_string().contains("out of memory"));
         assert_eq!(ended(&mut lane), None);

@@ -2,7 +2,7 @@
 
 use abbe_data::color::{YCBCR, YCBCR_OFFSET};
 use abbe_models::{SrModel, bicubic};
-use abbe_torch::channels_last;
+use abbe_torch::{channels_last, constant};
 use tch::{Kind, TchError, Tensor};
 
 /// SR for `[1, 3, h, w]` RGB in [0, 1], not clamped: the network enlarges Y of ITU-R BT.601 in studio range (16 / 255 to
@@ -10,8 +10,11 @@ use tch::{Kind, TchError, Tensor};
 pub(crate) fn upscale(model: &dyn SrModel, rgb: &Tensor) -> Result<Tensor, TchError> {
     let to_ycbcr = Tensor::f_from_slice(YCBCR.as_flattened())?.f_view([3, 3])?.f_div_scalar(255.0)?;
     let offset = Tensor::f_from_slice(&YCBCR_OFFSET)?.f_view([3, 1])?.f_div_scalar(255.0)?;
-    let [to_rgb, to_ycbcr, offset] =
-        [to_ycbcr.f_inverse()?, to_ycbcr, offset].map(|matrix| matrix.to_device(rgb.device()));
+    let kept = |matrix: &Tensor| -> Result<Tensor, TchError> {
+        let values = Vec::<f64>::try_from(matrix.f_reshape([-1])?)?;
+        Ok(constant(&values, &matrix.size(), (Kind::Double, rgb.device())))
+    };
+    let (to_rgb, to_ycbcr, offset) = (kept(&to_ycbcr.f_inverse()?)?, kept(&to_ycbcr)?, kept(&offset)?);
     let colors = |pixels: &Tensor| -> Result<Tensor, TchError> { pixels.to_kind(Kind::Double).f_flatten(2, -1) };
 
     let ycbcr = to_ycbcr.f_matmul(&colors(rgb)?)?.f_add(&offset)?.f_view_as(rgb)?.to_kind(rgb.kind());

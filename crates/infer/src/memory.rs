@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::OnceLock;
 
 use abbe_models::{SrModel, summary};
+use tch::Device;
 
 use crate::engine::Engine;
 use crate::tile::even;
@@ -26,10 +27,14 @@ pub fn bytes_per_pixel(model: &dyn SrModel) -> usize {
     LIVE * largest / (SIDE * SIDE) as usize
 }
 
-/// The bytes that the system lets this process take, by the limit of its control group (`memory.max`) or of its addresses
-/// (`ulimit -v`), as it was when first asked; none where there is none, or where the system is not Linux.
-pub fn limit() -> Option<usize> {
+/// The bytes that the system lets this process take for what is computed on `device`, by the limit of its control group
+/// (`memory.max`) or of its addresses (`ulimit -v`), as it was when first asked. None where there is none, where the system is
+/// not Linux, or where the device is a GPU, whose memory these do not bound.
+pub fn limit(device: Device) -> Option<usize> {
     static LIMIT: OnceLock<Option<usize>> = OnceLock::new();
+    if device != Device::Cpu {
+        return None;
+    }
     *LIMIT.get_or_init(|| {
         let read = |path: &str| fs::read_to_string(path).ok();
         let group = || {
@@ -95,7 +100,7 @@ pub fn fit(
 #[cfg(test)]
 mod tests {
     use abbe_models::{build, rrdbnet, srresnet};
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     use super::*;
 
@@ -118,6 +123,11 @@ mod tests {
         let far = Engine::of(far.as_ref(), Kind::Float);
         assert_eq!(fit(&far, 16_384, ((300, 200), 3), 4 << 30, 100).overlap, 300);
         assert_eq!(fit(&far, 16_384, ((1000, 2000), 3), 4 << 30, 100).overlap, 100);
+    }
+
+    #[test]
+    fn a_gpu_has_no_limit_of_the_host() {
+        assert_eq!(limit(Device::Cuda(0)), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use abbe_models::SrModel;
 use tch::{Cuda, Device, Kind, TchError, Tensor};
 
 use crate::engine::Engine;
-use crate::lane::{Lane, Steps};
+use crate::lane::{Lane, Steps, WORTH_A_GRAPH};
 use crate::race::Lap;
 
 /// Runs `model`, on `device`, on a random picture of `size` (height, width), `runs` times each after some that do not count:
@@ -39,8 +39,8 @@ pub fn race_gpu(
             let is_finite = sr.f_isfinite()?.f_all()?;
             Ok([sr, is_finite])
         };
-        laps.extend(graph(&work, &picture, precision, runs, &expected, &mut notice)?);
-        laps.push(tiles(&work, &picture, precision, runs, &expected)?);
+        laps.extend(graph(&work, &picture, (kind, precision), runs, &expected, &mut notice)?);
+        laps.push(tiles(&work, &picture, (kind, precision), runs, &expected)?);
     }
     Ok((laps, notice))
 }
@@ -65,12 +65,12 @@ fn timed(device: Device, runs: usize, mut run: impl FnMut() -> Result<(), TchErr
 fn graph(
     work: crate::lane::Work,
     picture: &Tensor,
-    precision: &'static str,
+    (kind, precision): (Kind, &'static str),
     runs: usize,
     expected: &Tensor,
     notice: &mut Option<String>,
 ) -> Result<Option<Lap>, TchError> {
-    let mut steps = Steps::First;
+    let mut steps = Steps::First(kind);
     for _ in 0..2 {
         let _ = steps.compute(picture, work, notice)?;
     }
@@ -87,12 +87,12 @@ fn graph(
 fn tiles(
     work: crate::lane::Work,
     picture: &Tensor,
-    precision: &'static str,
+    (kind, precision): (Kind, &'static str),
     runs: usize,
     expected: &Tensor,
 ) -> Result<Lap, TchError> {
     let pixels = Vec::<f32>::try_from(picture.f_contiguous()?.f_view([-1])?.f_to_device(Device::Cpu)?)?;
-    let mut lane = Lane::new(&picture.size(), picture.device())?;
+    let mut lane = Lane::new(&picture.size(), picture.device(), kind, WORTH_A_GRAPH)?;
     for _ in 0..2 {
         lane.begin(&pixels, work)?; // without a graph, then to record it
         lane.end()?;

@@ -178,9 +178,7 @@ impl<'a> Tiled<'a> {
         let seen = |of: fn(&Tile) -> usize| tiles.iter().map(of);
         let (first, end) = (seen(|tile| tile.seen[0].start).min(), seen(|tile| tile.seen[0].end).max());
         self.source.hold(first.unwrap_or(0)..end.unwrap_or(0))?;
-        let shape = |tile: &Tile| [tile.seen[0].len(), tile.seen[1].len()];
-        let equal = tiles.chunk_by(|a, b| shape(a) == shape(b));
-        let batches: Vec<&[Tile]> = equal.flat_map(|equal| equal.chunks(self.tiling.batch.max(1))).collect();
+        let batches = batches(&tiles, self.tiling.batch);
         for place in 0..batches.len() + self.ahead {
             let error = |batch: &[Tile]| {
                 let [height, width] = shape(&batch[0]);
@@ -235,9 +233,10 @@ impl<'a> Tiled<'a> {
             return Ok(());
         }
         let (pixels, key @ (shape, alpha)) = self.pixels(batch);
+        let alike = if self.lanes.contains_key(&key) { 0 } else { self.alike(batch) };
         let lane = match self.lanes.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Lane::new(&shape, engine.device)?),
+            Entry::Vacant(new) => new.insert(Lane::new(&shape, engine.device, engine.kind, alike)?),
         };
         let work = |lr: &Tensor| {
             let sr = make(engine, &engine.forward, Tiling { alpha, ..tiling }, lr)?;
@@ -248,6 +247,15 @@ impl<'a> Tiled<'a> {
         lane.notice().into_iter().for_each(|why| (self.tell)(Event::NoGraph { why }));
         self.sent.push_back(key);
         Ok(())
+    }
+
+    /// How many batches of this one's shape the rows of tiles have that are not finished.
+    fn alike(&self, batch: &[Tile]) -> usize {
+        let tops = (self.next..self.size[0]).step_by(self.sides[0]);
+        let rows = tops.map(|top| top..(top + self.sides[0]).min(self.size[0]));
+        let is_alike = |other: &&[Tile]| other.len() == batch.len() && shape(&other[0]) == shape(&batch[0]);
+        let tiles = rows.map(|rows| tiles(rows, self.size, self.sides, self.margin()));
+        tiles.map(|tiles| batches(&tiles, self.tiling.batch).into_iter().filter(is_alike).count()).sum()
     }
 
     /// Puts the SR of a batch where it belongs.
@@ -335,6 +343,17 @@ impl<'a> Tiled<'a> {
         }
         strip
     }
+}
+
+/// Height and width of what a tile sees.
+fn shape(tile: &Tile) -> [usize; 2] {
+    [tile.seen[0].len(), tile.seen[1].len()]
+}
+
+/// Neighbours that see as much, at most so many at once.
+fn batches(tiles: &[Tile], most: usize) -> Vec<&[Tile]> {
+    let equal = tiles.chunk_by(|a, b| shape(a) == shape(b));
+    equal.flat_map(|equal| equal.chunks(most.max(1))).collect()
 }
 
 /// SR of a batch by `forward`, where it was computed.

@@ -1,6 +1,7 @@
 //! Bicubic enlargement of a batch on libtorch.
 
 use abbe_data::resample::cubic;
+use abbe_torch::constant;
 use tch::{Kind, Tensor};
 
 use crate::graph::{Op, noted};
@@ -15,7 +16,7 @@ pub const RADIUS: i64 = 2;
 /// The sums are taken in float64, which neither autocast nor TF32 touches, and returned in the type of `lr`.
 pub fn upscale(lr: &Tensor, scale: i64) -> Tensor {
     let (n, c, h, w) = lr.size4().expect("a picture batch is [N, C, h, w]");
-    let weights = weights(scale).to_device(lr.device());
+    let weights = constant(&taps(scale), &[scale, -1], (Kind::Double, lr.device()));
     let planes = lr.to_kind(Kind::Double).reshape([n * c, 1, h, w]).replication_pad2d([RADIUS; 4]);
     let rows = convolve(&planes, &weights.view([scale, 1, -1, 1])); // [N * C, scale, h, w + 4]
     let rows = rows.transpose(1, 2).reshape([n * c, 1, h * scale, w + 2 * RADIUS]);
@@ -38,9 +39,13 @@ fn convolve(xs: &Tensor, weight: &Tensor) -> Tensor {
 
 /// `[scale, 5]`, float64: row `phase` holds the weights of the LR pixels -2..=2 around the output pixel's own.
 pub fn weights(scale: i64) -> Tensor {
+    Tensor::from_slice(&taps(scale)).view([scale, -1])
+}
+
+fn taps(scale: i64) -> Vec<f64> {
     let centre = |phase: i64| (phase as f64 + 0.5) / scale as f64 - 0.5;
     let row = |phase| (-RADIUS..=RADIUS).map(move |tap| cubic(centre(phase) - tap as f64));
-    Tensor::from_slice(&(0..scale).flat_map(row).collect::<Vec<f64>>()).view([scale, -1])
+    (0..scale).flat_map(row).collect()
 }
 
 #[cfg(test)]

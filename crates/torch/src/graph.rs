@@ -6,6 +6,7 @@ mod ffi;
 use std::any::Any;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 use tch::{Device, TchError};
 
@@ -17,6 +18,9 @@ pub struct GraphError(String);
 /// Runs before the capture, in which libraries choose their algorithms and make their memory: as many as PyTorch's manual
 /// advises.
 const WARM_UPS: usize = 3;
+
+/// One capture at a time in this process: another one's beginning waits for all that its GPU was given, which a capture forbids.
+static CAPTURE: Mutex<()> = Mutex::new(());
 
 /// Work of a GPU that can be done again, on whatever then is where its tensors were.
 pub struct Graph(ffi::Graph);
@@ -42,7 +46,9 @@ impl Graph {
         device: Device,
         mut work: impl FnMut() -> Result<T, E>,
     ) -> Result<(Self, T), GraphError> {
-        let _side = ffi::Side::enter(gpu(device)?)?;
+        let gpu = gpu(device)?;
+        let _alone = CAPTURE.lock().unwrap_or_else(PoisonError::into_inner); // let go after the side
+        let _side = ffi::Side::enter(gpu)?;
         for _ in 0..WARM_UPS {
             caught(&mut work)?;
         }
@@ -81,8 +87,12 @@ fn gpu(device: Device) -> Result<usize, GraphError> {
     }
 }
 
-/// What `work` gives; a failure of libtorch is a panic in most of tch's functions.
-fn caught<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, GraphError> {
+/// What `work` gives. A failure of libtorch, which is a panic in most of tch's functions, is an error, like any other panic; what
+/// was left half done is the caller's to put right.
+///
+/// # Errors
+/// What `work` returned or panicked with, in a line.
+pub fn caught<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, GraphError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| GraphError(first_line(&error.to_string()))),
         Err(panic) => Err(GraphError(first_line(text(panic.as_ref())))),

@@ -86,7 +86,8 @@ impl Ema {
     }
 
     /// [`Ema::update`] as the device does it by itself, unless the scalar `left_out` is 1 and not 0: then the network's
-    /// buffers must be those of the last update. Whoever learns that it was done calls [`Ema::count`].
+    /// buffers must be those of the last update. The first, too, goes the whole way to the weights instead of copying them, and so
+    /// differs from them by a rounding. Whoever learns that it was done calls [`Ema::count`].
     ///
     /// # Errors
     /// What libtorch says; no [`Ema::write_weight`] before.

@@ -7,7 +7,7 @@
 
 mod reach;
 
-use abbe_torch::Graph;
+use abbe_torch::{Graph, GraphError, caught};
 use anyhow::Result;
 use tch::{Device, Tensor};
 
@@ -15,7 +15,7 @@ use crate::experiment::{DiscriminatorTraining, Experiment, OptimizerConfig, Phas
 use crate::loss::{Term, Terms};
 
 pub(crate) use reach::Reach;
-use reach::{State, compare};
+use reach::{State, compare, is_finite};
 
 /// What a step computes on the device beside gradients: nothing of it has one itself.
 pub(crate) struct Made {
@@ -150,7 +150,7 @@ enum Steps {
     Off,
     /// The first is still to come, and is done without a graph: it makes all that a step keeps.
     First,
-    /// The next is recorded.
+    /// The next that is finite is recorded.
     Next,
     /// They are replayed.
     Recorded(Recorded),
@@ -182,18 +182,32 @@ impl Recorder {
                 return Ok(made);
             }
         }
-        let before = State::of(reach(of));
-        match Recorded::new(&before, inputs, |inputs| work(of, inputs)) {
-            Ok((recorded, made)) => {
-                self.steps = Steps::Recorded(recorded);
-                Ok(made)
-            }
-            Err(error) => {
-                self.steps = Steps::Failed(format!("{error:#}"));
-                before.restore();
-                work(of, inputs)
+        match self.record(of, inputs, reach, &work) {
+            Ok(made) => Ok(made),
+            Err(why) => {
+                self.steps = Steps::Failed(why.to_string());
+                work(of, inputs) // with the memory that the copies had
             }
         }
+    }
+
+    /// Records a step, which is done then; one that is not finite is only done, and the next is recorded.
+    ///
+    /// # Errors
+    /// Why there is no graph, most often too little memory for copies of all; then all is as it was before.
+    fn record<C, const N: usize>(
+        &mut self,
+        of: &mut C,
+        inputs: [&Tensor; N],
+        reach: impl Fn(&C) -> Reach,
+        work: impl Fn(&mut C, [&Tensor; N]) -> Result<Made>,
+    ) -> Result<Made, GraphError> {
+        let before = caught(|| Ok::<_, GraphError>(State::of(reach(of))))?;
+        let recorded =
+            caught(|| Recorded::new(&before, inputs, |inputs| work(of, inputs)).map_err(|error| format!("{error:#}")));
+        let (recorded, made) = recorded.inspect_err(|_| before.restore())?;
+        self.steps = recorded.map_or(Steps::Next, Steps::Recorded);
+        Ok(made)
     }
 }
 
@@ -207,21 +221,27 @@ struct Recorded {
 }
 
 impl Recorded {
-    /// The graph of `work`, and what its first replay made of `inputs`. All is where it would be after `work`.
+    /// The graph of `work`, and what its first replay made of `inputs`; where that is not finite, which tells nothing of a graph,
+    /// only what `work` made. All is where it would be after `work`.
     fn new<const N: usize>(
         before: &State,
         inputs: [&Tensor; N],
         mut work: impl FnMut([&Tensor; N]) -> Result<Made>,
-    ) -> Result<(Self, Made)> {
+    ) -> Result<(Option<Self>, Made)> {
         let inputs = inputs.map(|input| input.detach().copy());
-        let expected = before.evidence(&work(inputs.each_ref())?);
+        let made = work(inputs.each_ref())?;
+        let expected = before.evidence(&made);
+        if !is_finite(&expected) {
+            return Ok((None, made));
+        }
+        drop(made);
         before.restore();
         let (graph, made) = Graph::capture(before.device(), || work(inputs.each_ref()))?;
         before.restore();
         graph.replay()?;
         compare(&before.evidence(&made), &expected)?;
         let replayed = made.shallow();
-        Ok((Recorded { graph, inputs: inputs.into(), made }, replayed))
+        Ok((Some(Recorded { graph, inputs: inputs.into(), made }), replayed))
     }
 
     /// Whether pictures have the sizes that it reads.

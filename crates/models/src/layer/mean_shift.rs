@@ -1,4 +1,5 @@
 use abbe_checkpoint::StateDict;
+use abbe_torch::constant;
 use tch::Tensor;
 
 use crate::graph::{Op, noted};
@@ -24,7 +25,7 @@ fn affine(scale: f64, shift: f64) -> Op {
 }
 
 fn mean(xs: &Tensor) -> Tensor {
-    Tensor::from_slice(&MEAN).to_device(xs.device()).to_kind(xs.kind()).view([1, 3, 1, 1])
+    constant(&MEAN.map(f64::from), &[1, 3, 1, 1], (xs.kind(), xs.device()))
 }
 
 /// The same arithmetic as tensors: in EDSR-PyTorch and the first RCAN two 1x1 convolutions, `sub_mean` and `add_mean`, do it

@@ -1,4 +1,4 @@
-use tch::{Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 
 use super::activation::recorded;
 use crate::graph::{Op, noted};
@@ -11,7 +11,7 @@ pub fn pad_to_multiple(xs: &Tensor, multiple: i64) -> Tensor {
     if h % multiple == 0 && w % multiple == 0 {
         return noted(Op::PadMirrored(multiple), &[xs], xs.shallow_clone());
     }
-    let index = |length| no_grad(|| Tensor::from_slice(&mirrored(length, multiple)).to_device(xs.device()));
+    let index = |length| mirrored(length, multiple, xs.device());
     let ys = recorded("", "ReflectionPad2d", 0, xs.index_select(2, &index(h)).index_select(3, &index(w)));
     noted(Op::PadMirrored(multiple), &[xs], ys)
 }
@@ -23,21 +23,22 @@ pub fn continue_to_multiple(xs: &Tensor, multiple: i64) -> Tensor {
     noted(Op::PadReplicated(multiple), &[xs], xs.replication_pad2d([0, rest(w), 0, rest(h)]))
 }
 
-/// For each place of the padded axis, the place of the axis of `length` that it shows.
-fn mirrored(length: i64, multiple: i64) -> Vec<i64> {
+/// For each place of the padded axis, the place of the axis of `length` that it shows. The device counts by itself: while a CUDA
+/// graph is captured nothing can be copied from the host.
+fn mirrored(length: i64, multiple: i64, device: Device) -> Tensor {
     let period = (2 * length - 2).max(1);
     let last = length - 1;
-    (0..(length + multiple - 1) / multiple * multiple).map(|place| last - (place % period - last).abs()).collect()
+    let places = Tensor::arange((length + multiple - 1) / multiple * multiple, (Kind::Int64, device));
+    last - (places.remainder(period) - last).abs()
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
-
     use super::*;
 
     #[test]
     fn what_is_added_mirrors_the_end() {
+        let mirrored = |length, multiple| Vec::<i64>::try_from(mirrored(length, multiple, Device::Cpu)).unwrap();
         assert_eq!(mirrored(8, 4), [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(mirrored(5, 4), [0, 1, 2, 3, 4, 3, 2, 1]);
         assert_eq!(mirrored(2, 4), [0, 1, 0, 1]);

@@ -11,7 +11,7 @@ mod tile;
 use std::path::Path;
 
 use abbe_checkpoint::{StateDict, Value};
-use abbe_torch::channels_last;
+use abbe_torch::{channels_last, constant};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -182,8 +182,8 @@ fn sliced(net: Net, features: Sequential, weights: Vec<Tensor>) -> Vec<Slice> {
 
 /// Colours of [0, 1] as the networks see them.
 fn normalised(pictures: &Tensor) -> Tensor {
-    let [shift, scale] =
-        [SHIFT, SCALE].map(|colours| Tensor::from_slice(&colours).to_device(pictures.device()).view([1, 3, 1, 1]));
+    let [shift, scale] = [SHIFT, SCALE]
+        .map(|colours| constant(&colours.map(f64::from), &[1, 3, 1, 1], (Kind::Float, pictures.device())));
     (pictures * 2.0 - 1.0 - shift) / scale
 }
 

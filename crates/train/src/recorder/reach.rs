@@ -20,7 +20,7 @@ pub(crate) struct Reach {
     trained: Vec<Tensor>,
     /// Those of other networks that it computes with.
     others: Vec<Tensor>,
-    /// The buffers of all.
+    /// The buffers of all, and of the average where the step has its update.
     buffers: Vec<Tensor>,
     /// What the optimiser keeps, where the step has its update.
     memory: Vec<Tensor>,
@@ -40,13 +40,16 @@ impl Reach {
         }
     }
 
-    /// With its update.
+    /// With its update, and that of the average.
     pub fn with_update(self, optimizer: &Optimizer, ema: Option<&Ema>) -> Self {
-        let average = ema.map(|ema| ema.model().store().parameters()).unwrap_or_default();
-        Reach { memory: optimizer.memory(), average, ..self }
+        let mut with = Reach { memory: optimizer.memory(), ..self };
+        if let Some(average) = ema.map(|ema| ema.model().store()) {
+            with.average = average.parameters();
+            with.buffers.extend(average.buffers()); // which a loss may read before the update
+        }
+        with
     }
 
-    /// The buffers of an average are not among them: an update writes them anew.
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         [&self.trained, &self.buffers, &self.memory, &self.average].into_iter().flatten()
     }
@@ -129,6 +132,11 @@ fn norm(made: &Made) -> Option<Tensor> {
 fn flat(tensors: &[Tensor]) -> Tensor {
     let rows: Vec<Tensor> = tensors.iter().map(|tensor| tensor.detach().reshape([-1]).to_kind(Kind::Double)).collect();
     if rows.is_empty() { Tensor::zeros([0], (Kind::Double, Device::Cpu)) } else { Tensor::cat(&rows, 0) }
+}
+
+/// Whether all numbers are finite.
+pub(super) fn is_finite(evidence: &[Evidence]) -> bool {
+    evidence.iter().all(|Evidence { numbers, .. }| numbers.isfinite().all().int64_value(&[]) == 1)
 }
 
 /// # Errors

@@ -47,6 +47,35 @@ fn without_graphs_a_step_is_done_once_all_the_same() {
 }
 
 #[test]
+fn a_step_that_is_not_finite_is_not_recorded_and_the_next_is_tried() {
+    let ((mut store, work), mut graphs) = (network(), Graphs::default());
+    graphs.generator = Recorder { whole: false, steps: Steps::Next };
+    for passes in [1.0, 2.0] {
+        let made = graphs.generator.run(&mut store, [&Tensor::from(f32::NAN)], reach, &work).unwrap();
+        assert!(number(&made.terms.0[0].value).is_nan() && graphs.notices().is_empty());
+        assert_eq!(number(&store.buffers()[0]), passes);
+    }
+    graphs.generator.run(&mut store, [&Tensor::from(2f32)], reach, &work).unwrap();
+    assert_eq!((number(&store.buffers()[0]), graphs.notices().len()), (3.0, 1)); // a CPU has no graphs
+}
+
+#[test]
+fn what_fits_only_without_copies_is_done_without_a_graph() {
+    let ((mut store, work), mut graphs) = (network(), Graphs::default());
+    graphs.generator = Recorder { whole: false, steps: Steps::Next };
+    let calls = std::cell::Cell::new(0);
+    let full = |store: &mut Store, inputs: [&Tensor; 1]| {
+        let made = work(store, inputs);
+        calls.set(calls.get() + 1);
+        assert!(calls.get() > 1, "CUDA out of memory"); // the first runs beside copies of all
+        made
+    };
+    let made = graphs.generator.run(&mut store, [&Tensor::from(2f32)], reach, full).unwrap();
+    assert_eq!((number(&made.terms.0[0].value), number(&store.buffers()[0]), calls.get()), (6.0, 1.0, 2));
+    assert!(graphs.notices()[0].ends_with("the network's steps are not recorded: CUDA out of memory"));
+}
+
+#[test]
 fn what_a_failure_left_is_put_right() {
     let (mut store, work) = network();
     let before = State::of(reach(&store));
@@ -82,6 +111,21 @@ fn a_replay_that_gives_something_else_is_found_out() {
     };
     compare(&moved(0.8), &moved(1.0)).unwrap();
     assert!(compare(&moved(0.0), &moved(1.0)).unwrap_err().to_string().contains("moves of weights are 1.0e0"));
+}
+
+#[test]
+fn what_a_loss_reads_of_the_average_is_put_back() {
+    let text = EXPERIMENT.replace("CLIP", "norm = 0.5").replace("OPTIMIZER", "sgd = { lr = 1e-2, momentum = 0.9 }");
+    let networks = Networks::new(&Experiment::parse(&text).unwrap(), Device::Cpu).unwrap();
+    let trainee = &networks.trainees["generator"];
+    let average = trainee.ema.as_ref().unwrap();
+    let whole = Reach::of(trainee.model.store(), &[]).with_update(&trainee.descent.optimizer, Some(average));
+    let before = State::of(whole);
+    let mut statistics = average.model().store().buffers().remove(0);
+    let as_it_was = statistics.copy();
+    tch::no_grad(|| drop(statistics.g_add_scalar_(1.0)));
+    before.restore();
+    assert_eq!(statistics, as_it_was);
 }
 
 const EXPERIMENT: &str = r#"

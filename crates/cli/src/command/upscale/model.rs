@@ -203,7 +203,7 @@ impl ModelArguments {
                 (side, engine.overlap(self.overlap))
             }
             Tile::Auto => {
-                let memory = share(self.memory.min(limit().unwrap_or(usize::MAX)), at_once);
+                let memory = share(self.memory.min(limit(engine.device).unwrap_or(usize::MAX)), at_once);
                 let left = memory.saturating_sub(held);
                 let cut = fit(engine, bytes * self.batch, (size, planes), left, self.overlap);
                 let (takes, allowed) = ((cut.bytes + held).div_ceil(1 << 20), memory >> 20);
