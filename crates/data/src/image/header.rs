@@ -6,6 +6,7 @@ use ::image::metadata::Orientation;
 use ::image::{ColorType, ImageDecoder};
 
 use super::exif::set_size;
+use super::exif_fields::of_tiff;
 use super::read::{check_pixels, open};
 use super::{Conversion, Picture, Samples};
 use crate::Error;
@@ -42,7 +43,7 @@ impl Header {
             Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
         );
         let icc = decoder.icc_profile().map_err(undecodable)?;
-        let mut exif = decoder.exif_metadata().map_err(undecodable)?;
+        let mut exif = decoder.exif_metadata().map_err(undecodable)?.or_else(|| of_tiff(path));
         let _applied = exif.as_deref_mut().and_then(Orientation::remove_from_exif_chunk);
         let color = decoder.color_type();
         Ok(Self {

@@ -4,6 +4,7 @@
 //! is to have. [`RowReader`] and [`write_rows`] do the same a few rows at a time, for pictures that are larger than memory.
 
 mod exif;
+mod exif_fields;
 mod header;
 mod jpeg;
 mod picture;

@@ -8,7 +8,8 @@ use crate::Error;
 /// A picture of grey or RGB samples of 8 or 16 bits, with what its file holds beside them.
 ///
 /// It stands upright: the orientation that the file asks for is applied. Not kept are XMP and IPTC data, the gamma of a
-/// PNG without profile, EXIF data that follow the pixels of a PNG, and those of a TIFF.
+/// PNG without profile, and EXIF data that follow the pixels of a PNG. Of a TIFF's own directory that is kept which tells of
+/// the photograph, as EXIF data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     height: usize,

@@ -11,6 +11,7 @@ use ::image::metadata::Orientation;
 use ::image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use serde::{Deserialize, Serialize};
 
+use super::exif_fields::of_tiff;
 use super::jpeg::markers;
 use super::{Picture, Rgb8, Samples};
 use crate::Error;
@@ -69,7 +70,12 @@ pub fn is_animated(path: &Path) -> Result<bool, Error> {
 ///
 /// Errors: [`Error::Read`], [`Error::Decode`], [`Error::BrokenOff`], [`Error::TooLarge`], [`Error::Pixels`].
 pub fn read_picture(path: &Path) -> Result<Picture, Error> {
-    decode(path, Conversion::Convert, 1)
+    let mut picture = decode(path, Conversion::Convert, 1)?;
+    if picture.exif.is_none() {
+        picture.exif = of_tiff(path);
+        let _applied = picture.exif.as_deref_mut().and_then(Orientation::remove_from_exif_chunk);
+    }
+    Ok(picture)
 }
 
 /// `least` bytes of each pixel are counted, even if the file has fewer.

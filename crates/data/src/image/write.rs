@@ -34,7 +34,7 @@ pub enum Format {
     },
     /// 8 bits, without profile and EXIF data.
     Bmp,
-    /// 8 or 16 bits, without EXIF data; grey with alpha becomes RGB with alpha.
+    /// 8 or 16 bits, with EXIF data only by [`write_rows`](super::write_rows); grey with alpha becomes RGB with alpha.
     Tiff,
 }
 

@@ -6,6 +6,7 @@ mod tiff;
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
+use super::exif_fields::Fields;
 use super::samples::{check_finite, interleaved, quantised};
 use super::write::Kind;
 use super::{Format, Header, Loss, Picture, Samples, encode};
@@ -32,7 +33,8 @@ pub fn write_rows<E: From<Error>>(
     let kind = Kind::of(header, format);
     let icc = header.icc.as_deref().filter(|icc| kind.takes(icc));
     let mut lost = kind.lost(header);
-    let target = Target { path, header, kind, icc };
+    let exif = header.exif.as_deref().and_then(Fields::of);
+    let target = Target { path, header, kind, icc, exif };
     let bands = Checked { target: &target, bands, rows: 0 };
     match format {
         Format::Png => target.write_png(file, bands)?,
@@ -46,7 +48,7 @@ pub fn write_rows<E: From<Error>>(
         }
     }
     lost.extend((header.icc.is_some() && icc.is_none()).then_some(Loss::Profile));
-    lost.extend((format == Format::Tiff && header.exif.is_some()).then_some(Loss::Exif));
+    lost.extend((format == Format::Tiff && header.exif.is_some() && target.exif.is_none()).then_some(Loss::Exif));
     Ok(lost)
 }
 
@@ -57,6 +59,8 @@ struct Target<'a> {
     kind: Kind,
     /// The profile, if it fits the file's pixels.
     icc: Option<&'a [u8]>,
+    /// What the EXIF data say, as a TIFF has it.
+    exif: Option<Fields>,
 }
 
 impl Target<'_> {

@@ -1,5 +1,8 @@
 use std::fs::File;
+use std::io::Cursor;
 
+use exif::experimental::Writer;
+use exif::{Exif, Field, In, Rational, Reader, SRational, Tag, Value};
 use tempfile::TempDir;
 
 use super::super::{RowReader, read_picture};
@@ -74,6 +77,56 @@ fn formats_lose_what_they_do_in_one_piece() {
             assert_eq!(planes, found.rows_to_planes_f32(0..70));
         }
     }
+}
+
+/// What a camera says: of the picture, of the exposure, of the place, and a note of its maker.
+fn exif_of_a_camera() -> Vec<Field> {
+    let text = |text: &str| Value::Ascii(vec![text.into()]);
+    let ratios = |all: &[u32]| Value::Rational(all.iter().map(|&num| Rational { num, denom: 7 }).collect());
+    let values = [
+        (Tag::Make, text("A maker")),
+        (Tag::Orientation, Value::Short(vec![1])),
+        (Tag::XResolution, ratios(&[504])),
+        (Tag::YResolution, ratios(&[504])),
+        (Tag::ResolutionUnit, Value::Short(vec![2])),
+        (Tag::DateTime, text("2026:11:21 12:00:00")),
+        (Tag::ExposureTime, ratios(&[1])),
+        (Tag::ExifVersion, Value::Undefined(b"0232".into(), 0)),
+        (Tag::ExposureBiasValue, Value::SRational(vec![SRational { num: -1, denom: 3 }])),
+        (Tag::MakerNote, Value::Undefined((0..=255).collect(), 0)),
+        (Tag::PixelXDimension, Value::Long(vec![3])),
+        (Tag::GPSLatitudeRef, text("N")),
+        (Tag::GPSLatitude, ratios(&[50, 55, 42])),
+    ];
+    values.map(|(tag, value)| Field { tag, ifd_num: In::PRIMARY, value }).into()
+}
+
+/// Each field of EXIF data by its tag.
+fn listed(exif: &Exif) -> Vec<String> {
+    let mut lines: Vec<String> = exif
+        .fields()
+        .map(|field| format!("{} {:?}", field.tag, field.value.display_as(field.tag).to_string()))
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn exif_data_go_through_a_tiff() {
+    let (fields, mut writer, mut block) = (exif_of_a_camera(), Writer::new(), Cursor::new(Vec::new()));
+    fields.iter().for_each(|field| writer.push_field(field));
+    writer.write(&mut block, false).unwrap();
+    let mut original = picture(3, false, true);
+    original.exif = Some(block.into_inner());
+    let (found, lost, _) = through(&original, Format::Tiff);
+    assert_eq!(lost, vec![]);
+    let [before, after] = [&original, &found].map(|picture| {
+        let exif = Reader::new().read_raw(picture.exif.clone().unwrap()).unwrap();
+        listed(&exif)
+    });
+    assert_eq!(before, after);
+    assert_eq!(before.len(), fields.len());
+    assert_eq!((&found.icc, found.color()), (&original.icc, original.color()));
 }
 
 #[test]

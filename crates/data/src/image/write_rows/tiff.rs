@@ -2,6 +2,7 @@
 
 use std::io::{Seek, Write};
 
+use exif::Context;
 use tiff::TiffError;
 use tiff::encoder::colortype::{ColorType, Gray8, Gray16, RGB8, RGB16, RGBA8, RGBA16};
 use tiff::encoder::{TiffEncoder, TiffKind, TiffValue};
@@ -56,9 +57,15 @@ impl Target<'_> {
     {
         let failed = |error| self.tiff_error(error);
         let (height, width) = self.header.size;
+        let exif = self.exif.as_ref();
+        let beside = exif.map(|exif| exif.write_beside(&mut file)).transpose().map_err(failed)?.unwrap_or_default();
         let mut image = file.new_image::<C>(width as u32, height as u32).map_err(failed)?; // the limits were checked
         if let Some(icc) = self.icc {
             image.encoder().write_tag(Tag::IccProfile, icc).map_err(failed)?;
+        }
+        exif.map_or(Ok(()), |exif| exif.write(Context::Tiff, image.encoder())).map_err(failed)?;
+        for (tag, place) in beside {
+            image.encoder().write_tag(tag, place).map_err(failed)?;
         }
         let mut held = Vec::new();
         for band in bands {
